@@ -1,0 +1,57 @@
+"""The registry of environments. A new task is one file, and one line here."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from dataclasses import fields
+from importlib import import_module
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from jaxmarl_comm.envs.base import Env
+
+_MPE = "jaxmarl_comm.envs.mpe."
+
+ENVS: dict[str, str] = {
+    "simple_reference_v3": _MPE + "simple_reference:SimpleReference",
+    "simple_speaker_listener_v4": _MPE + "simple_speaker_listener:SimpleSpeakerListener",
+    "simple_spread_v3": _MPE + "simple_spread:SimpleSpread",
+}
+
+
+def make_env(name: str, **arguments: Any) -> Env:
+    """The environment of this name, e.g. `make_env("simple_spread_v3", N=5, continuous_actions=True)`.
+
+    Raises ValueError, in one line, for an unknown name or argument, a wrong type or an impossible value.
+    """
+    cls = env_class(name)
+    types = inspect.get_annotations(cls, eval_str=True)
+    for base in cls.__mro__:
+        types = {**inspect.get_annotations(base, eval_str=True), **types}
+    known = [field.name for field in fields(cls)]
+    for key, value in arguments.items():
+        if key not in known:
+            raise ValueError(f"unknown argument '{key}' of {name}{nearest(key, known)}; it takes {', '.join(known)}")
+        try:
+            TypeAdapter(types[key]).validate_python(value, strict=not isinstance(value, int))
+        except ValidationError as error:
+            raise ValueError(f"argument '{key}' of {name} is {value!r}: {error.errors()[0]['msg']}") from None
+    if arguments.get("max_cycles", 1) < 1:
+        raise ValueError(f"argument 'max_cycles' of {name} is {arguments['max_cycles']}, but must be at least 1")
+    return cls(**arguments)
+
+
+def env_class(name: str) -> type[Env]:
+    """The class behind a registered name. Raises ValueError for an unknown one."""
+    if name not in ENVS:
+        raise ValueError(f"unknown task '{name}'{nearest(name, ENVS)}; there are {', '.join(ENVS)}")
+    module, cls = ENVS[name].split(":")
+    return getattr(import_module(module), cls)
+
+
+def nearest(word: str, known: Any) -> str:
+    """", did you mean '…'?" or nothing."""
+    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f", did you mean '{match[0]}'?" if match else ""

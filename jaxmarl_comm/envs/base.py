@@ -1,0 +1,202 @@
+"""What every environment offers: groups of agents, spaces, `reset` and `step` as pure functions."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+State = Any
+
+
+class TimeStep(NamedTuple):
+    """What one environment shows after a reset or a step.
+
+    obs: group -> `[n, obs_dim]`, for the n agents of the group.
+    reward: `[N]`, one per agent in canonical order; zeros after a reset.
+    terminated: `[]` bool, the task itself has ended: nothing follows, so its value is 0.
+    truncated: `[]` bool, the clock ran out: the value of `obs` still counts.
+    """
+
+    obs: dict[str, Array]
+    reward: Array
+    terminated: Array
+    truncated: Array
+
+
+class ActionSpace(NamedTuple):
+    """The actions of one agent, as the factors that it chooses independently.
+
+    factors: (name, size) pairs, e.g. `(("move", 5), ("say", 10))`.
+    continuous: False: PettingZoo's `Discrete(n)`, the first factor being the fast digit of the index.
+        True: PettingZoo's `Box(0, 1, (dim,))`, the factors side by side.
+    """
+
+    factors: tuple[tuple[str, int], ...]
+    continuous: bool
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        return tuple(size for _, size in self.factors)
+
+    @property
+    def n(self) -> int:
+        """Number of discrete actions."""
+        return math.prod(self.sizes)
+
+    @property
+    def dim(self) -> int:
+        """Length of a continuous action."""
+        return sum(self.sizes)
+
+    def split(self, action: Array) -> dict[str, Array]:
+        """`[...]` index (or `[..., dim]` vector) -> factor name -> `[...]` index (or `[..., size]` vector)."""
+        parts, offset, stride = {}, 0, 1
+        for name, size in self.factors:
+            if self.continuous:
+                parts[name] = action[..., offset : offset + size]
+            else:
+                parts[name] = action // stride % size
+            offset, stride = offset + size, stride * size
+        return parts
+
+    def join(self, parts: dict[str, Array], batch_shape: tuple[int, ...]) -> Array:
+        """The inverse of `split`. A factor that is not given is 0: not moving, or always the same word."""
+        if self.continuous:
+            vectors = [parts.get(name, jnp.zeros((*batch_shape, size))) for name, size in self.factors]
+            return jnp.concatenate(vectors, axis=-1)
+        action, stride = jnp.zeros(batch_shape, jnp.int32), 1
+        for name, size in self.factors:
+            action = action + stride * parts.get(name, jnp.zeros(batch_shape, jnp.int32))
+            stride *= size
+        return action
+
+
+@dataclass(frozen=True, kw_only=True)
+class Env(ABC):
+    """One multi-agent environment as pure functions; `jax.vmap` makes many of them.
+
+    Agents with the same spaces form a *group*, named by the prefix of their ids (`speaker_0` is in group `speaker`).
+    Observations and actions are dictionaries of one array per group; rewards are one array over all agents in
+    canonical order, which is PettingZoo's `possible_agents`.
+
+    max_cycles: steps of an episode, after which it is truncated.
+    continuous_actions: actions are vectors in [0, 1] instead of indices.
+    """
+
+    max_cycles: int = 25
+    continuous_actions: bool = False
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Name in the registry, which is PettingZoo's where the task comes from there."""
+
+    @property
+    @abstractmethod
+    def agents(self) -> tuple[str, ...]:
+        """Agent ids in canonical order."""
+
+    @property
+    @abstractmethod
+    def obs_dims(self) -> dict[str, int]:
+        """Group -> length of an observation."""
+
+    @property
+    @abstractmethod
+    def action_spaces(self) -> dict[str, ActionSpace]:
+        """Group -> action space."""
+
+    @abstractmethod
+    def reset(self, key: Array) -> tuple[State, TimeStep]:
+        """A fresh episode. The key is consumed."""
+
+    @abstractmethod
+    def step(self, key: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
+        """One step with group -> `[n]` indices (or `[n, dim]` vectors). It never resets: see `batch.py`."""
+
+    @abstractmethod
+    def observe(self, state: State) -> dict[str, Array]:
+        """Group -> `[n, obs_dim]`: what the agents see in this state."""
+
+    @property
+    @abstractmethod
+    def state_axes(self) -> State:
+        """`vmap` axes of the state: 0, or None for what all environments of a lockstep batch share (the clock)."""
+
+    @cached_property
+    def groups(self) -> dict[str, tuple[int, ...]]:
+        """Group -> canonical positions of its agents."""
+        members: dict[str, list[int]] = {}
+        for position, agent in enumerate(self.agents):
+            members.setdefault(agent.rsplit("_", 1)[0], []).append(position)
+        return {group: tuple(positions) for group, positions in members.items()}
+
+    @property
+    def num_agents(self) -> int:
+        return len(self.agents)
+
+    @property
+    def teams(self) -> tuple[int, ...]:
+        """Team of each agent in canonical order; rewards are shared within a team. One team unless a task says so."""
+        return (0,) * self.num_agents
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether an episode can terminate before `max_cycles`; if not, a batch runs in lockstep."""
+        return False
+
+    def global_state(self, state: State) -> Array:
+        """`[S]`: all agents' observations in canonical order, as PettingZoo's `state()`."""
+        obs = self.observe(state)
+        return jnp.concatenate(
+            [obs[group][position] for agent in range(self.num_agents) for group, position in [self.seat(agent)]]
+        )
+
+    def seat(self, agent: int) -> tuple[str, int]:
+        """(group, position within it) of the agent at this canonical position."""
+        for group, positions in self.groups.items():
+            if agent in positions:
+                return group, positions.index(agent)
+        raise IndexError(f"{self.name} has {self.num_agents} agents, so no agent {agent}")
+
+    def split(self, x: Array, axis: int = -1) -> dict[str, Array]:
+        """Cut an array over all agents (along `axis`) into group -> array."""
+        return {group: jnp.take(x, jnp.array(where), axis=axis) for group, where in self.groups.items()}
+
+    def join(self, parts: dict[str, Array], axis: int = -1) -> Array:
+        """The inverse of `split`: one array over all agents in canonical order."""
+        order = [position for positions in self.groups.values() for position in positions]
+        stacked = jnp.concatenate([parts[group] for group in self.groups], axis=axis)
+        if order == sorted(order):
+            return stacked
+        return jnp.take(stacked, jnp.array([order.index(k) for k in range(len(order))]), axis=axis)
+
+    # What communication studies ask of a task; a task without private goals or words keeps these.
+
+    @property
+    def num_goals(self) -> int:
+        """Number of values of an agent's private goal; 0 if nobody has one."""
+        return 0
+
+    def goals(self, state: State) -> Array:
+        """`[N]` int: the goal that each agent alone knows and should tell, -1 for an agent that knows none."""
+        return jnp.full(self.num_agents, -1)
+
+    def words(self, state: State) -> Array:
+        """`[N, dim_c]`: what each agent says aloud in this state (zeros for the silent)."""
+        return jnp.zeros((self.num_agents, 0))
+
+    def with_words(self, state: State, words: Array) -> State:
+        """The same state, in which `words` `[N, dim_c]` were said instead."""
+        return state
+
+    def outcome(self, state: State) -> dict[str, Array]:
+        """`success` ([] bool) and `distance` ([] mean distance to the targets) as judged in this state."""
+        raise NotImplementedError(f"{self.name} has no rule of success")

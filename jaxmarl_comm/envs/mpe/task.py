@@ -1,0 +1,156 @@
+"""What all MPE tasks do alike: draw a start, decode actions, keep the clock. A task adds its cast, eyes and rewards."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmarl_comm.envs.base import ActionSpace, Array, Env, TimeStep
+from jaxmarl_comm.envs.mpe.world import World, WorldState, move
+
+NUM_MOVES = 5  # stay, left, right, down, up
+
+
+@dataclass(frozen=True, kw_only=True)
+class MPETask(Env):
+    """An MPE task, equal to mpe2's of the same name and arguments (the tests prove it).
+
+    A task defines `name`, `agents`, `world`, `observe`, `rewards` and, where it draws goals, `num_choices`.
+    """
+
+    @cached_property
+    @abstractmethod
+    def world(self) -> World:
+        """The cast: sizes, who moves, who collides, who speaks."""
+
+    @abstractmethod
+    def rewards(self, state: WorldState) -> Array:
+        """`[N]` rewards for having arrived in this state."""
+
+    @property
+    def num_choices(self) -> tuple[int, ...]:
+        """Number of options of each random choice that a reset draws (goals, keys)."""
+        return ()
+
+    @cached_property
+    def action_spaces(self) -> dict[str, ActionSpace]:
+        return {group: self._action_space(positions[0]) for group, positions in self.groups.items()}
+
+    def _action_space(self, agent: int) -> ActionSpace:
+        body = self.world.agents[agent]
+        factors = (("move", NUM_MOVES),) * body.movable + (("say", self.world.dim_c),) * body.speaks
+        return ActionSpace(factors, self.continuous_actions)
+
+    @cached_property
+    def obs_dims(self) -> dict[str, int]:
+        state = jax.eval_shape(self.draw, jax.random.key(0))
+        obs = jax.eval_shape(self.observe, state)
+        return {group: obs[group].shape[-1] for group in self.groups}
+
+    @property
+    def state_axes(self) -> WorldState:
+        return WorldState(pos=0, vel=0, landmarks=0, say=0, choice=0, t=None)  # type: ignore[arg-type]
+
+    def reset(self, key: Array) -> tuple[WorldState, TimeStep]:
+        state = self.draw(key)
+        return state, self._time_step(state, jnp.zeros_like(state.pos[:, 0]))
+
+    def step(self, key: Array, state: WorldState, actions: dict[str, Array]) -> tuple[WorldState, TimeStep]:
+        self._check_actions(actions)
+        state = move(self.world, state, self._forces(actions))
+        state = state._replace(say=self._said(actions), t=state.t + 1)
+        return state, self._time_step(state, self.rewards(state))
+
+    def draw(self, key: Array) -> WorldState:
+        """A random start: everything uniform in [-1, 1)², at rest, nothing said. The key is consumed."""
+        choice_key, agent_key, landmark_key = jax.random.split(key, 3)
+        num_agents, num_landmarks = len(self.world.agents), len(self.world.landmarks)
+        pos = uniform(agent_key, (num_agents, 2), 1.0)
+        return WorldState(
+            pos=pos,
+            vel=jnp.zeros_like(pos),
+            landmarks=uniform(landmark_key, (num_landmarks, 2), 1.0),
+            say=jnp.zeros((num_agents, self.world.dim_c), pos.dtype),
+            choice=jax.random.randint(choice_key, (len(self.num_choices),), 0, np.array(self.num_choices, int)),
+            t=jnp.zeros((), jnp.int32),
+        )
+
+    def words(self, state: WorldState) -> Array:
+        return state.say
+
+    def with_words(self, state: WorldState, words: Array) -> WorldState:
+        return state._replace(say=words)
+
+    def _time_step(self, state: WorldState, reward: Array) -> TimeStep:
+        over = state.t >= self.max_cycles
+        return TimeStep(self.observe(state), reward, terminated=jnp.zeros_like(over), truncated=over)
+
+    def _forces(self, actions: dict[str, Array]) -> Array:
+        """`[A, 2]`, in units of mass × length / time²."""
+        directions = {group: self._direction(group, action) for group, action in actions.items()}
+        accel = np.array([body.accel for body in self.world.agents])
+        return self.join(directions, axis=0) * accel[:, None]
+
+    def _direction(self, group: str, action: Array) -> Array:
+        """`[n, 2]`: the direction that a group's actions push in, 0 for those that cannot move."""
+        moves = self.action_spaces[group].split(action).get("move")
+        if moves is None:
+            return jnp.zeros((len(self.groups[group]), 2))
+        if self.continuous_actions:
+            # Subtracted in the action's own precision, as mpe2 does.
+            return jnp.stack([moves[:, 2] - moves[:, 1], moves[:, 4] - moves[:, 3]], axis=-1)
+        towards = [(moves == up).astype(float) - (moves == down) for down, up in ((1, 2), (3, 4))]
+        return jnp.stack(towards, axis=-1)
+
+    def _said(self, actions: dict[str, Array]) -> Array:
+        """`[A, dim_c]`: the words of this step."""
+        said = {}
+        for group, action in actions.items():
+            say = self.action_spaces[group].split(action).get("say")
+            if say is None:
+                said[group] = jnp.zeros((len(self.groups[group]), self.world.dim_c))
+            else:
+                said[group] = say if self.continuous_actions else one_hot(say, self.world.dim_c)
+        return self.join(said, axis=0).astype(float)
+
+    def _check_actions(self, actions: dict[str, Array]) -> None:
+        """Wrong groups or shapes are an error while tracing, not a strange result."""
+        expected = {}
+        for group, positions in self.groups.items():
+            width = (self.action_spaces[group].dim,) if self.continuous_actions else ()
+            expected[group] = (len(positions), *width)
+        shapes = {group: jnp.shape(action) for group, action in actions.items()}
+        if shapes != expected:
+            raise ValueError(f"{self.name}: actions have shapes {shapes}, but must have {expected}")
+
+
+def uniform(key: Array, shape: tuple[int, ...], bound: float) -> Array:
+    """Uniform numbers in [-bound, bound), in the default float type."""
+    return jax.random.uniform(key, shape, float, -bound, bound)
+
+
+def one_hot(index: Array, size: int) -> Array:
+    """`[...]` -> `[..., size]`, in the default float type."""
+    return (index[..., None] == np.arange(size)).astype(float)
+
+
+def flat(vectors: Array) -> Array:
+    """`[..., k, 2]` -> `[..., 2k]`."""
+    return vectors.reshape(*vectors.shape[:-2], -1)
+
+
+def others(count: int) -> np.ndarray:
+    """`[count, count - 1]`: for each agent the positions of the others, in order."""
+    everyone = np.arange(count)
+    return np.stack([np.delete(everyone, k) for k in everyone])
+
+
+def check_ratio(local_ratio: float) -> None:
+    """Raise ValueError unless the ratio is a share."""
+    if not 0 <= local_ratio <= 1:
+        raise ValueError(f"local_ratio is {local_ratio}, but must lie between 0 and 1")

@@ -1,0 +1,108 @@
+"""The physics that all MPE tasks share, as in mpe2 1.1.1 (`mpe2/_mpe_utils/core.py`).
+
+Which entities move, collide or speak is static, so a task without collisions compiles to no loop over pairs.
+Gradients are finite everywhere: what must not be divided by is masked before the division, not after it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+Array = jax.Array
+
+DT = 0.1  # seconds per step
+DAMPING = 0.25  # share of the velocity lost per step
+CONTACT_FORCE = 100.0
+CONTACT_MARGIN = 1e-3  # how soft the contact is
+
+
+class Body(NamedTuple):
+    """What never changes about one agent or landmark.
+
+    size: radius. movable, collides, speaks: whether it does.
+    accel: force of a full move action. max_speed: cap on the speed, or None.
+    """
+
+    size: float
+    movable: bool = False
+    collides: bool = False
+    speaks: bool = False
+    accel: float = 5.0
+    max_speed: float | None = None
+
+
+class World(NamedTuple):
+    """The cast of a task. dim_c: number of words (length of a message said aloud)."""
+
+    agents: tuple[Body, ...]
+    landmarks: tuple[Body, ...]
+    dim_c: int = 0
+
+
+class WorldState(NamedTuple):
+    """Everything that changes. For A agents and L landmarks:
+
+    pos, vel: `[A, 2]`. landmarks: `[L, 2]` positions. say: `[A, dim_c]` words said in the last step.
+    choice: `[k]` int, the task's random choices (goals, keys). t: `[]` int, steps since the reset.
+    """
+
+    pos: Array
+    vel: Array
+    landmarks: Array
+    say: Array
+    choice: Array
+    t: Array
+
+
+def norm(x: Array) -> Array:
+    """Euclidean length along the last axis, with gradient 0 (not NaN) where it is 0."""
+    squared = jnp.sum(x * x, axis=-1)
+    safe = jnp.where(squared > 0, squared, 1.0)
+    return jnp.where(squared > 0, jnp.sqrt(safe), 0.0)
+
+
+def contact_forces(world: World, state: WorldState) -> Array:
+    """`[A, 2]` forces between colliding entities at the present positions.
+
+    A pair at distance r pushes apart with 100 * softplus of its overlap (no cut-off). Two bodies at exactly the same
+    place have no direction to be pushed in: the force is 0 here, where mpe2 gives NaN.
+    """
+    bodies = world.agents + world.landmarks
+    colliders = [k for k, body in enumerate(bodies) if body.collides]
+    movers = [k for k in colliders if bodies[k].movable]
+    sizes = np.array([body.size for body in bodies])
+    reach = sizes[movers][:, None] + sizes[colliders][None, :]
+    is_self = np.array(movers)[:, None] == np.array(colliders)[None, :]
+
+    pos = jnp.concatenate([state.pos, state.landmarks])
+    delta = pos[np.array(movers)][:, None] - pos[np.array(colliders)][None, :]
+    distance = norm(delta)
+    overlap = CONTACT_MARGIN * jnp.logaddexp(0.0, (reach - distance) / CONTACT_MARGIN)
+    strength = jnp.where(is_self, 0.0, CONTACT_FORCE * overlap / jnp.where(distance > 0, distance, 1.0))
+    return jnp.zeros_like(state.pos).at[np.array(movers)].set(jnp.sum(strength[..., None] * delta, axis=1))
+
+
+def move(world: World, state: WorldState, force: Array) -> WorldState:
+    """One step of physics under the agents' own forces `[A, 2]` (0 for those that cannot move).
+
+    Positions move with the *old* velocity; then the velocity is damped, pushed and capped.
+    """
+    if sum(body.collides for body in world.agents + world.landmarks) > 1:
+        force = force + contact_forces(world, state)
+    vel = state.vel * (1 - DAMPING) + force * DT
+    if any(body.max_speed is not None for body in world.agents):
+        vel = cap_speed(vel, np.array([np.inf if body.max_speed is None else body.max_speed for body in world.agents]))
+    return state._replace(pos=state.pos + DT * state.vel, vel=vel)
+
+
+def cap_speed(vel: Array, max_speed: np.ndarray) -> Array:
+    """Scale velocities `[A, 2]` down to the agents' top speeds `[A]` (inf: no cap)."""
+    speed = norm(vel)
+    too_fast = speed > max_speed
+    finite = np.where(np.isfinite(max_speed), max_speed, 0.0)
+    capped = vel / jnp.where(too_fast, speed, 1.0)[:, None] * finite[:, None]
+    return jnp.where(too_fast[:, None], capped, vel)
