@@ -52,6 +52,6 @@ def env_class(name: str) -> type[Env]:
 
 
 def nearest(word: str, known: Any) -> str:
-    """", did you mean '…'?" or nothing."""
+    """How an error suggests the known word that is most like a mistyped one; empty if none is."""
     match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f", did you mean '{match[0]}'?" if match else ""

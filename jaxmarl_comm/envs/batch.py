@@ -13,8 +13,9 @@ from jaxmarl_comm.envs.base import Array, Env, State, TimeStep
 class Batch:
     """`num_envs` copies of an environment of fixed episode length, running in lockstep.
 
-    All copies share one clock, a scalar: so "is the episode over?" is a real branch, and fresh worlds are drawn once
-    per episode instead of at every step. (Under a `vmap` over seeds, keep the clock unbatched, as `Env.state_axes` says.)
+    All copies share one clock, a scalar: so "is the episode over?" is a real branch, and fresh worlds are drawn
+    once per episode instead of at every step. (Under a `vmap` over seeds, keep the clock unbatched:
+    `Env.state_axes` says how.)
     """
 
     env: Env
@@ -34,7 +35,7 @@ class Batch:
         return jax.vmap(self.env.reset, out_axes=(self.env.state_axes, self.time_step_axes))(keys)
 
     def step(self, key: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
-        """One step of all copies with group -> `[E, n, ...]`. The time step is the true one, also when it is the last."""
+        """One step of all copies with group -> `[E, n, ...]`. The time step is the true one, even the last."""
         keys = jax.random.split(key, self.num_envs)
         axes = self.env.state_axes
         step = jax.vmap(self.env.step, in_axes=(0, axes, 0), out_axes=(axes, self.time_step_axes))

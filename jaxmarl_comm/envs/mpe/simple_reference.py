@@ -18,7 +18,7 @@ SUCCESS_DISTANCE = 0.1
 class SimpleReference(MPETask):
     """Goal i (`choice[i]`) is the landmark that agent 1-i must reach; agent i sees its colour.
 
-    local_ratio: weight of an agent's own reward, -distance of the *other* agent to goal i; the rest is the mean of both.
+    local_ratio: weight of an agent's own reward, -distance of the *other* agent to goal i; the rest is both's mean.
     """
 
     local_ratio: float = 0.5
