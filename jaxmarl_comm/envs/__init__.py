@@ -15,9 +15,18 @@ from jaxmarl_comm.envs.base import Env
 _MPE = "jaxmarl_comm.envs.mpe."
 
 ENVS: dict[str, str] = {
+    "simple_v3": _MPE + "simple:Simple",
+    "simple_adversary_v3": _MPE + "simple_adversary:SimpleAdversary",
+    "simple_crypto_v3": _MPE + "simple_crypto:SimpleCrypto",
+    "simple_push_v3": _MPE + "simple_push:SimplePush",
     "simple_reference_v3": _MPE + "simple_reference:SimpleReference",
     "simple_speaker_listener_v4": _MPE + "simple_speaker_listener:SimpleSpeakerListener",
     "simple_spread_v3": _MPE + "simple_spread:SimpleSpread",
+    "simple_tag_v3": _MPE + "simple_tag:SimpleTag",
+    "simple_world_comm_v3": _MPE + "simple_world_comm:SimpleWorldComm",
+    "simple_line_v1": _MPE + "simple_line:SimpleLine",
+    "simple_formation_v1": _MPE + "simple_formation:SimpleFormation",
+    "collect_treasure_v1": _MPE + "collect_treasure:CollectTreasure",
 }
 
 

@@ -144,12 +144,12 @@ class Env(ABC):
 
     @property
     def teams(self) -> tuple[int, ...]:
-        """Team of each agent in canonical order; rewards are shared within a team. One team unless a task says so."""
+        """Team of each agent in canonical order: 0, and in competitive tasks 1 for the adversaries."""
         return (0,) * self.num_agents
 
     @property
     def ends_early(self) -> bool:
-        """Whether an episode can terminate before `max_cycles`; if not, a batch runs in lockstep."""
+        """Whether an episode can terminate before `max_cycles`; if not, a batch runs in lockstep (see `batch.py`)."""
         return False
 
     def global_state(self, state: State) -> Array:

@@ -5,32 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import Array, Env, State, TimeStep
 
 
 @dataclass(frozen=True)
 class Batch:
-    """`num_envs` copies of an environment of fixed episode length, running in lockstep.
+    """`num_envs` copies of an environment.
 
-    All copies share one clock, a scalar: so "is the episode over?" is a real branch, and fresh worlds are drawn
-    once per episode instead of at every step. (Under a `vmap` over seeds, keep the clock unbatched:
-    `Env.state_axes` says how.)
+    Where episodes have a fixed length, all copies run in lockstep and share one clock, a scalar: so "is the episode
+    over?" is a real branch, and fresh worlds are drawn once per episode instead of at every step. (Under a `vmap` over
+    seeds, keep the clock unbatched: `Env.state_axes` says how.) Where episodes can end early, each copy has its own
+    clock and flags (`[E]`) and is restarted by itself.
     """
 
     env: Env
     num_envs: int
 
-    def __post_init__(self) -> None:
-        if self.env.ends_early:
-            raise ValueError(f"{self.env.name} can end early with these arguments, which a lockstep batch cannot do")
-
     @property
     def time_step_axes(self) -> TimeStep:
-        return TimeStep(obs=0, reward=0, terminated=None, truncated=None)  # type: ignore[arg-type]
+        flags = 0 if self.env.ends_early else None
+        return TimeStep(obs=0, reward=0, terminated=flags, truncated=flags)  # type: ignore[arg-type]
 
     def reset(self, key: Array) -> tuple[State, TimeStep]:
-        """Fresh episodes everywhere; every array but clock and flags gains a leading axis `[E]`."""
+        """Fresh episodes everywhere; every array gains a leading axis `[E]`, in lockstep all but clock and flags."""
         keys = jax.random.split(key, self.num_envs)
         return jax.vmap(self.env.reset, out_axes=(self.env.state_axes, self.time_step_axes))(keys)
 
@@ -43,12 +42,27 @@ class Batch:
 
     def restart_if_over(self, key: Array, state: State, ts: TimeStep) -> tuple[State, dict[str, Array]]:
         """State and observations to go on from: the given ones, or fresh ones after the last step of an episode."""
+        if self.env.ends_early:
+            return self._restart_each(key, state, ts)
 
         def restart() -> tuple[State, dict[str, Array]]:
             fresh, first = self.reset(key)
             return fresh, first.obs
 
         return jax.lax.cond(ts.truncated, restart, lambda: (state, ts.obs))
+
+    def _restart_each(self, key: Array, state: State, ts: TimeStep) -> tuple[State, dict[str, Array]]:
+        """The same where each copy has its own clock. Worlds are drawn only in steps in which an episode ends."""
+        over = ts.terminated | ts.truncated
+
+        def pick(fresh: Array, old: Array) -> Array:
+            return jnp.where(over.reshape(-1, *(1,) * (old.ndim - 1)), fresh, old)
+
+        def restart() -> tuple[State, dict[str, Array]]:
+            fresh, first = self.reset(key)
+            return jax.tree.map(pick, (fresh, first.obs), (state, ts.obs))
+
+        return jax.lax.cond(jnp.any(over), restart, lambda: (state, ts.obs))
 
     def observe(self, state: State) -> dict[str, Array]:
         """Group -> `[E, n, obs_dim]`."""

@@ -8,12 +8,22 @@ from functools import cached_property
 import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import Array
-from jaxmarl_comm.envs.mpe.task import MPETask, check_ratio, flat, others
+from jaxmarl_comm.envs.mpe.task import (
+    MPETask,
+    check_counts,
+    check_neighbors,
+    check_ratio,
+    check_stage,
+    flat,
+    others,
+    visible,
+)
 from jaxmarl_comm.envs.mpe.world import Body, World, WorldState, norm
 
 AGENT_SIZE = 0.15
 SUCCESS_DISTANCE = 0.1
 UNUSED_WORDS = 2  # mpe2 shows each agent two zeros for every other one, the words of the silent
+BUMPS_COUNT = (False, True)  # whether they do in each stage of the curriculum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,21 +31,37 @@ class SimpleSpread(MPETask):
     """All are paid for every landmark's distance to its nearest agent, and each for its own bumps.
 
     N: number of agents and of landmarks. local_ratio: weight of an agent's own bumps against the common reward.
+    terminate_on_success: end the episode as soon as every landmark has an agent within 0.1. num_agent_neighbors,
+    num_landmark_neighbors: see only so many nearest ones, None: all.
+
+    curriculum: at stage 0 of `curriculum_stage` bumps cost nothing, at stage 1 they do. mpe2 1.1.1 means its stage to
+    be advanced during training, but stays at stage 0 for ever, because its setter does nothing; here the next stage is
+    another environment.
     """
 
     N: int = 3
     local_ratio: float = 0.5
+    curriculum: bool = False
+    curriculum_stage: int = 0
+    terminate_on_success: bool = False
+    num_agent_neighbors: int | None = None
+    num_landmark_neighbors: int | None = None
 
     name = "simple_spread_v3"
 
     def __post_init__(self) -> None:
-        if self.N < 1:
-            raise ValueError(f"N is {self.N}, but simple_spread_v3 needs at least 1 agent")
+        check_counts(1, N=self.N)
         check_ratio(self.local_ratio)
+        check_stage(self.curriculum, self.curriculum_stage, len(BUMPS_COUNT))
+        check_neighbors(self.num_agent_neighbors, self.num_landmark_neighbors)
 
     @cached_property
     def agents(self) -> tuple[str, ...]:  # type: ignore[override]
         return tuple(f"agent_{k}" for k in range(self.N))
+
+    @property
+    def ends_early(self) -> bool:
+        return self.terminate_on_success
 
     @cached_property
     def world(self) -> World:
@@ -43,16 +69,23 @@ class SimpleSpread(MPETask):
         return World(agents=(agent,) * self.N, landmarks=(Body(size=0.05),) * self.N)
 
     def observe(self, state: WorldState) -> dict[str, Array]:
-        """[6N]: velocity 2, position 2, landmarks relative to oneself 2N, others 2(N-1), zeros 2(N-1)."""
-        to_landmarks = flat(state.landmarks[None] - state.pos[:, None])
-        to_others = flat(state.pos[others(self.N)] - state.pos[:, None])
-        silence = jnp.zeros((self.N, UNUSED_WORDS * (self.N - 1)))
-        return {"agent": jnp.concatenate([state.vel, state.pos, to_landmarks, to_others, silence], axis=-1)}
+        """[6N]: velocity 2, position 2, landmarks relative to oneself 2N, others 2(N-1), zeros 2(N-1).
+
+        With neighbours, their numbers replace N and N-1.
+        """
+        to_landmarks = state.landmarks[None] - state.pos[:, None]
+        to_others = state.pos[others(self.N)] - state.pos[:, None]
+        landmarks = flat(visible(to_landmarks, to_landmarks, self.num_landmark_neighbors))
+        people = visible(to_others, to_others, self.num_agent_neighbors)
+        silence = jnp.zeros((self.N, UNUSED_WORDS * people.shape[1]))
+        return {"agent": jnp.concatenate([state.vel, state.pos, landmarks, flat(people), silence], axis=-1)}
 
     def rewards(self, state: WorldState) -> Array:
+        common = jnp.full(self.N, -jnp.sum(self._uncovered(state)))
+        if self.curriculum and not BUMPS_COUNT[self.curriculum_stage]:
+            return common * (1 - self.local_ratio)
         gaps = norm(state.pos[others(self.N)] - state.pos[:, None])
         bumps = jnp.sum(gaps < 2 * AGENT_SIZE, axis=-1)
-        common = -jnp.sum(self._uncovered(state))
         return common * (1 - self.local_ratio) - bumps * self.local_ratio
 
     def outcome(self, state: WorldState) -> dict[str, Array]:

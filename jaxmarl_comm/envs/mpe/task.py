@@ -5,15 +5,17 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.envs.base import ActionSpace, Array, Env, TimeStep
-from jaxmarl_comm.envs.mpe.world import World, WorldState, move
+from jaxmarl_comm.envs.mpe.world import World, WorldState, move, norm
 
 NUM_MOVES = 5  # stay, left, right, down, up
+GOOD, ADVERSARY = 0, 1  # teams
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,11 @@ class MPETask(Env):
         """Number of options of each random choice that a reset draws (goals, keys)."""
         return ()
 
+    @property
+    def landmark_range(self) -> float:
+        """A reset draws landmarks in [-range, range)²."""
+        return 1.0
+
     @cached_property
     def action_spaces(self) -> dict[str, ActionSpace]:
         return {group: self._action_space(positions[0]) for group, positions in self.groups.items()}
@@ -54,7 +61,7 @@ class MPETask(Env):
 
     @property
     def state_axes(self) -> WorldState:
-        return WorldState(pos=0, vel=0, landmarks=0, say=0, choice=0, t=None)  # type: ignore[arg-type]
+        return WorldState(pos=0, vel=0, landmarks=0, say=0, choice=0, t=0 if self.ends_early else None)  # type: ignore[arg-type]
 
     def reset(self, key: Array) -> tuple[WorldState, TimeStep]:
         state = self.draw(key)
@@ -67,14 +74,14 @@ class MPETask(Env):
         return state, self._time_step(state, self.rewards(state))
 
     def draw(self, key: Array) -> WorldState:
-        """A random start: everything uniform in [-1, 1)², at rest, nothing said. The key is consumed."""
+        """A random start: agents uniform in [-1, 1)², at rest, nothing said. The key is consumed."""
         choice_key, agent_key, landmark_key = jax.random.split(key, 3)
         num_agents, num_landmarks = len(self.world.agents), len(self.world.landmarks)
         pos = uniform(agent_key, (num_agents, 2), 1.0)
         return WorldState(
             pos=pos,
             vel=jnp.zeros_like(pos),
-            landmarks=uniform(landmark_key, (num_landmarks, 2), 1.0),
+            landmarks=uniform(landmark_key, (num_landmarks, 2), self.landmark_range),
             say=jnp.zeros((num_agents, self.world.dim_c), pos.dtype),
             choice=jax.random.randint(choice_key, (len(self.num_choices),), 0, np.array(self.num_choices, int)),
             t=jnp.zeros((), jnp.int32),
@@ -87,8 +94,12 @@ class MPETask(Env):
         return state._replace(say=words)
 
     def _time_step(self, state: WorldState, reward: Array) -> TimeStep:
-        over = state.t >= self.max_cycles
-        return TimeStep(self.observe(state), reward, terminated=jnp.zeros_like(over), truncated=over)
+        truncated = state.t >= self.max_cycles
+        terminated = jnp.zeros_like(truncated)
+        if self.ends_early:
+            # A start that happens to be a success is played on; a success at the last step counts as truncation.
+            terminated = self.outcome(state)["success"] & (state.t > 0) & ~truncated
+        return TimeStep(self.observe(state), reward, terminated, truncated)
 
     def _forces(self, actions: dict[str, Array]) -> Array:
         """`[A, 2]`, in units of mass × length / time²."""
@@ -148,6 +159,58 @@ def others(count: int) -> np.ndarray:
     """`[count, count - 1]`: for each agent the positions of the others, in order."""
     everyone = np.arange(count)
     return np.stack([np.delete(everyone, k) for k in everyone])
+
+
+def touching(pos: Array, size: Any, other_pos: Array, other_size: Any) -> Array:
+    """`[n, 2]`, `[m, 2]` -> `[n, m]` bool: whose distance is less than the sum of their radii (scalars or arrays)."""
+    reach = np.reshape(size, (-1, 1)) + np.reshape(other_size, (1, -1))
+    return norm(pos[:, None] - other_pos[None]) < reach
+
+
+def nearest_first(values: Array, distances: Array) -> Array:
+    """`[n, k, d]` sorted along k by `distances` `[n, k]`; equally distant ones keep their order."""
+    order = jnp.argsort(jax.lax.stop_gradient(distances), axis=-1)
+    return jnp.take_along_axis(values, order[..., None], axis=-2)
+
+
+def visible(values: Array, offsets: Array, slots: int | None) -> Array:
+    """What each of n agents sees of the k entities at `offsets` `[n, k, 2]` from it: `[n, k, d]` -> `[n, slots, d]`.
+
+    slots: that many nearest ones, nearest first, with zeros where there are fewer; None: all of them, as they are.
+    """
+    if slots is None:
+        return values
+    seen = nearest_first(values, norm(offsets))[..., :slots, :]
+    return jnp.pad(seen, ((0, 0), (0, slots - seen.shape[-2]), (0, 0)))
+
+
+def outside(pos: Array) -> Array:
+    """`[..., 2]` -> `[...]`: how much leaving the arena costs, from 0 within 0.9 to 10 per axis far outside."""
+    x = jnp.abs(pos)
+    far = jnp.exp(jnp.minimum(2 * x - 2, np.log(10.0)))  # the exponent is capped, so that nothing overflows
+    return jnp.sum(jnp.where(x < 0.9, 0.0, jnp.where(x < 1.0, (x - 0.9) * 10, far)), axis=-1)
+
+
+def check_neighbors(agents: int | None, landmarks: int | None) -> None:
+    """Raise ValueError unless the numbers of visible neighbours are positive (or None: all)."""
+    for kind, count in {"agent": agents, "landmark": landmarks}.items():
+        if count is not None and count < 1:
+            raise ValueError(f"num_{kind}_neighbors is {count}, but must be at least 1, or None to see all")
+
+
+def check_stage(curriculum: bool, stage: int, num_stages: int) -> None:
+    """Raise ValueError unless the curriculum has this stage."""
+    if not 0 <= stage < num_stages:
+        raise ValueError(f"curriculum_stage is {stage}, but must be 0 to {num_stages - 1}")
+    if stage and not curriculum:
+        raise ValueError(f"curriculum_stage is {stage}, but curriculum is False")
+
+
+def check_counts(at_least: int, **counts: int) -> None:
+    """Raise ValueError unless each of these numbers is large enough."""
+    for argument, count in counts.items():
+        if count < at_least:
+            raise ValueError(f"{argument} is {count}, but must be at least {at_least}")
 
 
 def check_ratio(local_ratio: float) -> None:

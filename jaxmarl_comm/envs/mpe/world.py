@@ -24,7 +24,7 @@ class Body(NamedTuple):
     """What never changes about one agent or landmark.
 
     size: radius. movable, collides, speaks: whether it does.
-    accel: force of a full move action. max_speed: cap on the speed, or None.
+    accel: force of a full move action. max_speed: cap on the speed, or None. mass: how hard it is to push.
     """
 
     size: float
@@ -33,6 +33,7 @@ class Body(NamedTuple):
     speaks: bool = False
     accel: float = 5.0
     max_speed: float | None = None
+    mass: float = 1.0
 
 
 class World(NamedTuple):
@@ -93,7 +94,8 @@ def move(world: World, state: WorldState, force: Array) -> WorldState:
     """
     if sum(body.collides for body in world.agents + world.landmarks) > 1:
         force = force + contact_forces(world, state)
-    vel = state.vel * (1 - DAMPING) + force * DT
+    mass = np.array([body.mass for body in world.agents])
+    vel = state.vel * (1 - DAMPING) + force / mass[:, None] * DT
     if any(body.max_speed is not None for body in world.agents):
         vel = cap_speed(vel, np.array([np.inf if body.max_speed is None else body.max_speed for body in world.agents]))
     return state._replace(pos=state.pos + DT * state.vel, vel=vel)

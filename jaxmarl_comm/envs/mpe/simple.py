@@ -1,0 +1,39 @@
+"""simple_v3: one agent walks to one landmark; for checking that learning works at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import jax.numpy as jnp
+
+from jaxmarl_comm.envs.base import Array
+from jaxmarl_comm.envs.mpe.task import MPETask
+from jaxmarl_comm.envs.mpe.world import Body, World, WorldState, norm
+
+SUCCESS_DISTANCE = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simple(MPETask):
+    """The reward is the *squared* distance to the landmark, negated."""
+
+    name = "simple_v3"
+    agents = ("agent_0",)
+
+    @cached_property
+    def world(self) -> World:
+        return World(agents=(Body(size=0.05, movable=True),), landmarks=(Body(size=0.05),))
+
+    def observe(self, state: WorldState) -> dict[str, Array]:
+        """[4]: velocity 2, landmark relative to oneself 2."""
+        return {"agent": jnp.concatenate([state.vel, state.landmarks - state.pos], axis=-1)}
+
+    def rewards(self, state: WorldState) -> Array:
+        offset = state.pos - state.landmarks
+        return -jnp.sum(offset * offset, axis=-1)
+
+    def outcome(self, state: WorldState) -> dict[str, Array]:
+        """Success: the agent is within 0.1 of the landmark."""
+        distance = norm(state.pos - state.landmarks)[0]
+        return {"success": distance < SUCCESS_DISTANCE, "distance": distance}

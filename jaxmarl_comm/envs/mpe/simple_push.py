@@ -1,0 +1,62 @@
+"""simple_push_v3: a good agent walks to its landmark; an adversary, who must guess which, pushes it away."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmarl_comm.envs.base import Array
+from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD, MPETask, flat
+from jaxmarl_comm.envs.mpe.world import Body, World, WorldState, norm
+
+LANDMARK_COLOURS = np.array([[0.1, 0.9, 0.1], [0.1, 0.1, 0.9]])
+GOAL_COLOURS = np.array([[0.25, 0.75, 0.25], [0.25, 0.25, 0.75]])  # what the good agent wears for each goal
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimplePush(MPETask):
+    """`choice[0]` is the landmark that the good agent must reach."""
+
+    name = "simple_push_v3"
+    agents = ("adversary_0", "agent_0")
+    teams = (ADVERSARY, GOOD)
+    num_choices = (2,)
+    num_goals = 2
+
+    @cached_property
+    def world(self) -> World:
+        return World(agents=(Body(size=0.05, movable=True, collides=True),) * 2, landmarks=(Body(size=0.05),) * 2)
+
+    def observe(self, state: WorldState) -> dict[str, Array]:
+        """Adversary [8]: velocity 2, landmarks relative to oneself 4, the other 2.
+
+        Good agent [19]: velocity 2, the goal 2, colour of the goal 3, landmarks 4, their colours 6, the other 2.
+        """
+        to_landmarks = flat(state.landmarks[None] - state.pos[:, None])
+        to_other = state.pos[::-1] - state.pos
+        to_goal = state.landmarks[state.choice[0]] - state.pos[1]
+        colour = jnp.asarray(GOAL_COLOURS)[state.choice[0]]
+        good = [state.vel[1], to_goal, colour, to_landmarks[1], jnp.asarray(LANDMARK_COLOURS.ravel()), to_other[1]]
+        return {
+            "adversary": jnp.concatenate([state.vel[:1], to_landmarks[:1], to_other[:1]], axis=-1),
+            "agent": jnp.concatenate(good)[None],
+        }
+
+    def rewards(self, state: WorldState) -> Array:
+        adversary, good = self._distances(state)
+        return jnp.stack([good - adversary, -good])
+
+    def goals(self, state: WorldState) -> Array:
+        return jnp.stack([jnp.full_like(state.choice[0], -1), state.choice[0]])
+
+    def outcome(self, state: WorldState) -> dict[str, Array]:
+        """Success: the good agent is nearer to its landmark than the adversary."""
+        adversary, good = self._distances(state)
+        return {"success": good < adversary, "distance": good}
+
+    def _distances(self, state: WorldState) -> Array:
+        """`[2]`: distances to the goal, of the adversary and of the good agent."""
+        return norm(state.pos - state.landmarks[state.choice[0]])
