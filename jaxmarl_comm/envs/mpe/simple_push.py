@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import jax.numpy as jnp
-import numpy as np
 
 from jaxmarl_comm.envs.base import Array
-from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD, MPETask, flat
+from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD, MPETask, flat, one_hot
 from jaxmarl_comm.envs.mpe.world import Body, World, WorldState, norm
 
-LANDMARK_COLOURS = np.array([[0.1, 0.9, 0.1], [0.1, 0.1, 0.9]])
-GOAL_COLOURS = np.array([[0.25, 0.75, 0.25], [0.25, 0.25, 0.75]])  # what the good agent wears for each goal
+LANDMARK_COLOURS = (0.1, 0.9, 0.1, 0.1, 0.1, 0.9)  # green, blue
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +36,8 @@ class SimplePush(MPETask):
         to_landmarks = flat(state.landmarks[None] - state.pos[:, None])
         to_other = state.pos[::-1] - state.pos
         to_goal = state.landmarks[state.choice[0]] - state.pos[1]
-        colour = jnp.asarray(GOAL_COLOURS)[state.choice[0]]
-        good = [state.vel[1], to_goal, colour, to_landmarks[1], jnp.asarray(LANDMARK_COLOURS.ravel()), to_other[1]]
+        colour = 0.25 + 0.5 * one_hot(state.choice[0] + 1, 3)  # greenish or bluish
+        good = [state.vel[1], to_goal, colour, to_landmarks[1], jnp.array(LANDMARK_COLOURS), to_other[1]]
         return {
             "adversary": jnp.concatenate([state.vel[:1], to_landmarks[:1], to_other[:1]], axis=-1),
             "agent": jnp.concatenate(good)[None],
