@@ -1,0 +1,23 @@
+"""The compiled assignment costs what scipy's does."""
+
+from __future__ import annotations
+
+import jax
+import numpy as np
+import pytest
+from scipy.optimize import linear_sum_assignment
+
+from jaxmarl_comm.envs.mpe.assignment import assigned_costs
+
+
+@pytest.mark.parametrize("ties", [False, True])
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 6, 8, 13])
+def test_cheapest_assignment(n: int, ties: bool) -> None:
+    costs = np.random.default_rng(n).random((200, n, n))
+    if ties:
+        costs = np.round(3 * costs)
+    with jax.enable_x64(True):
+        found = np.asarray(jax.jit(jax.vmap(assigned_costs))(costs))
+    for mine, matrix in zip(found, costs, strict=True):
+        assert np.isclose(mine.sum(), matrix[linear_sum_assignment(matrix)].sum(), rtol=0, atol=1e-12)
+        assert all(np.isin(cost, row) for cost, row in zip(mine, matrix, strict=True))

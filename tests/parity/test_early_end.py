@@ -1,0 +1,54 @@
+"""Batches of environments that end early: each copy has its own clock and is restarted by itself."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.envs.batch import Batch
+
+
+def test_only_ended_copies_restart() -> None:
+    batch = Batch(make_env("simple_spread_v3", N=2, max_cycles=4, terminate_on_success=True), num_envs=3)
+    state, _ = batch.reset(jax.random.key(0))
+    assert state.t.shape == (3,)
+    state = state._replace(
+        t=jnp.array([0, 1, 3]),
+        pos=state.pos.at[0].set(state.landmarks[0]),  # a success, but for the clock
+    )
+    stay = {"agent": jnp.zeros((3, 2), int)}
+    state, ts = jax.jit(batch.step)(jax.random.key(1), state, stay)
+    assert ts.terminated.tolist() == [True, False, False]
+    assert ts.truncated.tolist() == [False, False, True]
+
+    restart = jax.jit(batch.restart_if_over)
+    fresh, obs = restart(jax.random.key(2), state, ts)
+    assert fresh.t.tolist() == [0, 2, 0]
+    assert np.array_equal(fresh.pos[1], state.pos[1]) and not np.array_equal(fresh.pos[2], state.pos[2])
+    assert np.array_equal(obs["agent"], batch.observe(fresh)["agent"])
+    expected, _ = batch.reset(jax.random.key(2))
+    assert np.array_equal(fresh.landmarks[0], expected.landmarks[0])
+
+    later, ts = jax.jit(batch.step)(jax.random.key(3), fresh, stay)
+    unchanged, obs = restart(jax.random.key(4), later, ts)
+    assert not np.any(ts.terminated | ts.truncated)
+    assert np.array_equal(unchanged.pos, later.pos) and np.array_equal(obs["agent"], ts.obs["agent"])
+
+
+def test_a_lucky_start_is_not_an_end() -> None:
+    env = make_env("simple_spread_v3", N=1, terminate_on_success=True)
+    state, _ = env.reset(jax.random.key(0))
+    lucky = state._replace(landmarks=state.pos)
+    assert env.outcome(lucky)["success"]
+    _, ts = env.reset(jax.random.key(0))
+    assert not ts.terminated
+    _, ts = env.step(jax.random.key(1), lucky, {"agent": jnp.zeros(1, int)})
+    assert ts.terminated
+
+
+def test_fixed_length_runs_in_lockstep() -> None:
+    batch = Batch(make_env("simple_spread_v3"), num_envs=3)
+    state, ts = batch.reset(jax.random.key(0))
+    assert state.t.shape == ts.truncated.shape == ts.terminated.shape == ()
