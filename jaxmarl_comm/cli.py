@@ -1,0 +1,151 @@
+"""Command lines of `scripts/`: parse, call, and turn a user's mistake into one line and a non-zero exit."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from jaxmarl_comm.config import Config, ConfigError, build_config, describe_fields, load_config, merge
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+
+QUICK_TEST = {
+    "num_iters": 4,
+    "num_envs": 16,
+    "num_minibatches": 2,
+    "log_interval": 2,
+    "checkpoint_interval": 2,
+    "eval_interval": 2,
+    "eval_episodes": 100,
+    "eval_episodes_mpe2": 10,
+}
+INTERRUPTED = 130  # what shells report after Ctrl-C
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"error: {message} (see --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def train_main(arguments: Sequence[str] | None = None) -> int:
+    """`scripts/train.py`; returns the exit status."""
+    parser = Parser(
+        description="Train a team of agents and evaluate it; everything is left in a run folder.",
+        epilog=fields_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        usage="%(prog)s [--config FILE] [--run-dir DIR] [--resume [DIR]] [--test] [--FIELD VALUE ...]",
+    )
+    parser.add_argument(
+        "--config", metavar="FILE", help="YAML file, or the name of one under configs/; default: all defaults"
+    )
+    parser.add_argument(
+        "--run-dir", metavar="DIR", type=Path, help="new folder for results; default: runs/<config>-<time>"
+    )
+    resume_help = "go on with the run in DIR, or in --run-dir"
+    parser.add_argument("--resume", metavar="DIR", type=Path, nargs="?", const=Path(), help=resume_help)
+    parser.add_argument("--test", action="store_true", help="a tiny run of everything, in seconds")
+    given, rest = parser.parse_known_args(arguments)
+    return guarded(lambda: run_training(given, field_overrides(rest, parser)))
+
+
+def run_training(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
+    """Raises ConfigError, RunError or CheckpointError."""
+    changes = {**(QUICK_TEST if given.test else {}), **overrides}
+    cfg = read_config(given.config, changes)
+    from jaxmarl_comm.run_folder import RunError, RunFolder
+    from jaxmarl_comm.runner import train
+
+    if given.resume is None:
+        name = Path(given.config).stem if given.config else cfg.env.name
+        folder = RunFolder.create(given.run_dir or RunFolder.default_path(name), cfg)
+    else:
+        path = given.run_dir if given.resume == Path() else given.resume
+        if path is None:
+            raise RunError("--resume needs the run's folder: --resume DIR, or --run-dir DIR --resume")
+        folder, cfg = RunFolder.open(path, cfg if given.config or changes else None)
+    train(cfg, folder)
+
+
+def evaluate_main(arguments: Sequence[str] | None = None) -> int:
+    """`scripts/evaluate.py`; returns the exit status."""
+    parser = Parser(
+        description="Evaluate the newest checkpoint of a run and write its evaluation.json.", allow_abbrev=False
+    )
+    parser.add_argument("--run", metavar="DIR", type=Path, required=True, help="run folder")
+    parser.add_argument("--episodes", type=int, help="in our environment (the run's eval_episodes)")
+    parser.add_argument("--episodes-mpe2", type=int, help="in the real mpe2 (the run's)")
+    parser.add_argument("--seed", type=int, help="of the episodes (the run's)")
+    given = parser.parse_args(arguments)
+
+    def run() -> None:
+        from jaxmarl_comm.api import evaluate
+
+        evaluate(given.run, given.episodes, given.episodes_mpe2, given.seed)
+
+    return guarded(run)
+
+
+def guarded(run: Callable[[], None]) -> int:
+    """Exit status of a command; what the user can mend is told in one line."""
+    from jaxmarl_comm.checkpoint import CheckpointError
+    from jaxmarl_comm.run_folder import RunError
+    from jaxmarl_comm.runner import InterruptedRunError
+
+    try:
+        run()
+    except (ConfigError, RunError, CheckpointError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return INTERRUPTED if isinstance(error, InterruptedRunError) else 1
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def read_config(name: str | None, changes: dict[str, Any]) -> Config:
+    """The config of that file, or the defaults, with dotted changes. Raises ConfigError."""
+    if name is None:
+        return build_config(merge({}, changes))
+    path = Path(name)
+    if not path.exists():
+        known = CONFIGS / (name if path.suffix else f"{name}.yaml")
+        if not known.exists():
+            there = ", ".join(sorted(file.name for file in CONFIGS.glob("*.yaml")))
+            raise ConfigError(f"no config {name}, here or under configs/; there are {there}")
+        path = known
+    return load_config(path, changes)
+
+
+def field_overrides(words: list[str], parser: Parser) -> dict[str, Any]:
+    """`--lr 1e-3 --comm.preset=none` as {dotted key: value}; values are read as YAML."""
+    overrides, words = {}, list(words)
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--"):
+            parser.error(f"unexpected argument '{word}'; settings are given as --FIELD VALUE")
+        key, has_value, value = word.removeprefix("--").partition("=")
+        if not has_value:
+            if not words or words[0].startswith("--"):
+                parser.error(f"'--{key}' needs a value")
+            value = words.pop(0)
+        try:
+            overrides[key.replace("-", "_")] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            overrides[key.replace("-", "_")] = value
+    return overrides
+
+
+def fields_help() -> str:
+    """Every field with its default and meaning."""
+    rows = [f"  --{key} {default}".ljust(42) + meaning for key, default, meaning in describe_fields()]
+    rows.append("  --env.ARGUMENT VALUE".ljust(42) + "argument of the task, e.g. --env.N 5")
+    return "\n".join(["fields of the config, with their defaults:", *rows])

@@ -1,0 +1,265 @@
+"""One object that says everything about a run: typed, bounded, frozen, and strict about unknown keys.
+
+A field's description is its help text; `scripts/train.py --help` prints them all. This file imports neither jax nor
+anything that does until a config is checked against its task.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from jaxmarl_comm.comm.presets import PRESETS
+
+ALIASES = {"clip_param": "clip_eps", "entropy_coef": "ent_coef"}
+"""Other names of fields, read and written alike; the right-hand one is stored."""
+
+REWARD_SHARING_WEIGHT = {"individual": 0.0, "shared": 1.0}
+
+
+class ConfigError(ValueError):
+    """A mistake in a config, told in one line: what was wrong, where, and what would be right."""
+
+
+class EnvConfig(BaseModel):
+    """The task. Further keys are the task's own arguments, e.g. `N: 5` for simple_spread_v3."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    name: str = Field("simple_reference_v3", description="task, as PettingZoo names it")
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The task's own arguments that were given."""
+        return dict(self.model_extra or {})
+
+
+class CommConfig(BaseModel):
+    """The communication channel. What is not given comes from the preset."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    preset: str = Field("commnet", description=f"protocol to start from: {', '.join(PRESETS)}")
+    rounds: int = Field(0, ge=0, description="times that agents exchange messages within a step; 0: no channel")
+    message_dim: int = Field(16, ge=1, description="numbers in a message of the channel")
+    speech: bool = Field(False, description="whether agents choose the task's words; if not, they always say the first")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_from_preset(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        preset = given.get("preset", cls.model_fields["preset"].default)
+        if preset not in PRESETS:
+            raise ValueError(
+                f"unknown preset {preset!r}{_nearest(str(preset), PRESETS)}; there are {', '.join(PRESETS)}"
+            )
+        return {**PRESETS[preset], **given}
+
+
+class Config(BaseModel):
+    """Everything about a run. Frozen: `replace` makes a changed copy."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    env: EnvConfig = Field(default_factory=EnvConfig, description="the task and its arguments")
+    comm: CommConfig = Field(default_factory=CommConfig, description="how agents communicate")
+    algorithm: Literal["mappo"] = Field("mappo", description="how agents learn")
+
+    seed: int = Field(0, ge=0, description="of everything random")
+    num_seeds: int = Field(1, ge=1, description="independent runs trained at once, from one seed")
+    num_iters: int = Field(
+        320, ge=1, description="iterations, each num_envs * rollout_len env steps and the updates on them"
+    )
+    num_envs: int = Field(512, ge=1, description="environments side by side")
+    rollout_len: int = Field(25, ge=1, description="steps of each environment per iteration")
+
+    reward_sharing: Literal["individual", "shared", "mixed"] = Field(
+        "shared", description="what an agent learns from: its own reward, its team's mean, or both, mixed by reward_mix"
+    )
+    reward_mix: float = Field(0.5, ge=0, le=1, description="weight of the team's mean if reward_sharing is mixed")
+    share_params: bool = Field(True, description="one network per group of like agents; if not, one per agent")
+    hidden_dim: int = Field(64, ge=1, description="width of the networks")
+
+    ppo_epochs: int = Field(2, ge=1, description="passes over each rollout")
+    num_minibatches: int = Field(16, ge=1, description="minibatches per pass, cut along environments")
+    lr: float = Field(4e-3, gt=0, description="Adam's learning rate at the start")
+    anneal_lr: bool = Field(True, description="whether the learning rate falls to 0, linearly, over the run")
+    gamma: float = Field(0.9, ge=0, le=1, description="discount per step")
+    gae_lambda: float = Field(0.95, ge=0, le=1, description="decay of generalised advantage estimates")
+    clip_eps: float = Field(0.2, gt=0, description="PPO's clip of probability ratios and of (normalised) values")
+    ent_coef: float = Field(0.003, ge=0, description="weight of the entropy bonus")
+    max_grad_norm: float = Field(0.5, gt=0, description="cap on the norm of policies' and of critics' gradients")
+
+    log_interval: int = Field(20, ge=1, description="iterations per jitted call, and per row of metrics.jsonl")
+    eval_interval: int = Field(0, ge=0, description="iterations between evaluations in training; 0: at the end only")
+    eval_episodes: int = Field(10_000, ge=2, description="episodes of each evaluation in our environment")
+    eval_episodes_mpe2: int = Field(1_000, ge=0, description="episodes of the evaluation in the real mpe2; 0: none")
+    checkpoint_interval: int = Field(100, ge=1, description="iterations between checkpoints; the last is always kept")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rename_aliases(cls, given: Any) -> Any:
+        if not isinstance(given, dict):
+            return given
+        for alias, name in ALIASES.items():
+            if alias in given and name in given:
+                raise ValueError(f"'{alias}' and '{name}' are the same setting; give one of them")
+        return {ALIASES.get(key, key): value for key, value in given.items()}
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Config:
+        from jaxmarl_comm.envs import make_env  # imports jax, which reading a config alone does not need
+
+        make_env(self.env.name, **self.env.arguments)
+        if self.num_envs % self.num_minibatches:
+            raise ValueError(
+                f"num_envs ({self.num_envs}) must be a multiple of num_minibatches ({self.num_minibatches}): "
+                "minibatches are cut along environments"
+            )
+        return self
+
+    @property
+    def clip_param(self) -> float:
+        """Another name of `clip_eps`."""
+        return self.clip_eps
+
+    @property
+    def entropy_coef(self) -> float:
+        """Another name of `ent_coef`."""
+        return self.ent_coef
+
+    @property
+    def reward_sharing_weight(self) -> float:
+        """Weight of the team's mean reward against an agent's own."""
+        return REWARD_SHARING_WEIGHT.get(self.reward_sharing, self.reward_mix)
+
+    @property
+    def env_steps(self) -> int:
+        """Environment steps of the whole run, per seed."""
+        return self.num_iters * self.num_envs * self.rollout_len
+
+    def replace(self, changes: Mapping[str, Any] | None = None, **more: Any) -> Config:
+        """A checked copy with other values; keys may be dotted: `cfg.replace({"comm.preset": "none"}, lr=1e-3)`.
+
+        A new preset brings its own settings in place of the old preset's. Raises ConfigError.
+        """
+        changes = {**(changes or {}), **more}
+        values = self.model_dump()
+        if "comm.preset" in changes:
+            old = PRESETS[self.comm.preset]
+            values["comm"] = {k: v for k, v in values["comm"].items() if k not in old or v != old[k]}
+        return build_config(merge(values, changes))
+
+    def to_yaml(self) -> str:
+        """Every field, in the order of this class."""
+        return yaml.safe_dump(self.model_dump(), sort_keys=False)
+
+
+def default_cfg() -> Config:
+    """The config that trains two agents to talk on simple_reference_v3; change it with `replace`."""
+    return Config()
+
+
+def build_config(values: Mapping[str, Any]) -> Config:
+    """Config from nested values. Raises ConfigError, in one line, for anything unknown, mistyped or impossible."""
+    try:
+        return Config.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError("; ".join(_explain(each) for each in error.errors())) from None
+
+
+def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> Config:
+    """Config from a YAML file with dotted changes on top. Raises ConfigError that names the file."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a text file"
+        raise ConfigError(f"cannot read config {path}: {reason}") from None
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"config {path} is not valid YAML: {_yaml_problem(error)}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"config {path} must be a mapping of keys to values, but is a {type(values).__name__}")
+    try:
+        return build_config(merge(values, changes or {}))
+    except ConfigError as error:
+        raise ConfigError(f"config {path}: {error}") from None
+
+
+def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values with dotted changes on top; an alias replaces the name that it stands for."""
+    merged = dict(values)
+    for dotted, value in changes.items():
+        key, _, rest = dotted.partition(".")
+        if rest:
+            inner = merged.get(key, {})
+            merged[key] = merge(inner if isinstance(inner, Mapping) else {}, {rest: value})
+        else:
+            for same in {key, ALIASES.get(key, key), *(a for a, name in ALIASES.items() if name == key)}:
+                merged.pop(same, None)
+            merged[key] = value
+    return merged
+
+
+def differing_keys(a: Config, b: Config) -> list[str]:
+    """Dotted keys in which two configs differ."""
+    left, right = dict(flatten(a.model_dump())), dict(flatten(b.model_dump()))
+    return [key for key in {**left, **right} if left.get(key) != right.get(key)]
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Nested values as (dotted key, value) pairs."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def describe_fields() -> Iterator[tuple[str, Any, str]]:
+    """(dotted key, default, meaning) of every field."""
+    for key, field, default in _leaves(Config, default_cfg()):
+        names = [alias for alias, name in ALIASES.items() if name == key]
+        also = f" (also {', '.join(names)})" if names else ""
+        yield key, default, f"{field.description}{also}"
+
+
+def _leaves(model: type[BaseModel], values: BaseModel, prefix: str = "") -> Iterator[tuple[str, FieldInfo, Any]]:
+    for name, field in model.model_fields.items():
+        value = getattr(values, name)
+        if isinstance(value, BaseModel):
+            yield from _leaves(type(value), value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", field, value
+
+
+def _explain(error: Any) -> str:
+    """One of pydantic's errors as a clause that names the key."""
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        model = CommConfig if where.startswith("comm.") else Config
+        known = [*model.model_fields, *(ALIASES if model is Config else ())]
+        return f"unknown key '{where}'{_nearest(str(error['loc'][-1]), known)}"
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return message
+    return f"'{where}' is {error['input']!r}: {message[0].lower()}{message[1:]}"
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f", did you mean '{match[0]}'?" if match else ""
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "cannot be parsed"
+    return f"line {mark.line + 1}: {problem}" if mark else problem

@@ -1,0 +1,69 @@
+"""What a run tells its user while it goes on."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxmarl_comm.config import Config
+from jaxmarl_comm.envs.base import Env
+
+COLUMNS = {
+    "iteration": 11,
+    "env steps": 11,
+    "return": 9,
+    "entropy": 9,
+    "policy loss": 13,
+    "value loss": 12,
+    "KL": 9,
+    "steps/s": 9,
+    "left": 8,
+}
+
+
+class Console:
+    """Header, table and progress on standard output. Every line is also useful in a log file."""
+
+    def __init__(self) -> None:
+        self.began = time.perf_counter()
+        self.first_steps: int | None = None
+
+    def say(self, line: str) -> None:
+        print(line, flush=True)
+
+    def header(self, cfg: Config, env: Env, folder: Path) -> None:
+        """What is about to run, and where."""
+        device = jax.devices()[0]
+        seeds = f"{cfg.num_seeds} seed{'s' * (cfg.num_seeds > 1)}"
+        agents = ", ".join(f"{len(where)} {group}" for group, where in env.groups.items())
+        self.say(f"{cfg.algorithm} on {env.name} ({agents}), communication: {cfg.comm.preset}")
+        self.say(
+            f"{seeds} of {cfg.env_steps:,} env steps on {jax.device_count()} {device.platform} ({device.device_kind})"
+        )
+        self.say(f"run folder {folder}")
+
+    def compiled(self, seconds: float) -> None:
+        self.say(f"compiled in {seconds:.1f} s")
+
+    def start_table(self, env_steps: int) -> None:
+        """Column names; rate and time left are counted from here."""
+        self.began, self.first_steps = time.perf_counter(), env_steps
+        self.say("".join(f"{name:>{width}}" for name, width in COLUMNS.items()))
+
+    def row(self, row: dict[str, Any], cfg: Config) -> None:
+        """One row of metrics.jsonl, means over seeds, and how fast it goes."""
+        elapsed = time.perf_counter() - self.began
+        steps = row["env_steps"] - (self.first_steps or 0)
+        rate = steps * cfg.num_seeds / elapsed
+        left = elapsed * (cfg.env_steps - row["env_steps"]) / max(steps, 1)
+        cells = [f"{row['iteration']:,}", f"{row['env_steps'] / 1e6:.2f} M"]
+        numbers = [
+            float(np.mean(row[name])) for name in ("return", "entropy", "policy_loss", "value_loss", "approx_kl")
+        ]
+        cells += [f"{number:.4f}" if abs(number) < 1 else f"{number:.2f}" for number in numbers]
+        cells += [f"{rate:,.0f}", f"{int(left) // 60}:{int(left) % 60:02d}"]
+        self.say("".join(f"{cell:>{width}}" for cell, width in zip(cells, COLUMNS.values(), strict=True)))

@@ -1,0 +1,69 @@
+"""Distributions over an agent's actions. The only file that knows distrax."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import distrax
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+
+
+class ActionDistribution(NamedTuple):
+    """Independent distributions of the factors of an action (move, say), each with batch shape `[...]`.
+
+    An agent without any free factor (a speaker that may not speak) has the empty one: log-probability and entropy 0.
+    """
+
+    factors: dict[str, distrax.Distribution]
+    batch_shape: tuple[int, ...]
+
+    def sample(self, key: Array) -> dict[str, Array]:
+        """Factor name -> action. The key is consumed."""
+        keys = jax.random.split(key, max(len(self.factors), 1))
+        return {
+            name: factor.sample(seed=factor_key)
+            for (name, factor), factor_key in zip(self.factors.items(), keys, strict=False)
+        }
+
+    def mode(self) -> dict[str, Array]:
+        """Factor name -> the most probable action."""
+        return {name: factor.mode() for name, factor in self.factors.items()}
+
+    def log_prob(self, actions: dict[str, Array]) -> Array:
+        """`[...]`, summed over factors."""
+        zero = jnp.zeros(self.batch_shape)
+        return sum((factor.log_prob(actions[name]) for name, factor in self.factors.items()), zero)
+
+    def entropy(self) -> Array:
+        """`[...]` nats, summed over factors."""
+        zero = jnp.zeros(self.batch_shape)
+        return sum((factor.entropy() for factor in self.factors.values()), zero)
+
+
+def num_outputs(factors: dict[str, int], continuous: bool) -> int:
+    """How many numbers a network must give for an action with these factors (name -> size)."""
+    return sum(factors.values()) * (2 if continuous else 1)
+
+
+def action_distribution(outputs: Array, factors: dict[str, int], continuous: bool) -> ActionDistribution:
+    """Distribution from network outputs `[..., num_outputs(factors, continuous)]`.
+
+    Discrete factors are categorical. Continuous ones are Beta on [0, 1] with both parameters above 1, so that there is
+    a single mode (Chou et al. 2017, "Improving stochastic policy gradients ... using the Beta distribution").
+    """
+    built, offset = {}, 0
+    for name, size in factors.items():
+        width = num_outputs({name: size}, continuous)
+        built[name] = _factor(outputs[..., offset : offset + width], continuous)
+        offset += width
+    return ActionDistribution(built, outputs.shape[:-1])
+
+
+def _factor(outputs: Array, continuous: bool) -> distrax.Distribution:
+    if not continuous:
+        return distrax.Categorical(logits=outputs)
+    alpha, beta = jnp.split(1.0 + jax.nn.softplus(outputs), 2, axis=-1)
+    return distrax.Independent(distrax.Beta(alpha, beta), reinterpreted_batch_ndims=1)

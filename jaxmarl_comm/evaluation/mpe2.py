@@ -1,0 +1,69 @@
+"""Playing trained policies in the real mpe2, the judge of everything measured here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import import_module
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmarl_comm.envs.base import Env
+
+Array = jax.Array
+
+COPIES = 100  # mpe2 environments played side by side, so that the policy sees batches
+
+
+def returns_in_mpe2(
+    env: Env, act: Callable[[Array, dict[str, Array]], dict[str, Array]], num_episodes: int, seed: int
+) -> np.ndarray:
+    """`[num_episodes]` returns (undiscounted, mean over agents) in mpe2's task of the same name and arguments.
+
+    act: (key, group -> `[E, n, obs_dim]`) -> group -> `[E, n, ...]`, without memory. Episode k starts from mpe2's own
+    seed `seed + k`.
+    """
+    copies = [make_mpe2(env) for _ in range(min(COPIES, num_episodes))]
+    key, returns = jax.random.key(seed), []
+    for first in range(0, num_episodes, len(copies)):
+        key, block_key = jax.random.split(key)
+        returns.append(_play_block(env, copies, act, block_key, seed + first))
+    return np.concatenate(returns)[:num_episodes]
+
+
+def make_mpe2(env: Env) -> Any:
+    """mpe2's own `parallel_env` of the same task with the same arguments."""
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    return import_module(f"mpe2.{env.name}").parallel_env(**asdict(env))
+
+
+def _play_block(env: Env, copies: list[Any], act: Any, key: Array, seed: int) -> np.ndarray:
+    """`[E]` returns of one episode in each copy."""
+    observations = [copy.reset(seed=seed + k)[0] for k, copy in enumerate(copies)]
+    returns = np.zeros(len(copies))
+    for step_key in jax.random.split(key, env.max_cycles):
+        actions = jax.device_get(act(step_key, _group_observations(env, observations)))
+        for k, copy in enumerate(copies):
+            observations[k], rewards, *_ = copy.step(_agent_actions(env, actions, k))
+            returns[k] += np.mean(list(rewards.values()))
+    return returns
+
+
+def _group_observations(env: Env, observations: list[dict[str, np.ndarray]]) -> dict[str, Array]:
+    return {
+        group: jnp.asarray([[seen[env.agents[agent]] for agent in where] for seen in observations])
+        for group, where in env.groups.items()
+    }
+
+
+def _agent_actions(env: Env, actions: dict[str, np.ndarray], copy: int) -> dict[str, Any]:
+    chosen = {}
+    for group, where in env.groups.items():
+        for position, agent in enumerate(where):
+            action = actions[group][copy, position]
+            chosen[env.agents[agent]] = np.float32(action) if env.continuous_actions else int(action)
+    return chosen
