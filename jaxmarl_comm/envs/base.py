@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 Array = jax.Array
 State = Any
@@ -158,6 +159,10 @@ class Env(ABC):
         return jnp.concatenate(
             [obs[group][position] for agent in range(self.num_agents) for group, position in [self.seat(agent)]]
         )
+
+    def render(self, state: State) -> np.ndarray:
+        """`[H, W, 3]` uint8, a picture of this state."""
+        raise NotImplementedError(f"{self.name} draws no pictures")
 
     def seat(self, agent: int) -> tuple[str, int]:
         """(group, position within it) of the agent at this canonical position."""

@@ -93,6 +93,12 @@ class MPETask(Env):
     def with_words(self, state: WorldState, words: Array) -> WorldState:
         return state._replace(say=words)
 
+    def render(self, state: WorldState) -> np.ndarray:
+        """`[480, 480, 3]` uint8."""
+        from jaxmarl_comm.envs.mpe.picture import draw  # matplotlib takes long to import
+
+        return draw(self, state)
+
     def _time_step(self, state: WorldState, reward: Array) -> TimeStep:
         truncated = state.t >= self.max_cycles
         terminated = jnp.zeros_like(truncated)
