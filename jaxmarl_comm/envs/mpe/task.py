@@ -174,8 +174,14 @@ def touching(pos: Array, size: Any, other_pos: Array, other_size: Any) -> Array:
 
 
 def nearest_first(values: Array, distances: Array) -> Array:
-    """`[n, k, d]` sorted along k by `distances` `[n, k]`; equally distant ones keep their order."""
-    order = jnp.argsort(jax.lax.stop_gradient(distances), axis=-1)
+    """`[n, k, d]` sorted along k by `distances` `[n, k]`; equally distant ones keep their order.
+
+    By counting how many are nearer: several times faster in XLA than sorting many short rows.
+    """
+    slots = np.arange(distances.shape[-1])
+    mine, other = distances[..., :, None], distances[..., None, :]
+    rank = jnp.sum((other < mine) | ((other == mine) & (slots < slots[:, None])), axis=-1)
+    order = jnp.argmax(rank[..., None, :] == slots[:, None], axis=-1)
     return jnp.take_along_axis(values, order[..., None], axis=-2)
 
 
