@@ -167,3 +167,4 @@ def test_a_broken_rule_is_noticed(error: Error, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(error.owner, error.attribute, error.wrong)
     difference = compare_steps(compiled_step(env), recording, x64=True)
     assert not difference.within(FLOAT32_TOLERANCE), difference
+    assert max(difference.obs, difference.reward, difference.state) < 1e3, "not a wrong rule, but nonsense"
