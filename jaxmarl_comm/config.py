@@ -203,8 +203,9 @@ def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, An
             inner = merged.get(key, {})
             merged[key] = merge(inner if isinstance(inner, Mapping) else {}, {rest: value})
         else:
-            for same in {key, ALIASES.get(key, key), *(a for a, name in ALIASES.items() if name == key)}:
-                merged.pop(same, None)
+            synonyms = {ALIASES.get(key, key), *(alias for alias, name in ALIASES.items() if name == key)}
+            for synonym in synonyms - set(changes):
+                merged.pop(synonym, None)
             merged[key] = value
     return merged
 

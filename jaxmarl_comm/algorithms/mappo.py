@@ -12,7 +12,7 @@ from jaxmarl_comm.algorithms import Act, Algorithm
 from jaxmarl_comm.algorithms.losses import approx_kl, policy_loss, value_loss
 from jaxmarl_comm.algorithms.returns import ValueNorm, gae, share_rewards
 from jaxmarl_comm.algorithms.rollout import RolloutState, Trajectory, rollout, rollout_axes, start
-from jaxmarl_comm.comm.channel import Intervention, everyone
+from jaxmarl_comm.comm.channel import Intervention, everyone, unchanged
 from jaxmarl_comm.distributions import ActionDistribution, action_distribution, num_outputs
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
@@ -144,7 +144,7 @@ class Mappo:
         lr = state.hparams.lr * (1 - progress if self.cfg.anneal_lr else 1.0)
         (params, opt_state), losses = self.optimise(state.params, state.opt_state, data, lr, state.hparams, update_key)
         metrics = {"return": finished_mean(traj), "lr": lr, "value_mean": returns.mean(), **losses}
-        metrics["param_norm"] = optax.global_norm(params)
+        metrics["param_norm"] = optax.tree.norm(params)
         after = state._replace(
             params=params,
             opt_state=opt_state,
@@ -189,11 +189,10 @@ class Mappo:
         outputs = self.critic_net.apply(state.params.critic, traj.obs)
         values = state.value_norm.denormalise(outputs)
         last_values = self.values(state.params.critic, state.value_norm, last_obs)
-        ended = traj.terminated | traj.truncated
-        over = ended[:, None, None]
+        over = (traj.terminated | traj.truncated)[..., None]
         next_values = jnp.where(over, traj.final_values, jnp.concatenate([values[1:], last_values[None]]))
         rewards = share_rewards(traj.rewards, self.env.teams, self.cfg.reward_sharing_weight)
-        terminated = traj.terminated[:, None, None]
+        terminated = traj.terminated[..., None]
         advantages = gae(rewards, values, next_values, terminated, over, state.hparams.gamma, state.hparams.gae_lambda)
         returns = advantages + values
         value_norm = state.value_norm.update(returns, VALUE_NORM_DECAY)
@@ -218,8 +217,8 @@ class Mappo:
             minibatch = jax.tree.map(lambda x: x[rows], data)
             grads, metrics = jax.grad(self.loss, has_aux=True)(params, minibatch, hparams)
             stepped = [self.descend(*each, lr) for each in zip(grads, opt_state, params, strict=True)]
-            metrics["policy_grad_norm"] = optax.global_norm(grads.policy)
-            metrics["critic_grad_norm"] = optax.global_norm(grads.critic)
+            metrics["policy_grad_norm"] = optax.tree.norm(grads.policy)
+            metrics["critic_grad_norm"] = optax.tree.norm(grads.critic)
             return (Learned(*(p for p, _ in stepped)), Learned(*(o for _, o in stepped))), metrics
 
         def epoch(carry: Any, epoch_key: Array) -> tuple[Any, dict[str, Array]]:
@@ -255,11 +254,6 @@ class Mappo:
         return surrogate - hparams.ent_coef * entropy + critic_loss, metrics
 
 
-def unchanged(messages: Array) -> Array:
-    """The intervention that leaves messages as they are."""
-    return messages
-
-
 def normalise_per_group(env: Env, advantages: Array) -> Array:
     """`[T, E, N]` with mean 0 and variance 1 within each group, so that opponents' scales do not mix."""
     parts = {group: (part - part.mean()) / (part.std() + 1e-8) for group, part in env.split(advantages).items()}
@@ -268,5 +262,5 @@ def normalise_per_group(env: Env, advantages: Array) -> Array:
 
 def finished_mean(traj: Trajectory) -> Array:
     """Mean return of the episodes that ended in this rollout, NaN if none did."""
-    over = traj.terminated | traj.truncated
-    return jnp.where(over.any(), traj.returns.mean(axis=-1).sum() / jnp.maximum(over.sum(), 1), jnp.nan)
+    ended = (traj.terminated | traj.truncated).sum()
+    return jnp.where(ended > 0, traj.returns.sum() / jnp.maximum(ended, 1), jnp.nan)

@@ -19,7 +19,7 @@ ValueFn = Callable[[dict[str, Array]], Array]
 class Trajectory(NamedTuple):
     """What T steps of E environments with N agents leave behind.
 
-    obs, actions: group -> `[T, E, n, ...]`. log_probs, rewards: `[T, E, N]`. terminated, truncated: `[T]` bool.
+    obs, actions: group -> `[T, E, n, ...]`. log_probs, rewards: `[T, E, N]`. terminated, truncated: `[T, E]` bool.
     final_values: `[T, E, N]`, the value of the true last observation where an episode was truncated, else 0.
     returns: `[T, E]`, the finished episode's return (mean over agents, as the task pays it), else 0.
     """
@@ -65,12 +65,14 @@ def rollout(
         act_key, env_key, restart_key = jax.random.split(step_key, 3)
         actions, log_probs = act(act_key, state.obs)
         env_state, ts = batch.step(env_key, state.env, actions)
-        final_values = jax.lax.cond(ts.truncated, value, lambda _: jnp.zeros_like(log_probs), ts.obs)
+        # A real branch in lockstep, where no episode but all of them are truncated.
+        final_values = jax.lax.cond(ts.truncated.any(), value, lambda _: jnp.zeros_like(log_probs), ts.obs)
         total = state.running_return + ts.reward.mean(axis=-1)
-        over = ts.terminated | ts.truncated
+        terminated, truncated = (jnp.broadcast_to(flag, total.shape) for flag in (ts.terminated, ts.truncated))
+        over = terminated | truncated
         after, obs = batch.restart_if_over(restart_key, env_state, ts)
         transition = Trajectory(
-            state.obs, actions, log_probs, ts.reward, ts.terminated, ts.truncated, final_values, total * over
+            state.obs, actions, log_probs, ts.reward, terminated, truncated, final_values, total * over
         )
         return RolloutState(after, obs, total * ~over), transition
 

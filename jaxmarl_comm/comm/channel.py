@@ -18,6 +18,11 @@ Intervention = Callable[[Array], Array]
 """Replaces the messages `[E, N, message_dim]` of a batch of environments by others of the same shape."""
 
 
+def unchanged(messages: Array) -> Array:
+    """The intervention that leaves messages as they are."""
+    return messages
+
+
 def everyone(num_agents: int) -> np.ndarray:
     """`[N, N]` routing matrix, 1 where the row's agent hears the column's: all but oneself."""
     return 1.0 - np.eye(num_agents)

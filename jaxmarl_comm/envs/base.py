@@ -173,7 +173,13 @@ class Env(ABC):
 
     def split(self, x: Array, axis: int = -1) -> dict[str, Array]:
         """Cut an array over all agents (along `axis`) into group -> array."""
-        return {group: jnp.take(x, jnp.array(where), axis=axis) for group, where in self.groups.items()}
+
+        def part(where: tuple[int, ...]) -> Array:
+            if where == tuple(range(where[0], where[-1] + 1)):
+                return jax.lax.slice_in_dim(x, where[0], where[-1] + 1, axis=axis)  # cheaper than a gather
+            return jnp.take(x, jnp.array(where), axis=axis)
+
+        return {group: part(where) for group, where in self.groups.items()}
 
     def join(self, parts: dict[str, Array], axis: int = -1) -> Array:
         """The inverse of `split`: one array over all agents in canonical order."""
@@ -203,5 +209,5 @@ class Env(ABC):
         return state
 
     def outcome(self, state: State) -> dict[str, Array]:
-        """`success` ([] bool) and `distance` ([] mean distance to the targets) as judged in this state."""
-        raise NotImplementedError(f"{self.name} has no rule of success")
+        """In this state, `success` ([] bool) and `distance` ([] mean distance to the targets); NaN if undefined."""
+        return {"success": jnp.array(jnp.nan), "distance": jnp.array(jnp.nan)}

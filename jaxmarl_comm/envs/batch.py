@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,12 +56,9 @@ class Batch:
         """The same where each copy has its own clock. Worlds are drawn only in steps in which an episode ends."""
         over = ts.terminated | ts.truncated
 
-        def pick(fresh: Array, old: Array) -> Array:
-            return jnp.where(over.reshape(-1, *(1,) * (old.ndim - 1)), fresh, old)
-
         def restart() -> tuple[State, dict[str, Array]]:
             fresh, first = self.reset(key)
-            return jax.tree.map(pick, (fresh, first.obs), (state, ts.obs))
+            return where_each(over, (fresh, first.obs), (state, ts.obs))
 
         return jax.lax.cond(jnp.any(over), restart, lambda: (state, ts.obs))
 
@@ -84,3 +82,8 @@ class Batch:
     def outcome(self, state: State) -> dict[str, Array]:
         """Each `[E]`."""
         return jax.vmap(self.env.outcome, in_axes=(self.env.state_axes,))(state)
+
+
+def where_each(flags: Array, new: Any, old: Any) -> Any:
+    """Of two pytrees of `[E, ...]` arrays, the first one's rows where `flags` `[E]` are true, else the second one's."""
+    return jax.tree.map(lambda a, b: jnp.where(flags.reshape(-1, *(1,) * (b.ndim - 1)), a, b), new, old)

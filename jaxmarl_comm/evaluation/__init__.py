@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.comm.metrics import entropy, histogram_entropy, mutual_information, probe_information
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
@@ -120,13 +121,15 @@ def play_mpe2(cfg: Config, env: Env, algorithm: Algorithm, policies: Any, tell: 
     if not cfg.eval_episodes_mpe2:
         return np.zeros((num_seeds, 0))
     tell(f"evaluating in the real mpe2 on {cfg.eval_episodes_mpe2:,} episodes of each seed")
-    act = jax.jit(lambda params, key, obs: algorithm.act(params, key, obs, jnp.array(True), lambda m: m).actions)
+
+    @jax.jit
+    def act(params: Any, key: Array, obs: dict[str, Array]) -> dict[str, Array]:
+        return algorithm.act(params, key, obs, jnp.array(True), unchanged).actions
+
     returns = []
     for k in range(num_seeds):
         params = jax.tree.map(lambda x, k=k: x[k], policies)
-        returns.append(
-            returns_in_mpe2(env, lambda key, obs, p=params: act(p, key, obs), cfg.eval_episodes_mpe2, cfg.seed)
-        )
+        returns.append(returns_in_mpe2(env, partial(act, params), cfg.eval_episodes_mpe2, cfg.seed))
     return np.stack(returns)
 
 

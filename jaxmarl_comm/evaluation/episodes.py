@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxmarl_comm.algorithms import Act
-from jaxmarl_comm.comm.channel import Intervention
-from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.comm.channel import Intervention, unchanged
+from jaxmarl_comm.envs.batch import Batch, where_each
 
 Array = jax.Array
 
@@ -21,7 +21,7 @@ CLEAR, MUTED, SHUFFLED = 0, 1, 2
 class Episodes(NamedTuple):
     """E finished episodes of N agents.
 
-    returns: `[E]`, undiscounted, mean over agents. success, distance: `[E]`, at the last step.
+    returns: `[E]`, undiscounted, mean over agents. success, distance: `[E]`, at the last step; NaN if undefined.
     messages: `[E, N, M]`, each agent's at one random step of the episode, as sent (before muting or shuffling).
     goals: `[E, N]`, the private goal that each agent knows, -1 for none.
     """
@@ -48,27 +48,30 @@ def play(batch: Batch, actor: Actor, key: Array, *, treatment: Array, hears_word
     num_steps = batch.env.max_cycles
     noted_step = jax.random.randint(when_key, (batch.num_envs,), 0, num_steps)
 
-    def step(carry: tuple[Any, dict[str, Array], Array], now: tuple[Array, Array]) -> tuple[Any, Array]:
-        state, obs, noted = carry
+    def step(carry: tuple[Any, dict[str, Array], Array, Array], now: tuple[Array, Array]) -> tuple[Any, Array]:
+        state, obs, noted, going = carry
         t, step_key = now
         act_key, env_key, shuffle_key = jax.random.split(step_key, 3)
         intervene = intervention(treatment, shuffle_key)
         act = actor(act_key, state, obs, intervene)
-        state, ts = batch.step(env_key, state, act.actions)
+        after, ts = batch.step(env_key, state, act.actions)
         sent, obs = act.messages, ts.obs
         if hears_words:
-            sent = batch.words(state)
-            state = batch.with_words(state, intervene(sent))
-            obs = batch.observe(state)
+            sent = batch.words(after)
+            after = batch.with_words(after, intervene(sent))
+            obs = batch.observe(after)
+        if batch.env.ends_early:
+            after = where_each(going, after, state)
         noted = jnp.where((noted_step == t)[:, None, None], sent, noted)
-        return (state, obs, noted), ts.reward.mean(axis=-1)
+        return (after, obs, noted, going & ~ts.terminated), ts.reward.mean(axis=-1) * going
 
     def first_message() -> Array:
-        return batch.words(start) if hears_words else actor(key, start, first.obs, lambda m: m).messages
+        return batch.words(start) if hears_words else actor(key, start, first.obs, unchanged).messages
 
     nothing = jnp.zeros(jax.eval_shape(first_message).shape)
+    everywhere = jnp.ones(batch.num_envs, bool)
     steps = (jnp.arange(num_steps), jax.random.split(play_key, num_steps))
-    (last, _, messages), rewards = jax.lax.scan(step, (start, first.obs, nothing), steps)
+    (last, _, messages, _), rewards = jax.lax.scan(step, (start, first.obs, nothing, everywhere), steps)
     return Episodes(rewards.sum(axis=0), **batch.outcome(last), messages=messages, goals=batch.goals(start))
 
 

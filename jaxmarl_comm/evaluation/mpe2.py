@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import asdict
-from importlib import import_module
 from typing import Any
 
 import jax
@@ -13,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.envs.mpe.original import make_mpe2
 
 Array = jax.Array
 
@@ -35,12 +33,6 @@ def returns_in_mpe2(
     return np.concatenate(returns)[:num_episodes]
 
 
-def make_mpe2(env: Env) -> Any:
-    """mpe2's own `parallel_env` of the same task with the same arguments."""
-    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    return import_module(f"mpe2.{env.name}").parallel_env(**asdict(env))
-
-
 def _play_block(env: Env, copies: list[Any], act: Any, key: Array, seed: int) -> np.ndarray:
     """`[E]` returns of one episode in each copy."""
     observations = [copy.reset(seed=seed + k)[0] for k, copy in enumerate(copies)]
@@ -48,8 +40,9 @@ def _play_block(env: Env, copies: list[Any], act: Any, key: Array, seed: int) ->
     for step_key in jax.random.split(key, env.max_cycles):
         actions = jax.device_get(act(step_key, _group_observations(env, observations)))
         for k, copy in enumerate(copies):
-            observations[k], rewards, *_ = copy.step(_agent_actions(env, actions, k))
-            returns[k] += np.mean(list(rewards.values()))
+            if copy.agents:  # unless the task has ended it early
+                observations[k], rewards, *_ = copy.step(_agent_actions(env, actions, k))
+                returns[k] += np.mean(list(rewards.values()))
     return returns
 
 

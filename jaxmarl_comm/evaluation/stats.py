@@ -30,4 +30,7 @@ def estimate(values: np.ndarray) -> Estimate:
 
 def over_seeds(values: np.ndarray) -> Estimate:
     """Estimate from `[seeds, episodes]`: over seeds, each seed's mean being one value; over episodes if one seed."""
+    values = np.asarray(values, float)
+    if values.size == 0:
+        return estimate(values)
     return estimate(values[0] if len(values) == 1 else values.mean(axis=1))

@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from typing import Any, NamedTuple
 
 import jax
@@ -20,6 +19,7 @@ import numpy as np
 from jaxmarl_comm.envs import env_class
 from jaxmarl_comm.envs.base import Array
 from jaxmarl_comm.envs.mpe.collect_treasure import NOTHING, CollectTreasure
+from jaxmarl_comm.envs.mpe.original import make_mpe2
 from jaxmarl_comm.envs.mpe.simple_formation import SimpleFormation
 from jaxmarl_comm.envs.mpe.simple_line import SimpleLine
 from jaxmarl_comm.envs.mpe.task import MPETask
@@ -92,14 +92,8 @@ class Case:
 
     @cached_property
     def mpe2(self) -> Any:
-        """mpe2's raw environment, in the stage of the curriculum that its own setter fails to set."""
-        arguments = dict(self.arguments)
-        stage = arguments.pop("curriculum_stage", 0)
-        raw = import_module(f"mpe2.{self.name}").raw_env(**arguments, continuous_actions=self.continuous)
-        scenario = type(raw.scenario)
-        fixed = {"curriculum_stage": property(lambda self: stage)}
-        raw.scenario.__class__ = type(scenario.__name__, (scenario,), fixed)
-        return raw
+        """mpe2's raw environment."""
+        return make_mpe2(self.env).unwrapped
 
 
 class ScriptedTreasures(CollectTreasure):

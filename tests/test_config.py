@@ -1,0 +1,101 @@
+"""The config object: defaults, aliases, presets, and one clear line for each mistake."""
+
+from pathlib import Path
+
+import pytest
+
+from jaxmarl_comm.comm.presets import PRESETS
+from jaxmarl_comm.config import ConfigError, default_cfg, differing_keys, load_config
+
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+
+
+def test_fields_that_users_ask_for_are_there():
+    cfg = default_cfg()
+    asked = "rollout_len num_envs ppo_epochs clip_param entropy_coef num_iters lr hidden_dim log_interval "
+    for name in (asked + "eval_episodes eval_interval").split():
+        assert getattr(cfg, name) is not None
+
+
+@pytest.mark.parametrize(("alias", "name"), [("clip_param", "clip_eps"), ("entropy_coef", "ent_coef")])
+def test_an_alias_and_its_name_cannot_drift_apart(alias, name):
+    cfg = default_cfg()
+    for key in (alias, name):
+        changed = cfg.replace({key: 0.123})
+        assert getattr(changed, alias) == getattr(changed, name) == 0.123
+    with pytest.raises(ConfigError, match="same setting"):
+        cfg.replace({alias: 0.1, name: 0.2})
+
+
+def test_the_config_is_frozen():
+    with pytest.raises(Exception, match="frozen"):
+        default_cfg().lr = 1.0
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_brings_its_settings_and_yields_to_overrides(preset):
+    comm = default_cfg().replace({"comm.preset": preset}).comm
+    for name, value in PRESETS[preset].items():
+        assert getattr(comm, name) == value
+    assert default_cfg().replace({"comm.preset": preset, "comm.rounds": 3}).comm.rounds == 3
+
+
+def test_numbers_may_be_written_as_yaml_reads_them():
+    assert default_cfg().replace(lr="3e-4").lr == 3e-4
+
+
+def test_a_config_survives_its_own_yaml(tmp_path):
+    cfg = default_cfg().replace({"env.name": "simple_spread_v3", "env.N": 4, "lr": 1e-3})
+    path = tmp_path / "config.yaml"
+    path.write_text(cfg.to_yaml())
+    assert differing_keys(load_config(path), cfg) == []
+    assert differing_keys(load_config(path, {"env.N": 5}), cfg) == ["env.N"]
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_yaml_is_valid_and_short(path):
+    load_config(path)
+    assert len(path.read_text().splitlines()) < 40
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"num_env": 8}, "unknown key 'num_env', did you mean 'num_envs'?"),
+        ({"clip_parm": 0.1}, "unknown key 'clip_parm', did you mean 'clip_param'?"),
+        ({"comm.message_dims": 4}, "unknown key 'comm.message_dims', did you mean 'message_dim'?"),
+        ({"num_envs": 0}, "'num_envs' is 0: input should be greater than or equal to 1"),
+        ({"lr": "fast"}, "'lr' is 'fast': input should be a valid number"),
+        ({"num_envs": 100, "num_minibatches": 16}, "num_envs \\(100\\) must be a multiple of num_minibatches \\(16\\)"),
+        ({"comm.preset": "comnet"}, "unknown preset 'comnet', did you mean 'commnet'?"),
+        ({"env.name": "simple_refrence_v3"}, "unknown task 'simple_refrence_v3', did you mean 'simple_reference_v3'?"),
+        (
+            {"env.local_ration": 0.5},
+            "unknown argument 'local_ration' of simple_reference_v3, did you mean 'local_ratio'",
+        ),
+        ({"env.local_ratio": 2}, "local_ratio is 2, but must lie between 0 and 1"),
+        ({"env.max_cycles": 0}, "'max_cycles' of simple_reference_v3 is 0, but must be at least 1"),
+        ({"env.continuous_actions": "maybe"}, "'continuous_actions' of simple_reference_v3 is 'maybe'"),
+        ({"env": 3}, "'env' is 3"),
+    ],
+)
+def test_a_mistake_is_one_clear_line(changes, message):
+    with pytest.raises(ConfigError, match=message) as error:
+        default_cfg().replace(changes)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("lr: [1", "not valid YAML: line"), ("- 1", "must be a mapping"), ("lrr: 1", "c.yaml: unknown key 'lrr'")],
+)
+def test_a_broken_file_is_named(tmp_path, text, message):
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_config(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"cannot read config .*none\.yaml: No such file"):
+        load_config(tmp_path / "none.yaml")

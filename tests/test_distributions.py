@@ -1,0 +1,61 @@
+"""Factorised action distributions and their map to PettingZoo's actions."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmarl_comm.distributions import action_distribution, num_outputs
+from jaxmarl_comm.envs.base import ActionSpace
+
+SPACE = ActionSpace((("move", 5), ("say", 10)), continuous=False)
+
+
+def test_index_is_five_times_word_plus_move():
+    parts = {"move": jnp.array([3, 4]), "say": jnp.array([0, 9])}
+    index = SPACE.join(parts, (2,))
+    np.testing.assert_array_equal(index, [3, 49])
+    for name, part in SPACE.split(index).items():
+        np.testing.assert_array_equal(part, parts[name])
+
+
+def test_a_missing_factor_is_zero():
+    np.testing.assert_array_equal(SPACE.join({"move": jnp.array([2])}, (1,)), [2])
+
+
+def test_factors_are_independent():
+    logits = jax.random.normal(jax.random.key(0), (15,))
+    distribution = action_distribution(logits, dict(SPACE.factors), continuous=False)
+    move, say = jax.nn.log_softmax(logits[:5]), jax.nn.log_softmax(logits[5:])
+    for action in (0, 7, 49):
+        parts = SPACE.split(jnp.array(action))
+        np.testing.assert_allclose(distribution.log_prob(parts), move[action % 5] + say[action // 5], rtol=1e-5)
+    entropy = -(jnp.exp(move) * move).sum() - (jnp.exp(say) * say).sum()
+    np.testing.assert_allclose(distribution.entropy(), entropy, rtol=1e-5)
+    assert distribution.mode() == {"move": jnp.argmax(move), "say": jnp.argmax(say)}
+
+
+def test_samples_have_the_probabilities_that_they_claim():
+    logits = jnp.log(jnp.array([0.5, 0.3, 0.2]))
+    draw = jax.vmap(lambda key: action_distribution(logits, {"move": 3}, False).sample(key)["move"])
+    counts = np.bincount(draw(jax.random.split(jax.random.key(1), 10_000)), minlength=3)
+    np.testing.assert_allclose(counts / 10_000, [0.5, 0.3, 0.2], atol=0.02)
+
+
+def test_continuous_actions_lie_in_the_box_and_the_density_integrates_to_one():
+    outputs = jnp.array([0.3, -1.0])
+    assert num_outputs({"move": 1}, continuous=True) == 2
+    distribution = action_distribution(outputs, {"move": 1}, continuous=True)
+    grid = (jnp.arange(2000) + 0.5) / 2000
+    density = jnp.exp(jax.vmap(lambda x: distribution.log_prob({"move": x[None]}))(grid))
+    assert density.mean() == pytest.approx(1.0, abs=1e-3)
+    sample = distribution.sample(jax.random.key(0))["move"]
+    assert sample.shape == (1,) and 0 <= sample[0] <= 1
+    assert grid[jnp.argmax(density)] == pytest.approx(float(distribution.mode()["move"][0]), abs=1e-3)
+
+
+def test_an_agent_without_choice_has_no_entropy():
+    distribution = action_distribution(jnp.zeros((4, 0)), {}, continuous=False)
+    assert distribution.sample(jax.random.key(0)) == {}
+    np.testing.assert_array_equal(distribution.log_prob({}), jnp.zeros(4))
+    np.testing.assert_array_equal(distribution.entropy(), jnp.zeros(4))

@@ -1,0 +1,215 @@
+"""Whole runs, started as a user starts them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jaxmarl_comm import default_cfg, evaluate, train_wrapper
+from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints
+from jaxmarl_comm.config import load_config
+from jaxmarl_comm.run_folder import RunError, RunFolder
+from jaxmarl_comm.runner import Runner
+
+ROOT = Path(__file__).parent.parent
+TINY = {
+    "num_iters": 6,
+    "num_envs": 4,
+    "num_minibatches": 2,
+    "hidden_dim": 8,
+    "log_interval": 2,
+    "checkpoint_interval": 2,
+    "eval_episodes": 20,
+    "eval_episodes_mpe2": 4,
+}
+REPORTED = ("return", "success", "score", "message_information", "return_muted", "return_shuffled", "return_mpe2")
+
+
+def script(name, *arguments, **environment):
+    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env={**os.environ, **environment})
+
+
+def tiny_arguments(**changes):
+    return [word for key, value in {**TINY, **changes}.items() for word in (f"--{key}", str(value))]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run of two seeds."""
+    cfg = default_cfg().replace({**TINY, "num_seeds": 2, "eval_interval": 4})
+    return train_wrapper(cfg, tmp_path_factory.mktemp("runs") / "finished")
+
+
+def test_a_run_leaves_everything_in_its_folder(finished):
+    there = {path.name for path in finished.run_dir.iterdir()}
+    assert {"config.yaml", "metrics.jsonl", "checkpoints", "curves.png", "evaluation.json"} <= there
+    assert (finished.run_dir / "curves.png").read_bytes().startswith(b"\x89PNG")
+    rows = [json.loads(line) for line in (finished.run_dir / "metrics.jsonl").read_text().splitlines()]
+    assert [row["iteration"] for row in rows] == [2, 4, 6]
+    assert rows[-1]["env_steps"] == 6 * 4 * 25
+    assert all(len(row["return"]) == 2 for row in rows)
+    assert "eval_return" in rows[1] and "eval_return" not in rows[0]
+
+
+def test_the_evaluation_has_what_it_must(finished):
+    evaluation = json.loads((finished.run_dir / "evaluation.json").read_text())
+    for name in REPORTED:
+        estimate = evaluation[name]
+        assert estimate["low"] <= estimate["mean"] <= estimate["high"], name
+    assert evaluation["env_steps"] == 600
+    assert set(evaluation["seconds"]) == {"compile", "train", "evaluate"}
+    assert evaluation["baselines"]["oracle"]["return"]["mean"] > -9
+
+
+def test_seeds_differ(finished):
+    first, second = finished.metrics[-1]["policy_loss"]
+    assert first != second
+
+
+def test_evaluate_gives_the_same_again(finished):
+    again = evaluate(finished.run_dir)
+    assert again["return"] == finished.evaluation["return"]
+    assert again["return_mpe2"] == finished.evaluation["return_mpe2"]
+    assert evaluate(finished, episodes=10, episodes_mpe2=0)["return_mpe2"]["mean"] is None
+
+
+def test_a_killed_run_resumes_bit_for_bit(tmp_path):
+    """kill -9 in the middle; then parameters and metrics are those of the run that was never killed."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    arguments = tiny_arguments(num_iters=400, checkpoint_interval=10, num_seeds=2)
+    assert script("train", *arguments, "--run-dir", whole).returncode == 0
+
+    command = [sys.executable, "scripts/train.py", *arguments, "--run-dir", str(killed)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    while not (killed / "checkpoints" / "20").exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (killed / "evaluation.json").exists(), "the run was over before it was killed"
+
+    assert script("train", "--resume", killed).returncode == 0
+    assert (killed / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    assert_same_checkpoint(whole, killed, 400)
+    keys = {"return", "success", "return_mpe2", "message_information"}
+    results = [json.loads((run / "evaluation.json").read_text()) for run in (whole, killed)]
+    assert all(results[0][key] == results[1][key] for key in keys)
+
+
+def assert_same_checkpoint(a, b, iteration):
+    states = []
+    for path in (a, b):
+        state, at = Runner(RunFolder.open(path)[1], RunFolder(path)).load()
+        assert at == iteration
+        states.append(jax.tree.leaves(state._replace(key=jax.random.key_data(state.key))))
+    for left, right in zip(*states, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
+    run = tmp_path / "run"
+    command = [sys.executable, "scripts/train.py", *tiny_arguments(num_iters=100_000), "--run-dir", str(run)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not (run / "checkpoints" / "4").exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert "stopped after iteration" in errors and "--resume" in errors and "Traceback" not in errors
+    assert Checkpoints(run / "checkpoints").latest == int(errors.split("iteration ")[1].split(";")[0])
+
+
+def assert_one_line_error(result, message, status=1):
+    assert result.returncode == status, result.stderr
+    assert message in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message", "status"),
+    [
+        (["--num_env", "8"], "unknown key 'num_env', did you mean 'num_envs'?", 1),
+        (["--num_envs", "0"], "'num_envs' is 0", 1),
+        (["--env.name", "simple_refrence_v3"], "unknown task", 1),
+        (["--config", "mappo_rf.yaml"], "no config mappo_rf.yaml", 1),
+        (["--lr"], "'--lr' needs a value", 2),
+        (["num_envs", "8"], "unexpected argument 'num_envs'", 2),
+        (["--resume"], "--resume needs the run's folder", 1),
+        (["--resume", "nowhere"], "nowhere is not a run folder", 1),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_line_and_leaves_nothing(tmp_path, arguments, message, status):
+    run = tmp_path / "run"
+    arguments = arguments if "--resume" in arguments else [*arguments, "--run-dir", run]
+    assert_one_line_error(script("train", *arguments), message, status)
+    assert not run.exists()
+
+
+def test_an_existing_run_folder_is_left_alone(finished):
+    before = sorted(finished.run_dir.rglob("*"))
+    assert_one_line_error(script("train", *tiny_arguments(), "--run-dir", finished.run_dir), "exists")
+    assert sorted(finished.run_dir.rglob("*")) == before
+
+
+def test_a_checkpoint_of_another_config_is_refused(finished):
+    result = script("train", "--resume", finished.run_dir, *tiny_arguments(num_seeds=2, eval_interval=4, hidden_dim=16))
+    assert_one_line_error(result, "another config: hidden_dim differ")
+
+
+def test_a_truncated_checkpoint_is_named_and_the_one_before_serves(tmp_path):
+    run = tmp_path / "run"
+    train_wrapper(default_cfg().replace(TINY), run)
+    victim = max((run / "checkpoints" / "6").rglob("*"), key=lambda path: path.stat().st_size)
+    victim.write_bytes(victim.read_bytes()[:100])
+    assert_one_line_error(script("evaluate", "--run", run), f"checkpoint {run / 'checkpoints' / '6'} is damaged")
+    with pytest.raises(CheckpointError, match="delete that folder"):
+        evaluate(run)
+    subprocess.run(["rm", "-r", run / "checkpoints" / "6"], check=True)
+    assert script("train", "--resume", run).returncode == 0
+    assert Checkpoints(run / "checkpoints").latest == 6
+
+
+@pytest.mark.skipif(os.name == "posix" and os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_output_folder_is_one_line(tmp_path):
+    tmp_path.chmod(0o500)
+    assert_one_line_error(script("train", "--run-dir", tmp_path / "run"), "cannot create run folder")
+
+
+def test_an_output_folder_below_a_file_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    assert_one_line_error(script("train", "--run-dir", tmp_path / "file" / "run"), "cannot create run folder")
+
+
+def test_nan_stops_training_and_keeps_the_last_good_checkpoint(tmp_path):
+    run = tmp_path / "run"
+    with pytest.raises(
+        RunError, match=r"diverged: .* not finite at iteration \d+; the last good checkpoint is that of"
+    ):
+        train_wrapper(default_cfg().replace({**TINY, "lr": 1e30, "num_iters": 50}), run)
+    good = Checkpoints(run / "checkpoints")
+    assert good.latest is not None and good.latest < 50
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_config_trains(path, tmp_path):
+    cfg = load_config(path, {**TINY, "num_iters": 1, "num_seeds": 1, "log_interval": 1})
+    result = train_wrapper(cfg, tmp_path / "run")
+    assert np.isfinite(result.evaluation["return"]["mean"])
+
+
+def test_importing_the_package_is_cheap():
+    def seconds(module):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", f"import {module}"], check=True, cwd=ROOT)
+        return time.perf_counter() - began
+
+    seconds("jax")
+    ratios = [seconds("jaxmarl_comm") / seconds("jax") for _ in range(3)]
+    assert np.median(ratios) < 1.5
