@@ -9,16 +9,18 @@ if TYPE_CHECKING:
     from jaxmarl_comm.api import default_cfg, evaluate, train_wrapper
     from jaxmarl_comm.config import Config
     from jaxmarl_comm.envs import make_env
+    from jaxmarl_comm.policy import load_policy
 
 _HOME = {
     "Config": "config",
     "default_cfg": "config",
     "evaluate": "api",
+    "load_policy": "policy",
     "make_env": "envs",
     "train_wrapper": "api",
 }
 
-__all__ = ["Config", "default_cfg", "evaluate", "make_env", "train_wrapper"]
+__all__ = ["Config", "default_cfg", "evaluate", "load_policy", "make_env", "train_wrapper"]
 
 
 def __getattr__(name: str) -> Any:

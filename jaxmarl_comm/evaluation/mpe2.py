@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.envs.base import Env
@@ -18,7 +17,7 @@ COPIES = 100  # mpe2 environments played side by side, so that the policy sees b
 
 
 def returns_in_mpe2(
-    env: Env, act: Callable[[Array, dict[str, Array]], dict[str, Array]], num_episodes: int, seed: int
+    env: Env, act: Callable[[Array, dict[str, np.ndarray]], dict[str, Array]], num_episodes: int, seed: int
 ) -> np.ndarray:
     """`[num_episodes]` returns (undiscounted, mean over agents) in mpe2's task of the same name and arguments.
 
@@ -38,25 +37,27 @@ def _play_block(env: Env, copies: list[Any], act: Any, key: Array, seed: int) ->
     observations = [copy.reset(seed=seed + k)[0] for k, copy in enumerate(copies)]
     returns = np.zeros(len(copies))
     for step_key in jax.random.split(key, env.max_cycles):
-        actions = jax.device_get(act(step_key, _group_observations(env, observations)))
+        actions = jax.device_get(act(step_key, group_observations(env, observations)))
         for k, copy in enumerate(copies):
             if copy.agents:  # unless the task has ended it early
-                observations[k], rewards, *_ = copy.step(_agent_actions(env, actions, k))
+                observations[k], rewards, *_ = copy.step(agent_actions(env, actions, k))
                 returns[k] += np.mean(list(rewards.values()))
     return returns
 
 
-def _group_observations(env: Env, observations: list[dict[str, np.ndarray]]) -> dict[str, Array]:
+def group_observations(env: Env, observations: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+    """E dictionaries agent -> `[obs_dim]`, as PettingZoo's environments give them -> group -> `[E, n, obs_dim]`."""
     return {
-        group: jnp.asarray([[seen[env.agents[agent]] for agent in where] for seen in observations])
+        group: np.asarray([[seen[env.agents[agent]] for agent in where] for seen in observations], np.float32)
         for group, where in env.groups.items()
     }
 
 
-def _agent_actions(env: Env, actions: dict[str, np.ndarray], copy: int) -> dict[str, Any]:
+def agent_actions(env: Env, actions: Mapping[str, np.ndarray], copy: int) -> dict[str, Any]:
+    """group -> `[E, n, ...]` -> agent -> action of that copy, as PettingZoo has it: int, or float32 `[dim]`."""
     chosen = {}
     for group, where in env.groups.items():
         for position, agent in enumerate(where):
             action = actions[group][copy, position]
-            chosen[env.agents[agent]] = np.float32(action) if env.continuous_actions else int(action)
+            chosen[env.agents[agent]] = np.asarray(action, np.float32) if env.continuous_actions else int(action)
     return chosen

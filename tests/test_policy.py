@@ -1,0 +1,139 @@
+"""A loaded policy plays in PettingZoo's loops, in mpe2 as in our environments."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from jaxmarl_comm import default_cfg, load_policy, make_env, train_wrapper
+from jaxmarl_comm.checkpoint import CheckpointError
+from jaxmarl_comm.envs.mpe.original import make_mpe2
+from jaxmarl_comm.envs.mpe.parity import read_state
+from jaxmarl_comm.envs.pettingzoo import to_pettingzoo
+from jaxmarl_comm.run_folder import RunError, RunFolder
+
+TINY = {
+    "num_iters": 2,
+    "num_envs": 4,
+    "num_minibatches": 2,
+    "hidden_dim": 8,
+    "log_interval": 2,
+    "checkpoint_interval": 2,
+    "eval_episodes": 4,
+    "eval_episodes_mpe2": 3,
+}
+SPEAKING = {"env.name": "simple_speaker_listener_v4", "env.continuous_actions": True, "comm.preset": "speech"}
+
+
+def trained(tmp_path_factory, **changes):
+    return train_wrapper(default_cfg().replace({**TINY, **changes}), tmp_path_factory.mktemp("runs") / "run")
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """Two seeds, one group of agents, who act with indices and send messages over the channel."""
+    return trained(tmp_path_factory, num_seeds=2)
+
+
+@pytest.fixture(scope="module")
+def speaking(tmp_path_factory):
+    """Two groups of agents, who act with vectors and talk in words."""
+    return trained(tmp_path_factory, **SPEAKING)
+
+
+def play(env, act, obs):
+    """(return, all actions) of one episode from these observations on."""
+    total, actions = 0.0, []
+    act.reset()
+    while env.agents:
+        actions.append(act(obs))
+        for agent, action in actions[-1].items():
+            assert env.action_space(agent).contains(action), (agent, action)
+        obs, rewards, *_ = env.step(actions[-1])
+        total += np.mean(list(rewards.values()))
+    return total, actions
+
+
+def in_mpe2(act, seed):
+    env = make_mpe2(act.env)
+    return play(env, act, env.reset(seed=seed)[0])
+
+
+def in_ours(act, seed):
+    """In our environment, from mpe2's own start."""
+    original, env = make_mpe2(act.env), to_pettingzoo(act.env)
+    obs = original.reset(seed=seed)[0]
+    env.reset()
+    start = read_state(act.env, original.unwrapped)
+    env._state = type(start)(*(np.asarray(new, old.dtype) for new, old in zip(start, env._state, strict=True)))
+    return play(env, act, obs)
+
+
+@pytest.mark.parametrize("name", ["reference", "speaking"])
+def test_it_plays_the_same_in_mpe2_and_in_ours(name, request):
+    act = load_policy(request.getfixturevalue(name))
+    for seed in range(3):
+        assert in_mpe2(act, seed)[0] == pytest.approx(in_ours(act, seed)[0], abs=1e-3)
+
+
+def test_its_returns_in_mpe2_are_those_of_the_evaluation(speaking):
+    act = load_policy(speaking)
+    returns = [in_mpe2(act, speaking.cfg.seed + k)[0] for k in range(3)]
+    assert np.mean(returns) == pytest.approx(speaking.evaluation["return_mpe2"]["mean"], abs=1e-3)
+
+
+def test_each_seed_is_another_team(reference):
+    first, second = (load_policy(reference.run_dir, seed=seed) for seed in (0, 1))
+    played = in_mpe2(first, 0)[1]
+    assert in_mpe2(first, 0)[1] == played
+    assert in_mpe2(second, 0)[1] != played
+    with pytest.raises(ValueError, match=r"seed is 2, but .* has 2 \(from 0 to 1\)"):
+        load_policy(reference, seed=2)
+
+
+def test_sampling_goes_on_until_it_is_given_a_key(reference):
+    act = load_policy(reference, greedy=False, key=3)
+    first, next_one = in_mpe2(act, 0)[1], in_mpe2(act, 0)[1]
+    assert first != next_one
+    act.reset(3)
+    assert in_mpe2(act, 0)[1] == first
+    act.reset(4)
+    assert in_mpe2(act, 0)[1] != first
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({}, "there are observations of nobody, but must be of agent_0, agent_1"),
+        ({"agent_0": np.zeros(21)}, "there are observations of agent_0, but must be of agent_0, agent_1"),
+        (
+            {"agent_0": np.zeros(21), "agent_1": np.zeros(18)},
+            r"the observation of agent_1 has shape \(18,\), but must have \(21,\)",
+        ),
+        (np.zeros((2, 21)), "observations are ndarray, but must be a dict from agent to array"),
+    ],
+)
+def test_wrong_observations_are_one_clear_error(reference, wrong, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        load_policy(reference)(wrong)
+
+
+def test_a_folder_without_a_policy_is_one_clear_error(tmp_path, reference):
+    with pytest.raises(RunError, match="is not a run folder"):
+        load_policy(tmp_path)
+    RunFolder.create(tmp_path / "new", default_cfg())
+    with pytest.raises(RunError, match="has no checkpoint yet"):
+        load_policy(tmp_path / "new")
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path, reference):
+    run = tmp_path / "run"
+    shutil.copytree(reference.run_dir, run)
+    victim = max((run / "checkpoints" / "2").rglob("*"), key=lambda path: path.stat().st_size)
+    victim.write_bytes(victim.read_bytes()[:100])
+    with pytest.raises(CheckpointError, match="is damaged"):
+        load_policy(run)
+
+
+def test_it_says_what_it_plays(reference):
+    assert load_policy(reference).env == make_env("simple_reference_v3")
