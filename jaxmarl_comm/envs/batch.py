@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import Array, Env, State, TimeStep
+
+
+@runtime_checkable
+class StepsMany(Protocol):
+    """An environment that knows a faster way to step a batch than `jax.vmap(env.step)`, with the same results."""
+
+    def step_many(self, keys: Array, state: Any, actions: dict[str, Array]) -> tuple[Any, TimeStep]:
+        """Keys `[E]`; states, actions and time step as in `Batch.step`."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,8 @@ class Batch:
     def step(self, key: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
         """One step of all copies with group -> `[E, n, ...]`. The time step is the true one, even the last."""
         keys = jax.random.split(key, self.num_envs)
+        if isinstance(self.env, StepsMany):
+            return self.env.step_many(keys, state, actions)
         axes = self.env.state_axes
         step = jax.vmap(self.env.step, in_axes=(0, axes, 0), out_axes=(axes, self.time_step_axes))
         return step(keys, state, actions)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import jax.numpy as jnp
+import numpy as np
 
 from jaxmarl_comm.envs.base import Array
 from jaxmarl_comm.envs.mpe.task import (
@@ -14,11 +15,13 @@ from jaxmarl_comm.envs.mpe.task import (
     check_neighbors,
     check_ratio,
     check_stage,
+    distances,
     flat,
     others,
+    touching,
     visible,
 )
-from jaxmarl_comm.envs.mpe.world import Body, World, WorldState, norm
+from jaxmarl_comm.envs.mpe.world import Body, World, WorldState
 
 AGENT_SIZE = 0.15
 SUCCESS_DISTANCE = 0.1
@@ -84,8 +87,8 @@ class SimpleSpread(MPETask):
         common = jnp.full(self.N, -jnp.sum(self._uncovered(state)))
         if self.curriculum and not BUMPS_COUNT[self.curriculum_stage]:
             return common * (1 - self.local_ratio)
-        gaps = norm(state.pos[others(self.N)] - state.pos[:, None])
-        bumps = jnp.sum(gaps < 2 * AGENT_SIZE, axis=-1)
+        touch = touching(state.pos, AGENT_SIZE, state.pos, AGENT_SIZE)
+        bumps = jnp.sum(touch & ~np.eye(self.N, dtype=bool), axis=-1)
         return common * (1 - self.local_ratio) - bumps * self.local_ratio
 
     def outcome(self, state: WorldState) -> dict[str, Array]:
@@ -95,4 +98,4 @@ class SimpleSpread(MPETask):
 
     def _uncovered(self, state: WorldState) -> Array:
         """`[N]`: each landmark's distance to its nearest agent."""
-        return jnp.min(norm(state.pos[None] - state.landmarks[:, None]), axis=-1)
+        return jnp.min(distances(state.landmarks, state.pos), axis=-1)

@@ -16,13 +16,14 @@ from jaxmarl_comm.envs.mpe.task import (
     check_counts,
     check_neighbors,
     check_stage,
+    distances,
     flat,
     others,
     outside,
     touching,
     visible,
 )
-from jaxmarl_comm.envs.mpe.world import Body, World, WorldState, norm
+from jaxmarl_comm.envs.mpe.world import Body, World, WorldState
 
 ADVERSARY_SIZE, PREY_SIZE = 0.075, 0.05
 HIT_REWARD = 10.0
@@ -117,7 +118,7 @@ class SimpleTag(MPETask):
     def outcome(self, state: WorldState) -> dict[str, Array]:
         """Success: every prey is hit. Distance: from each prey to its nearest adversary, on average."""
         hunters, prey = state.pos[: self.num_adversaries], state.pos[self.num_adversaries :]
-        distance = jnp.mean(jnp.min(norm(hunters[:, None] - prey[None]), axis=0))
+        distance = jnp.mean(jnp.min(distances(hunters, prey), axis=0))
         return {"success": jnp.all(jnp.any(self._hits(state), axis=0)), "distance": distance}
 
     def _hits(self, state: WorldState) -> Array:

@@ -8,8 +8,18 @@ from functools import cached_property
 import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import Array
-from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD, MPETask, check_counts, flat, others, outside, touching
-from jaxmarl_comm.envs.mpe.world import Body, World, WorldState, norm
+from jaxmarl_comm.envs.mpe.task import (
+    ADVERSARY,
+    GOOD,
+    MPETask,
+    check_counts,
+    distances,
+    flat,
+    others,
+    outside,
+    touching,
+)
+from jaxmarl_comm.envs.mpe.world import Body, World, WorldState
 
 ADVERSARY_SIZE, PREY_SIZE, FOOD_SIZE, FOREST_SIZE = 0.075, 0.045, 0.03, 0.3
 HIT_REWARD = 5.0
@@ -89,16 +99,16 @@ class SimpleWorldComm(MPETask):
         hunters, prey = state.pos[: self.num_adversaries], state.pos[self.num_adversaries :]
         food = state.landmarks[self.num_obstacles : self.num_obstacles + self.num_food]
         hits = self._hits(state)
-        hunt = HIT_REWARD * jnp.sum(hits) - 0.1 * jnp.min(norm(hunters[:, None] - prey[None]), axis=1)
+        hunt = HIT_REWARD * jnp.sum(hits) - 0.1 * jnp.min(distances(hunters, prey), axis=1)
         meals = MEAL_REWARD * jnp.sum(touching(prey, PREY_SIZE, food, FOOD_SIZE), axis=1)
-        hunger = 0.05 * jnp.min(norm(prey[:, None] - food[None]), axis=1)
+        hunger = 0.05 * jnp.min(distances(prey, food), axis=1)
         flight = -HIT_REWARD * jnp.sum(hits, axis=0) - 2 * outside(prey) + meals - hunger
         return jnp.concatenate([hunt, flight])
 
     def outcome(self, state: WorldState) -> dict[str, Array]:
         """Success: every prey is hit. Distance: from each prey to its nearest adversary, on average."""
         hunters, prey = state.pos[: self.num_adversaries], state.pos[self.num_adversaries :]
-        distance = jnp.mean(jnp.min(norm(hunters[:, None] - prey[None]), axis=0))
+        distance = jnp.mean(jnp.min(distances(hunters, prey), axis=0))
         return {"success": jnp.all(jnp.any(self._hits(state), axis=0)), "distance": distance}
 
     def _hits(self, state: WorldState) -> Array:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.envs.base import ActionSpace, Array, Env, TimeStep
-from jaxmarl_comm.envs.mpe.world import World, WorldState, move, norm
+from jaxmarl_comm.envs.mpe.world import World, WorldState, length, move, norm
 
 NUM_MOVES = 5  # stay, left, right, down, up
 GOOD, ADVERSARY = 0, 1  # teams
@@ -68,8 +68,26 @@ class MPETask(Env):
         return state, self._time_step(state, jnp.zeros_like(state.pos[:, 0]))
 
     def step(self, key: Array, state: WorldState, actions: dict[str, Array]) -> tuple[WorldState, TimeStep]:
-        self._check_actions(actions)
-        state = move(self.world, state, self._forces(actions))
+        return self._arrive(move(self.world, state, self._forces(actions)), actions)
+
+    def step_many(self, keys: Array, state: WorldState, actions: dict[str, Array]) -> tuple[WorldState, TimeStep]:
+        """`step` of a batch, every array with a leading axis `[E]` (but in lockstep not the clock and flags).
+
+        Equal to `jax.vmap` of it, but several times faster on a CPU: see `move`.
+        """
+        axes, flags = self.state_axes, self.state_axes.t
+        out_axes = (axes, TimeStep(obs=0, reward=0, terminated=flags, truncated=flags))
+        if type(self).step is not MPETask.step:  # a task with rules of its own
+            return jax.vmap(self.step, in_axes=(0, axes, 0), out_axes=out_axes)(keys, state, actions)
+        force = jnp.moveaxis(jax.vmap(self._forces)(actions), 0, -1)
+        there = {name: jnp.moveaxis(getattr(state, name), 0, -1) for name in ("pos", "vel", "landmarks")}
+        moved = move(self.world, state._replace(**there), force)
+        pos, vel = (jnp.moveaxis(x, -1, 0) for x in (moved.pos, moved.vel))
+        arrive = jax.vmap(self._arrive, in_axes=(axes, 0), out_axes=out_axes)
+        return arrive(state._replace(pos=pos, vel=vel), actions)
+
+    def _arrive(self, state: WorldState, actions: dict[str, Array]) -> tuple[WorldState, TimeStep]:
+        """What follows once everyone has moved."""
         state = state._replace(say=self._said(actions), t=state.t + 1)
         return state, self._time_step(state, self.rewards(state))
 
@@ -108,7 +126,8 @@ class MPETask(Env):
         return TimeStep(self.observe(state), reward, terminated, truncated)
 
     def _forces(self, actions: dict[str, Array]) -> Array:
-        """`[A, 2]`, in units of mass × length / time²."""
+        """`[A, 2]`, in units of mass × length / time². Raises ValueError if the actions have wrong shapes."""
+        self._check_actions(actions)
         directions = {group: self._direction(group, action) for group, action in actions.items()}
         accel = np.array([body.accel for body in self.world.agents])
         return self.join(directions, axis=0) * accel[:, None]
@@ -170,7 +189,13 @@ def others(count: int) -> np.ndarray:
 def touching(pos: Array, size: Any, other_pos: Array, other_size: Any) -> Array:
     """`[n, 2]`, `[m, 2]` -> `[n, m]` bool: whose distance is less than the sum of their radii (scalars or arrays)."""
     reach = np.reshape(size, (-1, 1)) + np.reshape(other_size, (1, -1))
-    return norm(pos[:, None] - other_pos[None]) < reach
+    return distances(pos, other_pos) < reach
+
+
+def distances(pos: Array, other_pos: Array) -> Array:
+    """`[n, 2]`, `[m, 2]` -> `[n, m]`."""
+    dx, dy = (pos[:, None, k] - other_pos[None, :, k] for k in (0, 1))  # apart, as in `contact_forces`
+    return length(dx, dy)
 
 
 def nearest_first(values: Array, distances: Array) -> Array:

@@ -1,0 +1,331 @@
+"""How fast environments step under random actions with auto-reset, beside mpe2 and, where it is installed, JaxMARL.
+
+One step is one environment's, of all its agents. Both JAX sides run as one compiled scan that draws the actions inside,
+by the same code and as many of them; compiling is timed apart. Peers are measured in turn with this project, over and
+over, so that a machine whose speed drifts does not favour one: look at the ratios, which are medians over the turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmarl_comm.cli import Parser
+from jaxmarl_comm.envs import ENVS, make_env, nearest
+from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.envs.mpe.original import make_mpe2
+
+Array = jax.Array
+
+SIZES = (1, 64, 1024, 8192)
+TEAMS = (3, 10, 30, 100)
+OURS, MPE2, JAXMARL = "ours", "mpe2", "jaxmarl"
+
+
+class Program(NamedTuple):
+    """A compiled loop. run: carry (donated) -> carry after `steps` steps of each of its environments.
+
+    steps: environment steps of one call, over all environments. compile_seconds: what building it took.
+    """
+
+    run: Callable[[Any], Any]
+    carry: Any
+    steps: int
+    compile_seconds: float
+
+
+class Row(NamedTuple):
+    """One line of the table.
+
+    rates: side -> median environment steps per second. ratios: peer -> median ratio of our rate to its.
+    compile_seconds: side -> seconds.
+    """
+
+    task: str
+    num_envs: int
+    rates: dict[str, float]
+    ratios: dict[str, float]
+    compile_seconds: dict[str, float]
+
+
+# Programs
+
+
+def our_program(env: Env, num_envs: int, length: int) -> Program:
+    """Random play in this project's environments, `length` steps of each."""
+    batch = Batch(env, num_envs)
+
+    def start(key: Array) -> Any:
+        key, reset_key = jax.random.split(key)
+        state, ts = batch.reset(reset_key)
+        return key, state, ts.obs, ts.reward
+
+    def step(carry: Any, _: None) -> tuple[Any, None]:
+        key, state, _, total = carry
+        key, act_key, step_key, restart_key = jax.random.split(key, 4)
+        state, ts = batch.step(step_key, state, random_actions(env, act_key, num_envs))
+        state, obs = batch.restart_if_over(restart_key, state, ts)
+        return (key, state, obs, total + ts.reward), None
+
+    return compiled(start, step, num_envs, length)
+
+
+def jaxmarl_program(peer: Any, num_envs: int, length: int, continuous: bool) -> Program:
+    """The same in JaxMARL's, whose `step` resets by itself."""
+    spaces = {agent: peer.action_space(agent) for agent in peer.agents}
+
+    def start(key: Array) -> Any:
+        key, reset_key = jax.random.split(key)
+        obs, state = jax.vmap(peer.reset)(jax.random.split(reset_key, num_envs))
+        return key, state, obs, {agent: jnp.zeros(num_envs) for agent in peer.agents}
+
+    def step(carry: Any, _: None) -> tuple[Any, None]:
+        key, state, _, total = carry
+        key, act_key, step_key = jax.random.split(key, 3)
+        if continuous:
+            keys = zip(jax.random.split(act_key, len(spaces)), spaces.items(), strict=True)
+            actions = {agent: jax.random.uniform(k, (num_envs, *space.shape)) for k, (agent, space) in keys}
+        else:
+            chosen = random_indices(act_key, num_envs, [space.n for space in spaces.values()])
+            actions = {agent: chosen[:, k] for k, agent in enumerate(spaces)}
+        obs, state, rewards, _, _ = jax.vmap(peer.step)(jax.random.split(step_key, num_envs), state, actions)
+        return (key, state, obs, {agent: total[agent] + rewards[agent] for agent in spaces}), None
+
+    return compiled(start, step, num_envs, length)
+
+
+def compiled(start: Callable[[Array], Any], step: Callable[..., Any], num_envs: int, length: int) -> Program:
+    """Compile the scan over `length` steps. Observations and rewards are results, so that they must be computed."""
+    carry = jax.jit(start)(jax.random.key(0))
+    began = time.perf_counter()
+    loop = jax.jit(lambda carry: jax.lax.scan(step, carry, length=length)[0], donate_argnums=0)
+    run = loop.lower(carry).compile()
+    return Program(run, carry, num_envs * length, time.perf_counter() - began)
+
+
+def random_actions(env: Env, key: Array, num_envs: int) -> dict[str, Array]:
+    """group -> `[E, n]` indices, or `[E, n, dim]` vectors."""
+    if env.continuous_actions:
+        widths = {group: (len(where), env.action_spaces[group].dim) for group, where in env.groups.items()}
+        keys = jax.random.split(key, len(widths))
+        pairs = zip(keys, widths.items(), strict=True)
+        return {group: jax.random.uniform(k, (num_envs, *width)) for k, (group, width) in pairs}
+    sizes = [env.action_spaces[env.seat(agent)[0]].n for agent in range(env.num_agents)]
+    return env.split(random_indices(key, num_envs, sizes))
+
+
+def random_indices(key: Array, num_envs: int, sizes: Sequence[int]) -> Array:
+    """`[E, N]`, uniform in 0 .. size - 1 for each of N sizes.
+
+    From 16 random bits each: as cheap as can be, for it is the environment that is measured.
+    """
+    bits = jax.random.bits(key, (num_envs, len(sizes)), jnp.uint16).astype(jnp.uint32)
+    return (bits * np.array(sizes, np.uint32) >> 16).astype(jnp.int32)
+
+
+# Measuring
+
+
+def measure_task(env: Env, num_envs: int, turns: int, seconds: float, peers: Mapping[str, Any]) -> Row:
+    """All sides in turn. peers: side -> its environment of this task."""
+    length = scan_length(num_envs)
+    programs = {OURS: our_program(env, num_envs, length)}
+    if JAXMARL in peers:
+        programs[JAXMARL] = jaxmarl_program(peers[JAXMARL], num_envs, length, env.continuous_actions)
+    meters: dict[str, Callable[[], float]] = {side: meter(program, seconds) for side, program in programs.items()}
+    if MPE2 in peers:
+        meters[MPE2] = lambda: mpe2_rate(peers[MPE2], seconds)
+    taken = [{side: rate() for side, rate in meters.items()} for _ in range(turns)]
+    return Row(
+        env.name,
+        num_envs,
+        rates={side: statistics.median(turn[side] for turn in taken) for side in meters},
+        ratios={side: statistics.median(turn[OURS] / turn[side] for turn in taken) for side in meters if side != OURS},
+        compile_seconds={side: program.compile_seconds for side, program in programs.items()},
+    )
+
+
+def scan_length(num_envs: int) -> int:
+    """Steps of one compiled loop: whole episodes, and enough of them that calling it costs nothing beside."""
+    return 25 * max(2, min(400, 4000 // num_envs))
+
+
+def meter(program: Program, seconds: float) -> Callable[[], float]:
+    """A function that runs the program for at least that long and returns its environment steps per second."""
+    carry = jax.block_until_ready(program.run(program.carry))
+
+    def rate() -> float:
+        nonlocal carry
+        began, calls = time.perf_counter(), 0
+        while calls == 0 or time.perf_counter() - began < seconds:
+            carry = jax.block_until_ready(program.run(carry))
+            calls += 1
+        return calls * program.steps / (time.perf_counter() - began)
+
+    return rate
+
+
+def mpe2_rate(original: Any, seconds: float) -> float:
+    """Environment steps per second of one mpe2 environment in this process; the actions are drawn beforehand."""
+    spaces = {agent: original.action_space(agent) for agent in original.possible_agents}
+    drawn = [{agent: space.sample() for agent, space in spaces.items()} for _ in range(100)]
+    began, steps = time.perf_counter(), 0
+    while steps == 0 or time.perf_counter() - began < seconds:
+        original.reset()
+        while original.agents:
+            original.step(drawn[steps % len(drawn)])
+            steps += 1
+    return steps / (time.perf_counter() - began)
+
+
+def find_jaxmarl() -> Any | None:
+    """The package, or None where it cannot be imported."""
+    try:
+        return import_module("jaxmarl")
+    except ImportError:
+        return None
+
+
+def peers_of(env: Env, jaxmarl: Any | None) -> dict[str, Any]:
+    """side -> its environment of this task, with the same kind of actions."""
+    peers = {MPE2: make_mpe2(env)}
+    if jaxmarl is not None and f"MPE_{env.name}" in jaxmarl.registration.registered_envs:
+        kind = "Continuous" if env.continuous_actions else "Discrete"
+        peers[JAXMARL] = jaxmarl.make(f"MPE_{env.name}", action_type=kind)
+    return peers
+
+
+# The command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`scripts/benchmark.py`; returns the exit status."""
+    parser = Parser(description="Measure this project's speed.", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    of_env = commands.add_parser(
+        "env",
+        help="steps per second of every task, beside mpe2 and JaxMARL",
+        description="Steps per second under random actions with auto-reset, one step being one environment's, of all "
+        "its agents; beside mpe2 in one process and, where it is installed, JaxMARL, measured in turn.",
+        allow_abbrev=False,
+    )
+    of_env.add_argument("tasks", nargs="*", metavar="TASK", help="default: all")
+    of_env.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="E", help="numbers of environments")
+    of_env.add_argument("--continuous", action="store_true", help="continuous actions")
+    of_env.add_argument("--alone", action="store_true", help="without the peers")
+    scaling = commands.add_parser(
+        "scaling",
+        help="compile time and cost of a step against the number of agents",
+        description="Compile time and cost of a step of simple_spread_v3 against its number of agents.",
+        allow_abbrev=False,
+    )
+    scaling.add_argument("--agents", type=int, nargs="+", default=TEAMS, metavar="N", help="numbers of agents")
+    scaling.add_argument("--num-envs", type=int, default=64, metavar="E", help="environments (default: %(default)s)")
+    for command in (of_env, scaling):
+        command.add_argument("--turns", type=int, default=5, help="measurements of each (default: %(default)s)")
+        command.add_argument(
+            "--seconds", type=float, default=0.2, help="length of one measurement, at least (default: %(default)s)"
+        )
+        command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    given = parser.parse_args(arguments)
+    wrong = mistake(given)
+    if wrong:
+        parser.error(wrong)
+    rows = list(benchmark_env(given) if given.command == "env" else benchmark_scaling(given))
+    if given.json:
+        given.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def mistake(given: argparse.Namespace) -> str | None:
+    """What is wrong with the arguments, if anything."""
+    for task in getattr(given, "tasks", ()):
+        if task not in ENVS:
+            return f"unknown task '{task}'{nearest(task, ENVS)}; there are {', '.join(ENVS)}"
+    for name in ("sizes", "agents", "num_envs", "turns"):
+        values = getattr(given, name, 1)
+        if min(values if isinstance(values, Sequence) else [values]) < 1:
+            return f"--{name.replace('_', '-')} must be at least 1"
+    if given.json and not given.json.absolute().parent.is_dir():
+        return f"there is no folder {given.json.parent} to write to"
+    return None
+
+
+def benchmark_env(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Print the table as it grows, and give its rows."""
+    jaxmarl = None if given.alone else find_jaxmarl()
+    print(f"environment steps per second, medians of {given.turns} turns of {given.seconds:g} s; {machine()}")
+    if jaxmarl is None and not given.alone:
+        print("JaxMARL is not installed here")
+    print(
+        f"{'':28}{'environments':>12}{'ours':>13}{'mpe2':>9}{'JaxMARL':>11}{'ours / mpe2':>13}{'ours / JaxMARL':>16}",
+        end="",
+    )
+    print("   compile (ours, JaxMARL)")
+    for name in given.tasks or ENVS:
+        env = make_env(name, continuous_actions=given.continuous)
+        peers = {} if given.alone else peers_of(env, jaxmarl)
+        for num_envs in given.sizes:
+            row = measure_task(env, num_envs, given.turns, given.seconds, peers)
+            print(env_line(row), flush=True)
+            yield row._asdict()
+
+
+def env_line(row: Row) -> str:
+    """One line of the table."""
+
+    def cell(values: Mapping[str, float], side: str, width: int, form: str) -> str:
+        return f"{format(values[side], form) if side in values else '-':>{width}}"
+
+    return (
+        f"{row.task:28}{row.num_envs:12,}"
+        + cell(row.rates, OURS, 13, ",.0f")
+        + cell(row.rates, MPE2, 9, ",.0f")
+        + cell(row.rates, JAXMARL, 11, ",.0f")
+        + cell(row.ratios, MPE2, 13, ",.0f")
+        + cell(row.ratios, JAXMARL, 16, ",.1f")
+        + cell(row.compile_seconds, OURS, 10, ".1f")
+        + cell(row.compile_seconds, JAXMARL, 6, ".1f")
+        + " s"
+    )
+
+
+def benchmark_scaling(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Print the table as it grows, and give its rows."""
+    print(f"simple_spread_v3 in {given.num_envs:,} environments, medians of {given.turns} turns; {machine()}")
+    print("pairs: ordered pairs of agents and of agents with landmarks, which contacts, rewards and observations need")
+    print(f"{'N':>6}{'pairs':>10}{'compile':>11}{'step of one environment':>26}{'per pair':>12}")
+    measure_team(1, given.num_envs, 1, 0.0)  # so that what is done but once is not counted as compiling the first team
+    for num_agents in given.agents:
+        compile_seconds, microseconds = measure_team(num_agents, given.num_envs, given.turns, given.seconds)
+        pairs = num_agents * (2 * num_agents - 1)
+        print(
+            f"{num_agents:6}{pairs:10,}{compile_seconds:9.2f} s{microseconds:23.2f} µs"
+            f"{1000 * microseconds / pairs:9.2f} ns",
+            flush=True,
+        )
+        yield {"N": num_agents, "pairs": pairs, "compile_seconds": compile_seconds, "step_microseconds": microseconds}
+
+
+def measure_team(num_agents: int, num_envs: int, turns: int, seconds: float) -> tuple[float, float]:
+    """(seconds to compile, median microseconds per step of one environment) of spread with so many agents."""
+    program = our_program(make_env("simple_spread_v3", N=num_agents), num_envs, length=50)
+    rate = meter(program, seconds)
+    return program.compile_seconds, 1e6 / statistics.median(rate() for _ in range(turns))
+
+
+def machine() -> str:
+    """What the figures were measured on."""
+    return f"jax {jax.__version__} on {jax.devices()[0].device_kind}, {os.cpu_count()} processor cores"

@@ -1,0 +1,111 @@
+"""`scripts/benchmark.py` measures and prints what it says; how fast that is, no test can know."""
+
+import json
+import sys
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmarl_comm import benchmark
+from jaxmarl_comm.benchmark import main, our_program, random_actions, random_indices
+from jaxmarl_comm.envs import make_env
+
+QUICK = ["--turns", "1", "--seconds", "0"]
+
+
+def test_env_prints_every_side_and_their_ratios(capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jaxmarl", None)  # as if it were not installed
+    file = tmp_path / "figures.json"
+    assert main(["env", "simple_push_v3", "--sizes", "1", "3", *QUICK, "--json", str(file)]) == 0
+    head, absent, columns, *lines = capsys.readouterr().out.splitlines()
+    assert "medians of 1 turns" in head and absent == "JaxMARL is not installed here" and "ours / mpe2" in columns
+    assert [line.split()[:2] for line in lines] == [["simple_push_v3", "1"], ["simple_push_v3", "3"]]
+    assert all(line.split()[4] == "-" for line in lines)
+    for row in json.loads(file.read_text())["rows"]:
+        assert row["ratios"]["mpe2"] == pytest.approx(row["rates"]["ours"] / row["rates"]["mpe2"])
+        assert row["compile_seconds"]["ours"] > 0
+
+
+def test_alone_and_continuous(capsys):
+    assert main(["env", "simple_v3", "--sizes", "2", *QUICK, "--alone", "--continuous"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[3:7] == ["-"] * 4
+
+
+class Peer:
+    """What is asked of one of JaxMARL's environments."""
+
+    agents = ("agent_0", "agent_1")
+
+    def action_space(self, agent):
+        return SimpleNamespace(n=5, shape=(5,))
+
+    def reset(self, key):
+        return {"agent_0": jnp.zeros(2)}, jnp.zeros(())
+
+    def step(self, key, state, actions):
+        obs = {"agent_0": jnp.full(2, state)}
+        return obs, state + 1, {agent: actions[agent].sum() * 1.0 for agent in self.agents}, {}, {}
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_jaxmarl_is_measured_where_it_is_installed(continuous, capsys, monkeypatch):
+    registration = SimpleNamespace(registered_envs=["MPE_simple_v3"])
+    jaxmarl = SimpleNamespace(registration=registration, make=lambda name, action_type: Peer())
+    monkeypatch.setitem(sys.modules, "jaxmarl", jaxmarl)
+    arguments = ["--continuous"] if continuous else []
+    assert main(["env", "simple_v3", "simple_line_v1", "--sizes", "2", *QUICK, *arguments]) == 0
+    has_it, has_not = (line.split() for line in capsys.readouterr().out.splitlines()[-2:])
+    assert float(has_it[6].replace(",", "")) > 0 and has_not[4] == has_not[6] == "-"
+
+
+def test_scaling_prints_each_team(capsys):
+    assert main(["scaling", "--agents", "2", "4", "--num-envs", "2", *QUICK]) == 0
+    teams = [line.split() for line in capsys.readouterr().out.splitlines()[-2:]]
+    assert [(team[0], team[1]) for team in teams] == [("2", "6"), ("4", "28")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["env", "simple_psh_v3"], "unknown task 'simple_psh_v3', did you mean 'simple_push_v3'?"),
+        (["env", "--sizes", "0"], "--sizes must be at least 1"),
+        (["scaling", "--num-envs", "0"], "--num-envs must be at least 1"),
+        (["env", "--json", "nowhere/figures.json"], "there is no folder nowhere"),
+        (["speed"], "invalid choice: 'speed'"),
+        ([], "required: COMMAND"),
+    ],
+)
+def test_wrong_arguments_are_one_line(arguments, message, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    error = capsys.readouterr().err
+    assert end.value.code == 2 and message in error and error.count("\n") == 1
+
+
+def test_the_loop_plays_random_episodes_and_starts_them_again():
+    env = make_env("simple_reference_v3", max_cycles=10)
+    program = our_program(env, 3, length=25)
+    assert program.steps == 75
+    _, state, obs, total = program.run(program.carry)
+    assert state.t == 5 and obs["agent"].shape == (3, 2, 21)
+    assert (total < 0).all() and len(np.unique(total)) > 3
+
+
+def test_random_actions_are_uniform():
+    drawn = np.asarray(random_indices(jax.random.key(0), 20_000, [5, 50]))
+    for column, size in zip(drawn.T, (5, 50), strict=True):
+        counts = np.bincount(column, minlength=size)
+        assert len(counts) == size and abs(counts / len(drawn) - 1 / size).max() < 0.01
+    vectors = random_actions(make_env("simple_world_comm_v3", continuous_actions=True), jax.random.key(0), 4)
+    assert {group: x.shape for group, x in vectors.items()} == {
+        "leadadversary": (4, 1, 9),
+        "adversary": (4, 3, 5),
+        "agent": (4, 2, 5),
+    }
+
+
+def test_loops_are_whole_episodes():
+    assert [benchmark.scan_length(size) for size in benchmark.SIZES] == [10_000, 1550, 75, 50]
