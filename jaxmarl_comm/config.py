@@ -47,7 +47,7 @@ class CommConfig(BaseModel):
 
     preset: str = Field("commnet", description=f"protocol to start from: {', '.join(PRESETS)}")
     rounds: int = Field(0, ge=0, description="times that agents exchange messages within a step; 0: no channel")
-    message_dim: int = Field(16, ge=1, description="numbers in a message of the channel")
+    message_dim: int = Field(8, ge=1, description="numbers in a message of the channel")
     speech: bool = Field(False, description="whether agents choose the task's words; if not, they always say the first")
 
     @model_validator(mode="before")
@@ -75,7 +75,7 @@ class Config(BaseModel):
     seed: int = Field(0, ge=0, description="of everything random")
     num_seeds: int = Field(1, ge=1, description="independent runs trained at once, from one seed")
     num_iters: int = Field(
-        320, ge=1, description="iterations, each num_envs * rollout_len env steps and the updates on them"
+        620, ge=1, description="iterations, each num_envs * rollout_len env steps and the updates on them"
     )
     num_envs: int = Field(512, ge=1, description="environments side by side")
     rollout_len: int = Field(25, ge=1, description="steps of each environment per iteration")
@@ -89,12 +89,12 @@ class Config(BaseModel):
 
     ppo_epochs: int = Field(2, ge=1, description="passes over each rollout")
     num_minibatches: int = Field(16, ge=1, description="minibatches per pass, cut along environments")
-    lr: float = Field(4e-3, gt=0, description="Adam's learning rate at the start")
+    lr: float = Field(5e-3, gt=0, description="Adam's learning rate at the start")
     anneal_lr: bool = Field(True, description="whether the learning rate falls to 0, linearly, over the run")
-    gamma: float = Field(0.9, ge=0, le=1, description="discount per step")
-    gae_lambda: float = Field(0.95, ge=0, le=1, description="decay of generalised advantage estimates")
-    clip_eps: float = Field(0.2, gt=0, description="PPO's clip of probability ratios and of (normalised) values")
-    ent_coef: float = Field(0.003, ge=0, description="weight of the entropy bonus")
+    gamma: float = Field(0.8, ge=0, le=1, description="discount per step")
+    gae_lambda: float = Field(0.98, ge=0, le=1, description="decay of generalised advantage estimates")
+    clip_eps: float = Field(0.1, gt=0, description="PPO's clip of probability ratios and of (normalised) values")
+    ent_coef: float = Field(0.001, ge=0, description="weight of the entropy bonus")
     max_grad_norm: float = Field(0.5, gt=0, description="cap on the norm of policies' and of critics' gradients")
 
     log_interval: int = Field(20, ge=1, description="iterations per jitted call, and per row of metrics.jsonl")

@@ -35,7 +35,9 @@ class AgentDense(nn.Module):
                 nn.Dense, in_axes=-2, out_axes=-2, axis_size=x.shape[-2],
                 variable_axes={"params": 0}, split_rngs={"params": True},
             )  # fmt: skip
-        return layer(self.features, kernel_init=nn.initializers.orthogonal(self.scale))(x)
+        # Not orthogonal: its QR, batched over seeds or agents, can deadlock XLA's CPU thread pool (jax 0.10.2).
+        kernel_init = nn.initializers.variance_scaling(self.scale**2, "fan_in", "normal")
+        return layer(self.features, kernel_init=kernel_init)(x)
 
 
 class TeamPolicy(nn.Module):

@@ -10,5 +10,5 @@ PRESETS: dict[str, dict[str, Any]] = {
     # The task's own discrete words, reinforced as actions (RIAL's setting: Foerster et al. 2016).
     "speech": {"rounds": 0, "speech": True},
     # The mean of the others' real-valued messages, gradients included (CommNet: Sukhbaatar et al. 2016).
-    "commnet": {"rounds": 1, "message_dim": 16, "speech": False},
+    "commnet": {"rounds": 1, "message_dim": 8, "speech": False},
 }

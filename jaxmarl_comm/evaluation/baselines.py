@@ -40,7 +40,7 @@ LADDERS: dict[str, Ladder] = {
     "simple_spread_v3": Ladder(silent=-26.2, oracle=-6.6),
 }
 
-BRAKING_STEPS = 2.75  # how many steps ahead the scripted controller aims; found by trying, best on simple_reference
+BRAKING_STEPS = 1.25  # how far ahead the scripted controller aims; found by trying, best on simple_reference
 
 
 def random_actor(env: Env) -> Actor:
