@@ -33,6 +33,7 @@ def evaluate(
     Raises RunError if `run` is not a run folder, CheckpointError if its checkpoint is damaged.
     """
     folder, cfg = RunFolder.open(run.run_dir if isinstance(run, TrainResult) else Path(run))
+    folder.check_writable()
     asked = {"eval_episodes": episodes, "eval_episodes_mpe2": episodes_mpe2, "seed": seed}
     changed = cfg.replace({name: value for name, value in asked.items() if value is not None})
     runner = Runner(cfg, folder)

@@ -39,7 +39,7 @@ class Checkpoints:
     def save(self, iteration: int, state: Any) -> None:
         """Save a pytree of arrays and PRNG keys, with checksums of its files."""
         if iteration != self.latest:
-            self.manager.save(iteration, args=ocp.args.StandardSave(_without_keys(state)))
+            self.manager.save(iteration, args=ocp.args.StandardSave(_saved_leaves(_without_keys(state))))
             checksums = self.folder / str(iteration) / CHECKSUMS
             checksums.write_text(json.dumps(_hash_files(checksums.parent)), encoding="utf-8")
 
@@ -49,7 +49,7 @@ class Checkpoints:
         Raises CheckpointError if it is damaged or of another shape.
         """
         self._check_files(self.folder / str(iteration))
-        shapes = jax.tree.map(_plain_shape, like)
+        shapes = _saved_leaves(jax.tree.map(_plain_shape, like))
         try:
             loaded = self.manager.restore(iteration, args=ocp.args.StandardRestore(shapes))
         except Exception as error:  # orbax and what lies beneath it raise many kinds
@@ -58,7 +58,9 @@ class Checkpoints:
             ) from error
         if jax.tree.map(_plain_shape, loaded) != shapes:
             raise CheckpointError(f"checkpoint {self.folder / str(iteration)} is of another run: shapes differ")
-        return jax.tree.map(_with_key, loaded, like)
+        leaves, structure = jax.tree_util.tree_flatten(like)
+        filled = [_with_key(loaded.get(str(k)), leaf) for k, leaf in enumerate(leaves)]
+        return jax.tree_util.tree_unflatten(structure, filled)
 
     def _check_files(self, checkpoint: Path) -> None:
         """Compare with the checksums, if the run lived to write them; orbax's errors on damage are hard to read."""
@@ -87,6 +89,11 @@ def _without_keys(state: Any) -> Any:
     return jax.tree.map(lambda x: np.array(jax.random.key_data(x) if _is_key(x) else x), state)
 
 
+def _saved_leaves(state: Any) -> dict[str, Any]:
+    """Leaf number -> leaf, but for empty arrays (the words of the silent), which orbax refuses."""
+    return {str(k): leaf for k, leaf in enumerate(jax.tree.leaves(state)) if leaf.size}
+
+
 def _plain_shape(x: Any) -> jax.ShapeDtypeStruct:
     if _is_key(x):
         x = jax.eval_shape(jax.random.key_data, x)
@@ -94,6 +101,8 @@ def _plain_shape(x: Any) -> jax.ShapeDtypeStruct:
 
 
 def _with_key(saved: Any, like: Any) -> Any:
+    if saved is None:
+        return np.zeros(like.shape, like.dtype)
     return jax.random.wrap_key_data(saved) if _is_key(like) else saved
 
 

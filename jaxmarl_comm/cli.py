@@ -72,6 +72,7 @@ def run_training(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
         if path is None:
             raise RunError("--resume needs the run's folder: --resume DIR, or --run-dir DIR --resume")
         folder, cfg = RunFolder.open(path, cfg if given.config or changes else None)
+        folder.check_writable()
     train(cfg, folder)
 
 

@@ -17,6 +17,7 @@ Array = jax.Array
 Params = Any
 
 SQRT2 = 2.0**0.5
+NEWTON_SCHULZ_STEPS = 40
 SMALL = 0.01  # last layer of a policy: almost uniform at the start (Andrychowicz et al. 2021)
 
 
@@ -29,15 +30,31 @@ class AgentDense(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
+        if self.features == 0:  # an agent without choice
+            return jnp.zeros((*x.shape[:-1], 0))
         layer: Callable[..., Any] = nn.Dense
         if not self.share_params:
             layer = nn.vmap(
                 nn.Dense, in_axes=-2, out_axes=-2, axis_size=x.shape[-2],
                 variable_axes={"params": 0}, split_rngs={"params": True},
             )  # fmt: skip
-        # Not orthogonal: its QR, batched over seeds or agents, can deadlock XLA's CPU thread pool (jax 0.10.2).
-        kernel_init = nn.initializers.variance_scaling(self.scale**2, "fan_in", "normal")
-        return layer(self.features, kernel_init=kernel_init)(x)
+        return layer(self.features, kernel_init=orthogonal(self.scale))(x)
+
+
+def orthogonal(scale: float) -> Callable[..., Array]:
+    """Initialiser of kernels with orthogonal rows or columns of length `scale` (Saxe et al. 2014).
+
+    The orthogonal factor of a Gaussian matrix, by Newton and Schulz's iteration. flax takes it by QR, which, batched
+    over seeds or agents, can deadlock XLA's CPU thread pool (seen with jax 0.10.2 on two cores).
+    """
+
+    def init(key: Array, shape: tuple[int, int], dtype: Any = jnp.float32) -> Array:
+        long, short = max(shape), min(shape)
+        start = jax.random.normal(key, (long, short), dtype) / (long**0.5 + short**0.5)  # singular values below √3
+        kernel = jax.lax.fori_loop(0, NEWTON_SCHULZ_STEPS, lambda _, w: 1.5 * w - 0.5 * w @ (w.T @ w), start)
+        return scale * (kernel if shape[0] == long else kernel.T)
+
+    return init
 
 
 class TeamPolicy(nn.Module):

@@ -57,9 +57,12 @@ class RunFolder:
                 f"run folder {path} holds a run of another config: {', '.join(differing)} differ; "
                 "leave --config and overrides away to resume it as it was"
             )
-        if not os.access(path, os.W_OK):
-            raise RunError(f"cannot write to run folder {path}")
         return folder, saved
+
+    def check_writable(self) -> None:
+        """Raises RunError before work is done whose results could not be kept."""
+        if not os.access(self.path, os.W_OK):
+            raise RunError(f"cannot write to run folder {self.path}")
 
     @staticmethod
     def default_path(config_name: str) -> Path:

@@ -11,8 +11,6 @@ from jaxmarl_comm.comm.channel import aggregate_mean, everyone, unchanged
 from jaxmarl_comm.config import default_cfg
 from jaxmarl_comm.envs import make_env
 
-TASKS = ("simple_reference_v3", "simple_speaker_listener_v4", "simple_spread_v3")
-
 
 def small(task, **changes):
     cfg = default_cfg().replace(
@@ -47,7 +45,7 @@ def gradient_to_speaker(rounds, links):
 
     grads = jax.grad(listener_log_prob)(params)["params"]
     of_speaker = [g for name, g in grads.items() if name.startswith("speaker_")]
-    return max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(of_speaker) if leaf.size)
+    return max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(of_speaker))
 
 
 @pytest.mark.parametrize("rounds", [1, 2])
@@ -60,40 +58,42 @@ def test_a_cut_link_carries_no_gradient_at_all(rounds):
     assert gradient_to_speaker(rounds, np.zeros((2, 2))) == 0
 
 
-@pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(
-    "changes",
+    ("task", "changes"),
     [
-        {"comm.preset": "commnet", "comm.rounds": 2},
-        {"comm.preset": "speech"},
-        {"env.continuous_actions": True},
-        {"share_params": False},
+        ("simple_reference_v3", {"comm.rounds": 2}),
+        ("simple_reference_v3", {"comm.preset": "speech"}),
+        ("simple_speaker_listener_v4", {"env.continuous_actions": True, "comm.preset": "speech"}),
+        ("simple_speaker_listener_v4", {}),
+        ("simple_spread_v3", {"share_params": False, "env.continuous_actions": True}),
     ],
 )
 def test_the_first_minibatch_has_ratio_one(task, changes):
+    """What the update recomputes, messages included, is what the rollout did."""
     cfg, env = small(task, **changes)
     learner = Mappo(cfg, env)
-    state = jax.jit(learner.init)(jax.random.key(0))
-    params = state.params.policy
-    after, traj = jax.jit(
-        lambda key: rollout(
+
+    @jax.jit
+    def first_minibatch(key):
+        state = learner.init(key)
+        params = state.params
+        after, traj = rollout(
             learner.batch,
-            lambda k, obs: learner.act_and_log_prob(params, k, obs),
-            lambda obs: learner.values(state.params.critic, state.value_norm, obs),
-            key,
+            lambda k, obs: learner.act_and_log_prob(params.policy, k, obs),
+            lambda obs: learner.values(params.critic, state.value_norm, obs),
+            jax.random.key(1),
             state.rollout,
             cfg.rollout_len,
         )
-    )(jax.random.key(1))
-    data, _, _ = jax.jit(learner.prepare)(state, traj, after.obs)
-    rows = jax.tree.map(lambda x: x[jnp.array([5, 1, 3])], data)
-    metrics = jax.jit(learner.loss)(state.params, rows, state.hparams)[1]
-    assert metrics["approx_kl"] == pytest.approx(0, abs=1e-6)
-    assert metrics["clip_fraction"] == 0
-    distributions, _ = learner.distributions(params, rows.obs, unchanged)
-    spaces = env.action_spaces
-    again = env.join({g: d.log_prob(spaces[g].split(rows.actions[g])) for g, d in distributions.items()})
-    np.testing.assert_allclose(jnp.exp(again - rows.log_probs), 1.0, atol=2e-5)
+        data, _, _ = learner.prepare(state, traj, after.obs)
+        rows = jax.tree.map(lambda x: x[jnp.array([5, 1, 3])], data)
+        distributions, _ = learner.distributions(params.policy, rows.obs, unchanged)
+        again = {g: d.log_prob(env.action_spaces[g].split(rows.actions[g])) for g, d in distributions.items()}
+        return jnp.exp(env.join(again) - rows.log_probs), learner.loss(params, rows, state.hparams)[1]
+
+    ratio, metrics = first_minibatch(jax.random.key(0))
+    np.testing.assert_allclose(ratio, 1.0, atol=2e-5)
+    assert metrics["clip_fraction"] == 0 and metrics["approx_kl"] == pytest.approx(0, abs=1e-6)
 
 
 def test_without_a_channel_agents_do_not_influence_each_other():

@@ -1,0 +1,98 @@
+"""Batches of environments and what a rollout records of them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmarl_comm.algorithms.mappo import Mappo
+from jaxmarl_comm.algorithms.rollout import rollout, start
+from jaxmarl_comm.config import default_cfg
+from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.envs.batch import Batch
+
+STAY = {"speaker": jnp.zeros((6, 1), int), "listener": jnp.zeros((6, 1), int)}
+RIGHT = {"speaker": jnp.zeros((6, 1), int), "listener": jnp.full((6, 1), 2)}
+
+
+@pytest.fixture(scope="module")
+def recorded():
+    """60 steps of 6 environments of 25 steps each, listeners walking right; the value of an observation is its sum."""
+    batch = Batch(make_env("simple_speaker_listener_v4"), 6)
+
+    def act(key, obs):
+        return RIGHT, jnp.zeros((6, 2))
+
+    def value(obs):
+        return jnp.stack([obs["listener"].sum((1, 2))] * 2, axis=-1)
+
+    first = start(batch, jax.random.key(0))
+    after, traj = jax.jit(lambda s: rollout(batch, act, value, jax.random.key(1), s, 60))(first)
+    return batch, first, after, traj
+
+
+def test_an_episode_has_exactly_as_many_steps_as_asked(recorded):
+    _, _, after, traj = recorded
+    expected = np.zeros((60, 6), bool)
+    expected[[24, 49]] = True
+    np.testing.assert_array_equal(traj.truncated, expected)
+    assert not traj.terminated.any()
+    assert after.env.t == 10
+
+
+def test_the_batch_is_what_single_environments_do(recorded):
+    batch, first, _, traj = recorded
+    axes = batch.env.state_axes
+    state = jax.tree.map(lambda x, axis: x if axis is None else x[3], first.env, axes, is_leaf=lambda x: x is None)
+    rewards = []
+    for t in range(25):
+        np.testing.assert_allclose(batch.env.observe(state)["listener"], traj.obs["listener"][t, 3], atol=1e-6)
+        state, ts = batch.env.step(jax.random.key(0), state, {g: a[3] for g, a in RIGHT.items()})
+        rewards.append(ts.reward)
+    np.testing.assert_allclose(np.stack(rewards), traj.rewards[:25, 3], rtol=1e-5)
+    np.testing.assert_allclose(np.mean(rewards, axis=1).sum(), traj.returns[24, 3], rtol=1e-5)
+    # the value of the true last observation, before the restart
+    np.testing.assert_allclose(ts.obs["listener"].sum(), traj.final_values[24, 3, 0], rtol=1e-5)
+
+
+def test_nothing_but_the_last_step_has_a_final_value_or_a_return(recorded):
+    *_, traj = recorded
+    last = np.isin(np.arange(60), [24, 49])
+    for noted in (traj.final_values, traj.returns):
+        assert not noted[~last].any() and noted[last].all()
+
+
+def test_every_episode_starts_afresh_and_at_rest(recorded):
+    *_, traj = recorded
+    seen = traj.obs["listener"][:, :, 0]
+    starts = seen[jnp.array([0, 25, 50])]
+    assert not starts[..., :2].any()
+    flat = np.asarray(starts[..., 2:8]).reshape(18, 6)
+    assert len(np.unique(flat.round(5), axis=0)) == 18
+    assert (seen[1:25, :, 0] > 0).all()
+
+
+def test_truncation_bootstraps_from_the_true_last_observation():
+    """With a discount of 1, λ = 1 and a critic that says 7 everywhere, every return is what is left to earn plus 7."""
+    cfg = default_cfg().replace(
+        {"env.name": "simple_speaker_listener_v4", "num_envs": 6, "num_minibatches": 1, "gamma": 1.0, "gae_lambda": 1.0}
+    )
+    learner = Mappo(cfg, make_env(cfg.env.name))
+    state = jax.jit(learner.init)(jax.random.key(0))
+    zero = jax.tree.map(jnp.zeros_like, state.params.critic)
+    seven = jax.tree_util.tree_map_with_path(
+        lambda path, x: x + 7.0 if "value" in str(path) and "bias" in str(path) else x, zero
+    )
+    state = state._replace(params=state.params._replace(critic=seven))
+    after, traj = rollout(
+        learner.batch,
+        lambda k, obs: (STAY, jnp.zeros((6, 2))),
+        lambda obs: learner.values(seven, state.value_norm, obs),
+        jax.random.key(1),
+        state.rollout,
+        40,
+    )
+    _, _, returns = learner.prepare(state, traj, after.obs)
+    left = np.cumsum(np.asarray(traj.rewards)[::-1], axis=0)[::-1]
+    left[:25] -= left[25]
+    np.testing.assert_allclose(returns, left + 7, rtol=1e-4)
