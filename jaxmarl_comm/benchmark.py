@@ -22,10 +22,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.cli import Parser
-from jaxmarl_comm.envs import ENVS, make_env, nearest
+from jaxmarl_comm.envs import ENVS, make_env
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.envs.mpe.original import make_mpe2
+from jaxmarl_comm.suggest import did_you_mean
 
 Array = jax.Array
 
@@ -253,7 +254,7 @@ def mistake(given: argparse.Namespace) -> str | None:
     """What is wrong with the arguments, if anything."""
     for task in getattr(given, "tasks", ()):
         if task not in ENVS:
-            return f"unknown task '{task}'{nearest(task, ENVS)}; there are {', '.join(ENVS)}"
+            return f"unknown task '{task}'{did_you_mean(task, ENVS)}; there are {', '.join(ENVS)}"
     for name in ("sizes", "agents", "num_envs", "turns"):
         values = getattr(given, name, 1)
         if min(values if isinstance(values, Sequence) else [values]) < 1:

@@ -6,8 +6,7 @@ anything that does until a config is checked against its task.
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.fields import FieldInfo
 
 from jaxmarl_comm.comm.presets import PRESETS
+from jaxmarl_comm.suggest import did_you_mean
 
 ALIASES = {"clip_param": "clip_eps", "entropy_coef": "ent_coef"}
 """Other names of fields, read and written alike; the right-hand one is stored."""
@@ -58,7 +58,7 @@ class CommConfig(BaseModel):
         preset = given.get("preset", cls.model_fields["preset"].default)
         if preset not in PRESETS:
             raise ValueError(
-                f"unknown preset {preset!r}{_nearest(str(preset), PRESETS)}; there are {', '.join(PRESETS)}"
+                f"unknown preset {preset!r}{did_you_mean(str(preset), PRESETS)}; there are {', '.join(PRESETS)}"
             )
         return {**PRESETS[preset], **given}
 
@@ -248,16 +248,11 @@ def _explain(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         model = CommConfig if where.startswith("comm.") else Config
         known = [*model.model_fields, *(ALIASES if model is Config else ())]
-        return f"unknown key '{where}'{_nearest(str(error['loc'][-1]), known)}"
+        return f"unknown key '{where}'{did_you_mean(str(error['loc'][-1]), known)}"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return message
     return f"'{where}' is {error['input']!r}: {message[0].lower()}{message[1:]}"
-
-
-def _nearest(word: str, known: Iterable[str]) -> str:
-    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f", did you mean '{match[0]}'?" if match else ""
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from jaxmarl_comm.cli import Parser
-from jaxmarl_comm.envs import nearest
 from jaxmarl_comm.envs.mpe.parity import (
     ARGUMENTS,
     FLOAT32_TOLERANCE,
@@ -15,6 +14,7 @@ from jaxmarl_comm.envs.mpe.parity import (
     compiled_step,
     record,
 )
+from jaxmarl_comm.suggest import did_you_mean
 
 
 def main() -> int:
@@ -32,7 +32,7 @@ def main() -> int:
     given = parser.parse_args()
     for task in given.tasks:
         if task not in ARGUMENTS:
-            parser.error(f"unknown task '{task}'{nearest(task, ARGUMENTS)}; there are {', '.join(ARGUMENTS)}")
+            parser.error(f"unknown task '{task}'{did_you_mean(task, ARGUMENTS)}; there are {', '.join(ARGUMENTS)}")
     if given.steps < 1 or given.seed < 0:
         parser.error("--steps must be at least 1, and --seed at least 0")
     return compare(tuple(given.tasks) or tuple(ARGUMENTS), given.steps, given.seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from dataclasses import fields
 from importlib import import_module
@@ -11,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.suggest import did_you_mean
 
 _MPE = "jaxmarl_comm.envs.mpe."
 
@@ -42,7 +42,9 @@ def make_env(name: str, **arguments: Any) -> Env:
     known = [field.name for field in fields(cls)]
     for key, value in arguments.items():
         if key not in known:
-            raise ValueError(f"unknown argument '{key}' of {name}{nearest(key, known)}; it takes {', '.join(known)}")
+            raise ValueError(
+                f"unknown argument '{key}' of {name}{did_you_mean(key, known)}; it takes {', '.join(known)}"
+            )
         try:
             TypeAdapter(types[key]).validate_python(value, strict=not isinstance(value, int))
         except ValidationError as error:
@@ -55,12 +57,6 @@ def make_env(name: str, **arguments: Any) -> Env:
 def env_class(name: str) -> type[Env]:
     """The class behind a registered name. Raises ValueError for an unknown one."""
     if name not in ENVS:
-        raise ValueError(f"unknown task '{name}'{nearest(name, ENVS)}; there are {', '.join(ENVS)}")
+        raise ValueError(f"unknown task '{name}'{did_you_mean(name, ENVS)}; there are {', '.join(ENVS)}")
     module, cls = ENVS[name].split(":")
     return getattr(import_module(module), cls)
-
-
-def nearest(word: str, known: Any) -> str:
-    """How an error suggests the known word that is most like a mistyped one; empty if none is."""
-    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f", did you mean '{match[0]}'?" if match else ""
