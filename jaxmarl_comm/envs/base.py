@@ -122,6 +122,14 @@ class Env(ABC):
     def step(self, key: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
         """One step with group -> `[n]` indices (or `[n, dim]` vectors). It never resets: see `batch.py`."""
 
+    def step_many(self, keys: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
+        """`step` of a batch: keys `[E]`, and every array with an axis `[E]` first, in lockstep all but clock and flags.
+
+        A task may know a faster way than this `jax.vmap`, with the same results.
+        """
+        axes = self.state_axes
+        return jax.vmap(self.step, in_axes=(0, axes, 0), out_axes=(axes, self.time_step_axes))(keys, state, actions)
+
     @abstractmethod
     def observe(self, state: State) -> dict[str, Array]:
         """Group -> `[n, obs_dim]`: what the agents see in this state."""
@@ -130,6 +138,12 @@ class Env(ABC):
     @abstractmethod
     def state_axes(self) -> State:
         """`vmap` axes of the state: 0, or None for what all environments of a lockstep batch share (the clock)."""
+
+    @property
+    def time_step_axes(self) -> TimeStep:
+        """`vmap` axes of a time step: all environments of a lockstep batch share the flags."""
+        flags = 0 if self.ends_early else None
+        return TimeStep(obs=0, reward=0, terminated=flags, truncated=flags)  # type: ignore[arg-type]
 
     @cached_property
     def groups(self) -> dict[str, tuple[int, ...]]:

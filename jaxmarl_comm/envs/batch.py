@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import Array, Env, State, TimeStep
-
-
-@runtime_checkable
-class StepsMany(Protocol):
-    """An environment that knows a faster way to step a batch than `jax.vmap(env.step)`, with the same results."""
-
-    def step_many(self, keys: Array, state: Any, actions: dict[str, Array]) -> tuple[Any, TimeStep]:
-        """Keys `[E]`; states, actions and time step as in `Batch.step`."""
 
 
 @dataclass(frozen=True)
@@ -32,24 +24,14 @@ class Batch:
     env: Env
     num_envs: int
 
-    @property
-    def time_step_axes(self) -> TimeStep:
-        flags = 0 if self.env.ends_early else None
-        return TimeStep(obs=0, reward=0, terminated=flags, truncated=flags)  # type: ignore[arg-type]
-
     def reset(self, key: Array) -> tuple[State, TimeStep]:
         """Fresh episodes everywhere; every array gains a leading axis `[E]`, in lockstep all but clock and flags."""
         keys = jax.random.split(key, self.num_envs)
-        return jax.vmap(self.env.reset, out_axes=(self.env.state_axes, self.time_step_axes))(keys)
+        return jax.vmap(self.env.reset, out_axes=(self.env.state_axes, self.env.time_step_axes))(keys)
 
     def step(self, key: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
         """One step of all copies with group -> `[E, n, ...]`. The time step is the true one, even the last."""
-        keys = jax.random.split(key, self.num_envs)
-        if isinstance(self.env, StepsMany):
-            return self.env.step_many(keys, state, actions)
-        axes = self.env.state_axes
-        step = jax.vmap(self.env.step, in_axes=(0, axes, 0), out_axes=(axes, self.time_step_axes))
-        return step(keys, state, actions)
+        return self.env.step_many(jax.random.split(key, self.num_envs), state, actions)
 
     def restart_if_over(self, key: Array, state: State, ts: TimeStep) -> tuple[State, dict[str, Array]]:
         """State and observations to go on from: the given ones, or fresh ones after the last step of an episode."""

@@ -71,19 +71,15 @@ class MPETask(Env):
         return self._arrive(move(self.world, state, self._forces(actions)), actions)
 
     def step_many(self, keys: Array, state: WorldState, actions: dict[str, Array]) -> tuple[WorldState, TimeStep]:
-        """`step` of a batch, every array with a leading axis `[E]` (but in lockstep not the clock and flags).
-
-        Equal to `jax.vmap` of it, but several times faster on a CPU: see `move`.
-        """
-        axes, flags = self.state_axes, self.state_axes.t
-        out_axes: Any = (axes, TimeStep(0, 0, flags, flags))  # type: ignore[arg-type]
+        """Several times faster on a CPU than `jax.vmap`: see `move`."""
         if type(self).step is not MPETask.step:  # a task with rules of its own
-            return jax.vmap(self.step, in_axes=(0, axes, 0), out_axes=out_axes)(keys, state, actions)
+            return super().step_many(keys, state, actions)
         force = jnp.moveaxis(jax.vmap(self._forces)(actions), 0, -1)
         there = {name: jnp.moveaxis(getattr(state, name), 0, -1) for name in ("pos", "vel", "landmarks")}
         moved = move(self.world, state._replace(**there), force)
         pos, vel = (jnp.moveaxis(x, -1, 0) for x in (moved.pos, moved.vel))
-        arrive = jax.vmap(self._arrive, in_axes=(axes, 0), out_axes=out_axes)
+        axes = self.state_axes
+        arrive = jax.vmap(self._arrive, in_axes=(axes, 0), out_axes=(axes, self.time_step_axes))
         return arrive(state._replace(pos=pos, vel=vel), actions)
 
     def _arrive(self, state: WorldState, actions: dict[str, Array]) -> tuple[WorldState, TimeStep]:
