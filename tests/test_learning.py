@@ -16,7 +16,6 @@ REACHED = {
     "mappo_ref_silent": (-17.4, -16.6, -17.4),
     "mappo_speaker_listener": (-7.35, -7.1, -7.45),
     "mappo_speaker_listener_speech": (-7.55, -7.25, -7.65),
-    "mappo_speaker_listener_silent": (-16.0, -15.0, -16.0),
     "mappo_spread": (-10.0, -6.6, -10.5),
 }
 TALKING = [name for name in REACHED if "silent" not in name and "spread" not in name]
