@@ -14,10 +14,10 @@ import pytest
 from jaxmarl_comm.envs.base import ActionSpace
 from jaxmarl_comm.envs.mpe import (
     collect_treasure,
+    places,
     simple_adversary,
     simple_crypto,
     simple_formation,
-    simple_line,
     simple_push,
     simple_reference,
     simple_spread,
@@ -130,9 +130,9 @@ ERRORS = [
     Error("no border", TAG, simple_tag, "outside", lambda f: lambda pos: 0.0 * f(pos)),
     Error("reward of a meal", COMM, simple_world_comm, "MEAL_REWARD", 1.9),
     Error("who is Eve", "simple_crypto_v3", simple_crypto, "EVE", 1),
-    Error("greedy assignment", LINE, simple_line, "assigned_costs", lambda _: lambda costs: jnp.min(costs, axis=1)),
+    Error("greedy assignment", LINE, places, "assigned_costs", lambda _: lambda costs: jnp.min(costs, axis=1)),
     Error("fixed places", FORMATION, simple_formation, "angle", lambda f: lambda offset: 0.0 * f(offset)),
-    Error("unlimited penalty", FORMATION, simple_formation, "MAX_PENALTY", 10.0),
+    Error("unlimited penalty", FORMATION, places, "MAX_PENALTY", 10.0),
     Error("reward of a treasure", TREASURE, collect_treasure, "EVENT_REWARD", 4.9),
     Error("overlap of collectors", TREASURE, collect_treasure, "OVERLAP_PENALTY", 4.9),
     Error("size of treasures", TREASURE, collect_treasure, "TREASURE_SIZE", 0.04),
