@@ -14,7 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
-from jaxmarl_comm.comm.presets import PRESETS
+from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.suggest import did_you_mean
 
 ALIASES = {"clip_param": "clip_eps", "entropy_coef": "ent_coef"}
@@ -38,29 +38,6 @@ class EnvConfig(BaseModel):
     def arguments(self) -> dict[str, Any]:
         """The task's own arguments that were given."""
         return dict(self.model_extra or {})
-
-
-class CommConfig(BaseModel):
-    """The communication channel. What is not given comes from the preset."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    preset: str = Field("commnet", description=f"protocol to start from: {', '.join(PRESETS)}")
-    rounds: int = Field(0, ge=0, description="times that agents exchange messages within a step; 0: no channel")
-    message_dim: int = Field(8, ge=1, description="numbers in a message of the channel")
-    speech: bool = Field(False, description="whether agents choose the task's words; if not, they always say the first")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _fill_from_preset(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
-        preset = given.get("preset", cls.model_fields["preset"].default)
-        if preset not in PRESETS:
-            raise ValueError(
-                f"unknown preset {preset!r}{did_you_mean(str(preset), PRESETS)}; there are {', '.join(PRESETS)}"
-            )
-        return {**PRESETS[preset], **given}
 
 
 class Config(BaseModel):
@@ -115,9 +92,11 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
-        from jaxmarl_comm.envs import make_env  # imports jax, which reading a config alone does not need
+        # These import jax, which reading a config alone does not need.
+        from jaxmarl_comm.comm.channel import Channel
+        from jaxmarl_comm.envs import make_env
 
-        make_env(self.env.name, **self.env.arguments)
+        Channel(self.comm, make_env(self.env.name, **self.env.arguments).teams)
         if self.num_envs % self.num_minibatches:
             raise ValueError(
                 f"num_envs ({self.num_envs}) must be a multiple of num_minibatches ({self.num_minibatches}): "
@@ -153,8 +132,8 @@ class Config(BaseModel):
         changes = {**(changes or {}), **more}
         values = self.model_dump()
         if "comm.preset" in changes:
-            old = PRESETS[self.comm.preset]
-            values["comm"] = {k: v for k, v in values["comm"].items() if k not in old or v != old[k]}
+            old = CommConfig(preset=self.comm.preset).model_dump()
+            values["comm"] = {key: value for key, value in values["comm"].items() if value != old[key]}
         return build_config(merge(values, changes))
 
     def to_yaml(self) -> str:

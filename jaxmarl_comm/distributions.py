@@ -42,6 +42,15 @@ class ActionDistribution(NamedTuple):
         zero = jnp.zeros(self.batch_shape)
         return sum((factor.entropy() for factor in self.factors.values()), zero)
 
+    def probs(self) -> dict[str, Array]:
+        """Factor name -> `[..., size]`, the probability of each action, where all are discrete."""
+        return {name: factor.probs for name, factor in self.factors.items()}
+
+    def kl(self, other: ActionDistribution) -> Array:
+        """`[...]` nats, KL(self || other), summed over factors."""
+        zero = jnp.zeros(self.batch_shape)
+        return sum((factor.kl_divergence(other.factors[name]) for name, factor in self.factors.items()), zero)
+
 
 def num_outputs(factors: dict[str, int], continuous: bool) -> int:
     """How many numbers a network must give for an action with these factors (name -> size)."""

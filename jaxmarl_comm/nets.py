@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 
-from jaxmarl_comm.comm.channel import Intervention, aggregate_mean
+from jaxmarl_comm.comm.channel import Channel, Circumstances, Deliver, Numbers
 from jaxmarl_comm.envs.base import Env
 
 Array = jax.Array
@@ -57,61 +56,112 @@ def orthogonal(scale: float) -> Callable[..., Array]:
     return init
 
 
-class TeamPolicy(nn.Module):
-    """All agents' policies with the channel between them.
+class TeamOutput(NamedTuple):
+    """What a team's network gives.
 
-    num_outputs: group -> numbers that its distribution needs. rounds, message_dim: of the channel.
-    links: `[N, N]` who hears whom.
+    outputs: group -> `[..., n, num_outputs]`. packets: `[..., R, N, M + 1]`, as sent in R rounds.
+    contents: `[..., R, N, M]`, what senders had in mind before it was made fit to be sent.
+    heard: `[..., N, R * heard_dim]`.
     """
+
+    outputs: dict[str, Array]
+    packets: Array
+    contents: Array
+    heard: Array
+
+
+class TeamPolicy(nn.Module):
+    """All agents' policies with the channel between them. num_outputs: group -> numbers that its choices need."""
 
     env: Env
     num_outputs: Mapping[str, int]
     hidden_dim: int
     share_params: bool
-    rounds: int
-    message_dim: int
-    links: np.ndarray
+    channel: Channel
 
     @nn.compact
-    def __call__(self, obs: dict[str, Array], intervene: Intervention) -> tuple[dict[str, Array], Array]:
-        """group -> `[..., n, obs_dim]` -> (group -> `[..., n, num_outputs]`, messages `[..., N, rounds * M]`)."""
-        groups = list(self.env.groups)
+    def __call__(
+        self, obs: dict[str, Array], numbers: Numbers, circumstances: Circumstances, deliver: Deliver
+    ) -> TeamOutput:
+        """group -> `[..., n, obs_dim]` at one step `[E]`, or along an episode `[E, T]`, as `deliver` expects."""
+        cfg, channel, split, groups = self.channel.cfg, self.channel, self._split, list(self.env.groups)
+        batch_shape, num_agents = obs[groups[0]].shape[:-2], self.env.num_agents
+        hears = cfg.integrate_into != "critic"
+        hidden = {g: nn.relu(self._dense(self.hidden_dim, f"{g}_encode", obs[g])) for g in groups}
+        packets, contents, everything_heard = [], [], []
+        for k in range(cfg.rounds):
+            content = self._join(self._encode(k, hidden))
+            score = self._join(self._linear(1, f"gate_{k}", hidden, SMALL))[..., 0] if channel.learns_gate else None
+            query = self._join(self._linear(channel.query_dim, f"query_{k}", hidden, 1.0)) if cfg.attends else None
+            packet = channel.emit(k, content, score, numbers, circumstances)
+            heard = channel.receive(k, deliver(k, packet), query, circumstances)
+            if hears:
+                hidden = {g: self._integrate(g, k, hidden[g], part) for g, part in split(heard).items()}
+            packets.append(packet)
+            contents.append(content)
+            everything_heard.append(heard)
+        if cfg.rounds == 0 or not hears or cfg.integrate != "concat":
+            hidden = {g: nn.relu(self._dense(self.hidden_dim, f"{g}_decide", hidden[g])) for g in groups}
+        empty = (*batch_shape, 0, num_agents)
+        return TeamOutput(
+            outputs={g: self._dense(self.num_outputs[g], f"{g}_act", hidden[g], SMALL) for g in groups},
+            packets=jnp.stack(packets, axis=-3) if packets else jnp.zeros((*empty, channel.cfg.width + 1)),
+            contents=jnp.stack(contents, axis=-3) if contents else jnp.zeros((*empty, channel.cfg.width)),
+            heard=jnp.concatenate([jnp.zeros((*batch_shape, num_agents, 0)), *everything_heard], axis=-1),
+        )
 
-        def dense(features: int, name: str, x: Array, scale: float = SQRT2) -> Array:
-            return AgentDense(features, self.share_params, scale, name=name)(x)
+    def _encode(self, k: int, hidden: dict[str, Array]) -> dict[str, Array]:
+        """group -> `[..., n, M]`: what to tell in round k."""
+        if self.channel.cfg.encoder == "mlp":
+            hidden = {g: nn.relu(self._dense(self.hidden_dim, f"{g}_compose_{k}", h)) for g, h in hidden.items()}
+        return self._linear(self.channel.cfg.width, f"message_{k}", hidden, 1.0)
 
-        hidden = {g: nn.relu(dense(self.hidden_dim, f"{g}_encode", obs[g])) for g in groups}
-        sent = []
-        for k in range(self.rounds):
-            told = {g: dense(self.message_dim, f"{g}_message_{k}", hidden[g], 1.0) for g in groups}
-            messages = intervene(self.env.join(told, axis=-2))
-            heard = self.env.split(aggregate_mean(messages, self.links), axis=-2)
-            hidden = {
-                g: nn.relu(dense(self.hidden_dim, f"{g}_integrate_{k}", jnp.concatenate([hidden[g], heard[g]], -1)))
-                for g in groups
-            }
-            sent.append(messages)
-        if self.rounds == 0:
-            hidden = {g: nn.relu(dense(self.hidden_dim, f"{g}_decide", hidden[g])) for g in groups}
-        outputs = {g: dense(self.num_outputs[g], f"{g}_act", hidden[g], SMALL) for g in groups}
-        batch_shape = obs[groups[0]].shape[:-2]
-        silence = jnp.zeros((*batch_shape, self.env.num_agents, 0))
-        return outputs, jnp.concatenate([silence, *sent], axis=-1)
+    def _integrate(self, group: str, k: int, hidden: Array, heard: Array) -> Array:
+        """`[..., n, hidden_dim]` after what was heard in round k."""
+        name = f"{group}_integrate_{k}"
+        match self.channel.cfg.integrate:
+            case "add":
+                return nn.relu(hidden + self._dense(self.hidden_dim, name, heard))
+            case "gru":
+                return self._gru(name, hidden, heard)
+        return nn.relu(self._dense(self.hidden_dim, name, jnp.concatenate([hidden, heard], -1)))
+
+    def _gru(self, name: str, hidden: Array, heard: Array) -> Array:
+        """A gated recurrent unit (Cho et al. 2014), whose input is what was heard."""
+        both = jnp.concatenate([hidden, heard], axis=-1)
+        reset, update = (
+            nn.sigmoid(self._dense(self.hidden_dim, f"{name}_{gate}", both)) for gate in ("reset", "update")
+        )
+        new = nn.tanh(self._dense(self.hidden_dim, f"{name}_new", jnp.concatenate([reset * hidden, heard], axis=-1)))
+        return (1 - update) * hidden + update * new
+
+    def _linear(self, features: int, name: str, hidden: dict[str, Array], scale: float) -> dict[str, Array]:
+        return {g: self._dense(features, f"{g}_{name}", h, scale) for g, h in hidden.items()}
+
+    def _dense(self, features: int, name: str, x: Array, scale: float = SQRT2) -> Array:
+        return AgentDense(features, self.share_params, scale, name=name)(x)
+
+    def _join(self, parts: dict[str, Array]) -> Array:
+        return self.env.join(parts, axis=-2)
+
+    def _split(self, x: Array) -> dict[str, Array]:
+        return self.env.split(x, axis=-2)
 
 
 class Critic(nn.Module):
-    """Centralised value functions: each agent's sees its own observation first, then everyone else's."""
+    """Centralised value functions: each agent's sees its own observation first, then the others', and what it hears."""
 
     env: Env
     hidden_dim: int
     share_params: bool
 
     @nn.compact
-    def __call__(self, obs: dict[str, Array]) -> Array:
-        """group -> `[..., n, obs_dim]` -> values `[..., N]`."""
+    def __call__(self, obs: dict[str, Array], heard: Array | None = None) -> Array:
+        """group -> `[..., n, obs_dim]`, and `[..., N, H]` if the critic listens -> values `[..., N]`."""
         values = {}
+        told = {} if heard is None else self.env.split(heard, axis=-2)
         for group, seen in centralised_obs(self.env, obs).items():
-            x = seen
+            x = jnp.concatenate([seen, told[group]], axis=-1) if told else seen
             for layer in range(2):
                 x = nn.relu(AgentDense(self.hidden_dim, self.share_params, name=f"{group}_{layer}")(x))
             values[group] = AgentDense(1, self.share_params, 1.0, name=f"{group}_value")(x)[..., 0]

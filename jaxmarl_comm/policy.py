@@ -11,13 +11,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmarl_comm.algorithms import View
 from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.envs.base import Array, Env
-from jaxmarl_comm.evaluation.mpe2 import agent_actions, group_observations
+from jaxmarl_comm.evaluation.mpe2 import PlayStep, agent_actions, group_observations
 from jaxmarl_comm.run_folder import RunFolder
 from jaxmarl_comm.runner import Runner, TrainResult
-
-GroupAct = Callable[[Array, dict[str, np.ndarray]], dict[str, Array]]
 
 
 def load_policy(run: str | Path | TrainResult, seed: int = 0, greedy: bool = True, key: int = 0) -> Policy:
@@ -32,43 +31,50 @@ def load_policy(run: str | Path | TrainResult, seed: int = 0, greedy: bool = Tru
         raise ValueError(f"seed is {seed}, but {folder.path} has {cfg.num_seeds} (from 0 to {cfg.num_seeds - 1})")
     runner = Runner(cfg, folder)
     algorithm = runner.algorithm
-    params = jax.tree.map(lambda x: x[seed], algorithm.policy(runner.load()[0]))
+    teams = runner.teams(runner.load()[0])
 
     @jax.jit
-    def act(params: Any, key: Array, obs: dict[str, Array]) -> dict[str, Array]:
-        return algorithm.act(params, key, obs, jnp.array(greedy), unchanged).actions
+    def act(team: Any, key: Array, view: View) -> tuple[dict[str, Array], Any]:
+        done = algorithm.act(team, key, view, jnp.array(greedy), unchanged)
+        return done.actions, done.memory
 
-    return Policy(runner.env, partial(act, params), key)
+    team = jax.tree.map(lambda x: x[seed], teams)
+    return Policy(runner.env, partial(act, team), algorithm.memory, key)
 
 
 class Policy:
-    """All agents of one environment. Messages over the channel pass between them inside, within each call.
+    """All agents of one environment. Messages over the channel pass between them inside, within each call or later.
 
-    Nothing is remembered from one step to the next but the random numbers, of which a greedy team uses none. Call
-    `reset()` at the start of each episode all the same, so that a loop serves teams with a memory, too.
+    Call `reset()` at the start of each episode: what is still under way must not be heard in the next.
 
     env: the task that the team was trained on, with its agents, groups and spaces.
     """
 
-    def __init__(self, env: Env, act: GroupAct, key: int = 0) -> None:
+    def __init__(self, env: Env, act: PlayStep, memory: Callable[[int], Any], key: int = 0) -> None:
         self.env = env
-        self._act = act
+        self._act, self._fresh = act, memory(1)
         self.reset(key)
 
     def reset(self, key: int | None = None) -> None:
-        """Begin an episode. With a key, sampled actions start again as with `load_policy(..., key=key)`; else go on."""
+        """Begin an episode. With a key, random numbers start again as with `load_policy(..., key=key)`; else go on."""
+        self._memory = self._fresh
         if key is not None:
             self._key = jax.random.key(key)
 
-    def __call__(self, observations: Mapping[str, Any]) -> dict[str, Any]:
+    def __call__(self, observations: Mapping[str, Any], positions: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """agent -> `[obs_dim]` of all agents -> agent -> int, or float32 `[dim]` in [0, 1] with continuous actions.
 
-        Raises ValueError unless there is an observation of the right shape for each agent.
+        positions: agent -> `[2]`, needed only by teams who hear whoever is near. Raises ValueError unless there is an
+        observation of the right shape for each agent, and a position where one is needed.
         """
         self._check(observations)
         self._key, key = jax.random.split(self._key)
-        actions = jax.device_get(self._act(key, group_observations(self.env, [observations])))
-        return agent_actions(self.env, actions, 0)
+        where: Any = (
+            None if positions is None else np.array([[positions[agent] for agent in self.env.agents]], np.float32)
+        )
+        view = View(group_observations(self.env, [observations]), where, self._memory)
+        actions, self._memory = self._act(key, view)
+        return agent_actions(self.env, jax.device_get(actions), 0)
 
     def _check(self, observations: Mapping[str, Any]) -> None:
         if not isinstance(observations, Mapping):

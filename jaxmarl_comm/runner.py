@@ -19,7 +19,7 @@ from jaxmarl_comm.checkpoint import Checkpoints
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs import make_env
-from jaxmarl_comm.evaluation import Evaluation, evaluate_policies, quick_evaluator
+from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
 from jaxmarl_comm.report.curves import plot_curves
 from jaxmarl_comm.report.table import evaluation_table
 from jaxmarl_comm.run_folder import RunError, RunFolder
@@ -96,7 +96,7 @@ class Runner:
             self.record(pending)  # of the chunk before, so that the device never waits
             before, done = done, done + length
             if crosses(cfg.eval_interval, before, done):
-                metrics |= self.quick_evaluate(self.algorithm.policy(state))
+                metrics |= self.quick_evaluate(self.teams(state))
             pending = (done, metrics)
             interrupted = stopped() and done < cfg.num_iters
             if crosses(cfg.checkpoint_interval, before, done) or done == cfg.num_iters or interrupted:
@@ -109,6 +109,10 @@ class Runner:
             if interrupted:
                 raise InterruptedRunError(f"stopped after iteration {done}; go on with --resume {self.folder.path}")
         return state
+
+    def teams(self, state: Any) -> Any:
+        """The teams of all seeds, a leading axis on every array."""
+        return jax.vmap(self.algorithm.team, in_axes=(self.algorithm.state_axes,))(state)
 
     def compiled_chunk(self, state: Any, done: int) -> tuple[Any, int]:
         """(the next chunk as one compiled program, its number of iterations)."""
@@ -143,7 +147,7 @@ class Runner:
     def evaluate(self, state: Any, cfg: Config) -> Evaluation:
         """Evaluate the policies in a state as this config asks, print the table and write evaluation.json."""
         began = time.perf_counter()
-        evaluation = evaluate_policies(cfg, self.env, self.algorithm, self.algorithm.policy(state), self.console.say)
+        evaluation = evaluate_teams(cfg, self.env, self.algorithm, self.teams(state), self.console.say)
         self.seconds["evaluate"] = time.perf_counter() - began
         evaluation |= {"env_steps": self.cfg.env_steps, "seconds": self.seconds}
         self.folder.write_json(self.folder.evaluation, evaluation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,29 +13,57 @@ from jaxmarl_comm.comm.channel import Intervention
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
     from jaxmarl_comm.envs.base import Env
+    from jaxmarl_comm.envs.batch import Batch
 
 Array = jax.Array
 
 
+class View(NamedTuple):
+    """What a team goes by at one step, in each of E environments.
+
+    obs: group -> `[E, n, obs_dim]`. positions: `[E, N, 2]`, or None where nobody needs them. memory: what the team
+    remembers, a pytree of `[E, ...]`.
+    """
+
+    obs: dict[str, Array]
+    positions: Array | None
+    memory: Any
+
+
 class Act(NamedTuple):
-    """What a team does. actions: group -> `[E, n, ...]`. messages: `[E, N, M]` sent over the channel (M may be 0)."""
+    """What a team does.
+
+    actions: group -> `[E, n, ...]`. messages: `[E, N, M]`, sent over the channel (M may be 0), and sent: `[E, R, N]`,
+    1 where an agent sent one in a round. memory: as in View, for the next step. distributions: group -> what the
+    actions were taken from; empty for scripted teams.
+    """
 
     actions: dict[str, Array]
     messages: Array
+    sent: Array
+    memory: Any
+    distributions: dict[str, Any]
 
 
 class Algorithm(NamedTuple):
     """A learner as pure functions, closed over what is static; everything that changes is in one state.
 
     init: key -> state of one seed. update: state -> (state, metrics: name -> scalar), one iteration.
-    act: (policy parameters, key, obs, greedy `[]` bool, intervention on the messages) -> Act.
-    policy: state -> policy parameters. state_axes: `vmap` axes of the state over seeds.
+    team: state -> the team that plays: its parameters, and the channel's numbers.
+    view: (batch, its state, obs, memory) -> what the team goes by.
+    act: (team, key, view, greedy `[]` bool, intervention on what is heard) -> Act, as in execution.
+    memory: number of environments -> a team's memory at the start of an episode.
+    vary: (state, name -> `[]` number) -> state with these of its swept hyperparameters; `comm.noise` is one name.
+    state_axes: `vmap` axes of the state over seeds.
     """
 
     init: Callable[[Array], Any]
     update: Callable[[Any], tuple[Any, dict[str, Array]]]
-    act: Callable[[Any, Array, dict[str, Array], Array, Intervention], Act]
-    policy: Callable[[Any], Any]
+    team: Callable[[Any], Any]
+    view: Callable[[Batch, Any, dict[str, Array], Any], View]
+    act: Callable[[Any, Array, View, Array, Intervention], Act]
+    memory: Callable[[int], Any]
+    vary: Callable[[Any, Mapping[str, Array]], Any]
     state_axes: Any
 
 

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxmarl_comm.algorithms import Act, Algorithm
+from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.algorithms.losses import approx_kl, policy_loss, value_loss
 from jaxmarl_comm.algorithms.returns import ValueNorm, gae, share_rewards
-from jaxmarl_comm.algorithms.rollout import RolloutState, Trajectory, rollout, rollout_axes, start
-from jaxmarl_comm.comm.channel import Intervention, everyone, unchanged
-from jaxmarl_comm.distributions import ActionDistribution, action_distribution, num_outputs
+from jaxmarl_comm.algorithms.rollout import Moved, RolloutState, Trajectory, rollout, rollout_axes, start
+from jaxmarl_comm.algorithms.team import Decision, Team, TeamActor
+from jaxmarl_comm.comm.channel import Circumstances, Numbers
+from jaxmarl_comm.comm.regularise import listening_loss, price, signalling_loss
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.nets import Critic, Params, TeamPolicy
+from jaxmarl_comm.nets import Critic, Params
 
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
@@ -35,6 +37,7 @@ class Hyperparams(NamedTuple):
     gae_lambda: Array
     clip_eps: Array
     ent_coef: Array
+    comm: Numbers
 
 
 class Learned(NamedTuple):
@@ -57,7 +60,10 @@ class TrainState(NamedTuple):
 
 
 class Batchwise(NamedTuple):
-    """What the losses need, per environment: `[E, T, ...]`, so that a minibatch is a choice of rows."""
+    """What the losses need, per environment: `[E, T, ...]`, so that a minibatch is a choice of rows.
+
+    mail: `[E, R, delay, N, M + 1]`, packets under way before the first step.
+    """
 
     obs: dict[str, Array]
     actions: dict[str, Array]
@@ -65,6 +71,8 @@ class Batchwise(NamedTuple):
     advantages: Array
     old_values: Array
     targets: Array
+    circumstances: Circumstances
+    mail: Array
 
 
 def make_mappo(cfg: Config, env: Env) -> Algorithm:
@@ -73,10 +81,22 @@ def make_mappo(cfg: Config, env: Env) -> Algorithm:
     return Algorithm(
         init=learner.init,
         update=learner.update,
-        act=learner.act,
-        policy=lambda state: state.params.policy,
+        team=learner.team,
+        act=learner.actor.act,
+        view=learner.actor.view,
+        memory=learner.actor.memory,
+        vary=vary,
         state_axes=TrainState(0, 0, 0, rollout_axes(learner.batch), 0, 0, 0),  # type: ignore[arg-type]
     )
+
+
+def vary(state: TrainState, changes: Mapping[str, Array]) -> TrainState:
+    """The state with other hyperparameters, each as the one that it replaces; `comm.loss` is a name."""
+    numbers = {name: jnp.asarray(value, float) for name, value in changes.items()}
+    of_comm = {name.removeprefix("comm."): x for name, x in numbers.items() if name.startswith("comm.")}
+    rest: dict[str, Any] = {name: x for name, x in numbers.items() if not name.startswith("comm.")}
+    hparams = state.hparams._replace(comm=state.hparams.comm._replace(**of_comm), **rest)
+    return state._replace(hparams=hparams)
 
 
 class Mappo:
@@ -84,65 +104,53 @@ class Mappo:
 
     def __init__(self, cfg: Config, env: Env) -> None:
         self.cfg, self.env, self.batch = cfg, env, Batch(env, cfg.num_envs)
-        self.factors = {
-            group: {name: size for name, size in space.factors if name != "say" or cfg.comm.speech}
-            for group, space in env.action_spaces.items()
-        }
-        self.policy_net: Any = TeamPolicy(
-            env=env,
-            num_outputs={
-                group: num_outputs(factors, env.continuous_actions) for group, factors in self.factors.items()
-            },
-            hidden_dim=cfg.hidden_dim,
-            share_params=cfg.share_params,
-            rounds=cfg.comm.rounds,
-            message_dim=cfg.comm.message_dim,
-            links=everyone(env.num_agents),
-        )
+        self.actor = TeamActor(cfg, env)
         self.critic_net: Any = Critic(env, cfg.hidden_dim, cfg.share_params)
+        self.critic_listens = cfg.comm.rounds > 0 and cfg.comm.integrate_into != "policy"
         self.optimiser = optax.chain(optax.clip_by_global_norm(cfg.max_grad_norm), optax.scale_by_adam(eps=ADAM_EPS))
 
     def init(self, key: Array) -> TrainState:
         policy_key, critic_key, env_key, key = jax.random.split(key, 4)
-        rollout_state = start(self.batch, env_key)
+        rollout_state = start(self.batch, self.actor.memory(self.cfg.num_envs), env_key)
+        heard = self.critic_listens * self.cfg.comm.rounds * self.actor.channel.heard_dim
         params = Learned(
-            self.policy_net.init(policy_key, rollout_state.obs, unchanged),
-            self.critic_net.init(critic_key, rollout_state.obs),
+            self.actor.init(policy_key, rollout_state.obs),
+            self.critic_net.init(
+                critic_key, rollout_state.obs, jnp.zeros((self.cfg.num_envs, self.env.num_agents, heard))
+            ),
         )
-        swept = (jnp.asarray(getattr(self.cfg, name), float) for name in Hyperparams._fields)
         return TrainState(
             params=params,
             opt_state=Learned(*map(self.optimiser.init, params)),
             value_norm=ValueNorm.start(self.env.num_agents),
             rollout=rollout_state,
-            hparams=Hyperparams(*swept),
+            hparams=self.hyperparams(),
             iteration=jnp.zeros((), jnp.int32),
             key=key,
         )
 
-    def act(self, params: Params, key: Array, obs: dict[str, Array], greedy: Array, intervene: Intervention) -> Act:
-        chosen, distributions, messages = {}, *self.distributions(params, obs, intervene)
-        for group, group_key in zip(self.env.groups, jax.random.split(key, len(self.env.groups)), strict=True):
-            distribution = distributions[group]
-            sampled, best = distribution.sample(group_key), distribution.mode()
-            chosen[group] = {name: jnp.where(greedy, best[name], sampled[name]) for name in best}
-        return Act(self.to_actions(chosen, distributions), messages)
+    def hyperparams(self) -> Hyperparams:
+        """Those of the config."""
+        comm = Numbers(*(jnp.asarray(getattr(self.cfg.comm, name), float) for name in Numbers._fields))
+        own: dict[str, Any] = {
+            name: jnp.asarray(getattr(self.cfg, name), float) for name in Hyperparams._fields if name != "comm"
+        }
+        return Hyperparams(**own, comm=comm)
+
+    def team(self, state: TrainState) -> Team:
+        """The team as it stands, with the temperature that its words have come to."""
+        numbers, comm, progress = state.hparams.comm, self.cfg.comm, state.iteration / self.cfg.num_iters
+        cooled = numbers.temperature * (comm.temperature_end / comm.temperature) ** progress
+        return Team(state.params.policy, numbers._replace(temperature=cooled))
 
     def update(self, state: TrainState) -> tuple[TrainState, dict[str, Array]]:
         """One iteration: a rollout, advantages, and `ppo_epochs` passes over it in minibatches."""
         key, rollout_key, update_key = jax.random.split(state.key, 3)
-        rollout_state, traj = rollout(
-            self.batch,
-            lambda act_key, obs: self.act_and_log_prob(state.params.policy, act_key, obs),
-            lambda obs: self.values(state.params.critic, state.value_norm, obs),
-            rollout_key,
-            state.rollout,
-            self.cfg.rollout_len,
-        )
-        data, value_norm, returns = self.prepare(state, traj, rollout_state.obs)
+        rollout_state, traj = self.play(state, rollout_key)
+        data, value_norm, returns = self.prepare(state, traj, rollout_state)
         progress = state.iteration / self.cfg.num_iters
         lr = state.hparams.lr * (1 - progress if self.cfg.anneal_lr else 1.0)
-        (params, opt_state), losses = self.optimise(state.params, state.opt_state, data, lr, state.hparams, update_key)
+        (params, opt_state), losses = self.optimise(state, data, lr, update_key)
         metrics = {"return": finished_mean(traj), "lr": lr, "value_mean": returns.mean(), **losses}
         metrics["param_norm"] = optax.tree.norm(params)
         after = state._replace(
@@ -155,40 +163,34 @@ class Mappo:
         )
         return after, metrics
 
-    def distributions(
-        self, params: Params, obs: dict[str, Array], intervene: Intervention
-    ) -> tuple[dict[str, ActionDistribution], Array]:
-        """group -> distribution over `[..., n]` agents, and the messages `[..., N, M]` behind them."""
-        outputs, messages = self.policy_net.apply(params, obs, intervene)
-        continuous = self.env.continuous_actions
-        return {g: action_distribution(outputs[g], self.factors[g], continuous) for g in self.env.groups}, messages
+    def play(self, state: TrainState, key: Array) -> tuple[RolloutState, Trajectory]:
+        """A rollout. The key is consumed."""
+        team = self.team(state)
 
-    def act_and_log_prob(self, params: Params, key: Array, obs: dict[str, Array]) -> tuple[dict[str, Array], Array]:
-        """Sampled actions, and their log-probabilities `[E, N]`."""
-        distributions, _ = self.distributions(params, obs, unchanged)
-        keys = dict(zip(self.env.groups, jax.random.split(key, len(self.env.groups)), strict=True))
-        chosen = {g: distributions[g].sample(keys[g]) for g in self.env.groups}
-        log_probs = {g: distributions[g].log_prob(chosen[g]) for g in self.env.groups}
-        return self.to_actions(chosen, distributions), self.env.join(log_probs)
+        def act(key: Array, now: RolloutState) -> Moved:
+            view = self.actor.view(self.batch, now.env, now.obs, now.memory)
+            return self.actor.explore(team, key, view, now.env, self.batch)
 
-    def to_actions(
-        self, chosen: dict[str, dict[str, Array]], distributions: dict[str, ActionDistribution]
-    ) -> dict[str, Array]:
-        """The environment's actions from the factors that the policies chose."""
-        spaces = self.env.action_spaces
-        return {g: spaces[g].join(chosen[g], distributions[g].batch_shape) for g in self.env.groups}
+        def value(key: Array, now: RolloutState) -> Array:
+            return self.values(state, key, now)
 
-    def values(self, params: Params, value_norm: ValueNorm, obs: dict[str, Array]) -> Array:
-        """`[..., N]` in units of the reward."""
-        return value_norm.denormalise(self.critic_net.apply(params, obs))
+        fresh = self.actor.memory(self.cfg.num_envs)
+        return rollout(self.batch, act, value, key, state.rollout, fresh, self.cfg.rollout_len)
 
-    def prepare(
-        self, state: TrainState, traj: Trajectory, last_obs: dict[str, Array]
-    ) -> tuple[Batchwise, ValueNorm, Array]:
+    def values(self, state: TrainState, key: Array, now: RolloutState) -> Array:
+        """`[E, N]` in units of the reward. The key is consumed."""
+        heard = None
+        if self.critic_listens:
+            view = self.actor.view(self.batch, now.env, now.obs, now.memory)
+            heard = self.actor.listen(self.team(state), key, view)
+        return state.value_norm.denormalise(self.critic_net.apply(state.params.critic, now.obs, heard))
+
+    def prepare(self, state: TrainState, traj: Trajectory, last: RolloutState) -> tuple[Batchwise, ValueNorm, Array]:
         """Advantages and normalised targets, environments first; the new scale of returns; the returns `[T, E, N]`."""
-        outputs = self.critic_net.apply(state.params.critic, traj.obs)
+        mail = state.rollout.memory.mail
+        outputs = self.critic_net.apply(state.params.critic, traj.obs, self.heard_along(state, traj))
         values = state.value_norm.denormalise(outputs)
-        last_values = self.values(state.params.critic, state.value_norm, last_obs)
+        last_values = self.values(state, jax.random.fold_in(state.key, 0), last)
         over = (traj.terminated | traj.truncated)[..., None]
         next_values = jnp.where(over, traj.final_values, jnp.concatenate([values[1:], last_values[None]]))
         rewards = share_rewards(traj.rewards, self.env.teams, self.cfg.reward_sharing_weight)
@@ -203,19 +205,29 @@ class Mappo:
             advantages=normalise_per_group(self.env, advantages),
             old_values=outputs,
             targets=value_norm.normalise(returns),
+            circumstances=traj.circumstances,
+            mail=jnp.swapaxes(mail, 0, 1),
         )
-        return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), by_time), value_norm, returns
+        return environments_first(by_time), value_norm, returns
+
+    def heard_along(self, state: TrainState, traj: Trajectory) -> Array | None:
+        """`[T, E, N, H]`: what agents heard in the rollout, for a critic that listens."""
+        if not self.critic_listens:
+            return None
+        obs, circumstances = environments_first((traj.obs, traj.circumstances))
+        decision = self.actor.replay(self.team(state), obs, circumstances, state.rollout.memory.mail)
+        return jnp.swapaxes(decision.output.heard, 0, 1)
 
     def optimise(
-        self, params: Learned, opt_state: Learned, data: Batchwise, lr: Array, hparams: Hyperparams, key: Array
+        self, state: TrainState, data: Batchwise, lr: Array, key: Array
     ) -> tuple[tuple[Learned, Learned], dict[str, Array]]:
         """`ppo_epochs` × `num_minibatches` steps; metrics are means over them."""
-        cfg = self.cfg
+        cfg, numbers = self.cfg, self.team(state).numbers
 
         def step(carry: tuple[Learned, Learned], rows: Array) -> tuple[tuple[Learned, Learned], dict[str, Array]]:
             params, opt_state = carry
             minibatch = jax.tree.map(lambda x: x[rows], data)
-            grads, metrics = jax.grad(self.loss, has_aux=True)(params, minibatch, hparams)
+            grads, metrics = jax.grad(self.loss, has_aux=True)(params, minibatch, state.hparams, numbers)
             stepped = [self.descend(*each, lr) for each in zip(grads, opt_state, params, strict=True)]
             metrics["policy_grad_norm"] = optax.tree.norm(grads.policy)
             metrics["critic_grad_norm"] = optax.tree.norm(grads.critic)
@@ -225,7 +237,8 @@ class Mappo:
             rows = jax.random.permutation(epoch_key, cfg.num_envs).reshape(cfg.num_minibatches, -1)
             return jax.lax.scan(step, carry, rows)
 
-        carry, metrics = jax.lax.scan(epoch, (params, opt_state), jax.random.split(key, cfg.ppo_epochs))
+        start = (state.params, state.opt_state)
+        carry, metrics = jax.lax.scan(epoch, start, jax.random.split(key, cfg.ppo_epochs))
         return carry, jax.tree.map(jnp.mean, metrics)
 
     def descend(self, grads: Params, opt_state: Any, params: Params, lr: Array) -> tuple[Params, Any]:
@@ -233,16 +246,19 @@ class Mappo:
         direction, opt_state = self.optimiser.update(grads, opt_state)
         return jax.tree.map(lambda p, d: p - lr * d, params, direction), opt_state
 
-    def loss(self, params: Learned, data: Batchwise, hparams: Hyperparams) -> tuple[Array, dict[str, Array]]:
-        """The sum of policy and value losses: they share no parameters, so one gradient serves both."""
-        distributions, _ = self.distributions(params.policy, data.obs, unchanged)
-        groups, spaces = self.env.groups, self.env.action_spaces
+    def loss(
+        self, params: Learned, data: Batchwise, hparams: Hyperparams, numbers: Numbers
+    ) -> tuple[Array, dict[str, Array]]:
+        """The sum of the policy's, the critic's and the channel's losses: one gradient serves them all."""
+        team, groups, spaces = Team(params.policy, numbers), self.env.groups, self.env.action_spaces
+        decision = self.actor.replay(team, data.obs, data.circumstances, data.mail)
+        distributions = decision.distributions
         log_probs = self.env.join({g: distributions[g].log_prob(spaces[g].split(data.actions[g])) for g in groups})
         entropy = self.env.join({g: distributions[g].entropy() for g in groups}).mean()
         log_ratio = log_probs - data.log_probs
         ratio = jnp.exp(log_ratio)
         surrogate = policy_loss(ratio, data.advantages, hparams.clip_eps).mean()
-        values = self.critic_net.apply(params.critic, data.obs)
+        values = self.critic_net.apply(params.critic, data.obs, decision.output.heard if self.critic_listens else None)
         critic_loss = value_loss(values, data.old_values, data.targets, hparams.clip_eps).mean()
         metrics = {
             "policy_loss": surrogate,
@@ -251,7 +267,38 @@ class Mappo:
             "approx_kl": approx_kl(log_ratio).mean(),
             "clip_fraction": jnp.mean(jnp.abs(ratio - 1) > hparams.clip_eps),
         }
-        return surrogate - hparams.ent_coef * entropy + critic_loss, metrics
+        channel_loss, of_channel = self.channel_loss(team, data, decision)
+        return surrogate - hparams.ent_coef * entropy + critic_loss + channel_loss, metrics | of_channel
+
+    def channel_loss(self, team: Team, data: Batchwise, decision: Decision) -> tuple[Array, dict[str, Array]]:
+        """What the config asks of messages beside being useful, and what they look like."""
+        comm, loss, metrics = self.cfg.comm, jnp.zeros(()), {}
+        packets = decision.output.packets
+        if comm.signalling_coef:
+            metrics["signalling_loss"] = signalling_loss(self.actor.word_logits(decision), comm.signalling_entropy)
+            loss += comm.signalling_coef * metrics["signalling_loss"]
+        if comm.listening_coef:
+            muted = self.actor.replay(team, data.obs, data.circumstances, data.mail, mute=True)
+            metrics["listening_loss"] = sum(
+                (
+                    listening_loss(x, muted.distributions[g].probs()[name])
+                    for g in self.env.groups
+                    for name, x in decision.distributions[g].probs().items()
+                ),
+                jnp.zeros(()),
+            )
+            loss += comm.listening_coef * metrics["listening_loss"]
+        if comm.rounds:
+            metrics["messages_sent"] = packets[..., -1].sum(axis=-2).mean()
+            metrics["message_spread"] = packets[..., :-1].std(axis=(0, 1)).mean()
+            bits = self.actor.channel.bits_per_message
+            loss += price(packets[..., -1], bits, comm.message_price, comm.bit_price)
+        return loss, metrics
+
+
+def environments_first(tree: Any) -> Any:
+    """Arrays `[T, E, ...]` -> `[E, T, ...]`."""
+    return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), tree)
 
 
 def normalise_per_group(env: Env, advantages: Array) -> Array:

@@ -1,37 +1,275 @@
-"""The communication channel: what agents tell each other within a step, as small pure functions.
+"""The communication channel: encode -> discretise -> gate -> corrupt -> route -> aggregate -> integrate.
 
-The pipeline is encode -> route -> aggregate -> integrate, repeated for a number of rounds. Encoding and integrating are
-learned and live in `nets.py`; what lies between them is here. Messages are `[..., N, message_dim]`, over all agents in
-canonical order, never folded into the batch: so the listener's loss reaches the speaker's parameters.
+Encoding and integrating are learned and live in `nets.py`; each stage between has its file here, and `Channel` puts
+them together as the config says. Messages are `[..., N, M]`, over all agents in canonical order, never folded into the
+batch: so the listener's loss reaches the speaker's parameters. What travels is a *packet* `[..., N, M + 1]`: the
+message (0 if none was sent) and, last, whether one was sent.
+
+Chance and place come in from outside, as *circumstances*: drawn once, in the rollout, and replayed in the update. In
+execution the circumstances hold no draws for discretising, which makes it deterministic.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import log2
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmarl_comm.comm import aggregate, corrupt, discretise, gate, route
+from jaxmarl_comm.comm.config import BITS_OF_A_NUMBER, CommConfig
+
 Array = jax.Array
 Intervention = Callable[[Array], Array]
-"""Replaces the messages `[E, N, message_dim]` of a batch of environments by others of the same shape."""
+"""Replaces the packets `[E, N, M + 1]` that a batch of environments is about to hear by others of the same shape."""
+Circumstances = dict[str, Array]
+"""What chance and place decide at a step, `[E, ...]` each; only what this channel needs."""
+Deliver = Callable[[int, Array], Array]
+"""(round, packets sent now) -> packets heard now, of the same shape."""
 
 
-def unchanged(messages: Array) -> Array:
-    """The intervention that leaves messages as they are."""
-    return messages
+def unchanged(packets: Array) -> Array:
+    """The intervention that leaves everything as it is."""
+    return packets
 
 
-def everyone(num_agents: int) -> np.ndarray:
-    """`[N, N]` routing matrix, 1 where the row's agent hears the column's: all but oneself."""
-    return 1.0 - np.eye(num_agents)
+class Numbers(NamedTuple):
+    """The channel's swept numbers, `[]` each: a population may vary them. temperature: the present one."""
+
+    noise: Array
+    loss: Array
+    bit_flip: Array
+    bits: Array
+    temperature: Array
 
 
-def aggregate_mean(messages: Array, links: np.ndarray) -> Array:
-    """`[..., N, M]` messages -> `[..., N, M]`: the mean of what each agent hears, 0 if it hears nobody.
+class Memory(NamedTuple):
+    """What the channel remembers from step to step, all zeros at the start of an episode.
 
-    CommNet (Sukhbaatar et al. 2016, eq. 3).
+    mail: `[E, R, delay, N, M + 1]`, packets of R rounds under way, the oldest first. lost: `[E, R, N, N]` bool, the
+    links that failed in the last step. clock: `[E]`, steps since the start.
     """
-    weights = links / np.maximum(links.sum(axis=1, keepdims=True), 1.0)
-    return jnp.sum(weights[:, :, None].astype(messages.dtype) * messages[..., None, :, :], axis=-2)
+
+    mail: Array
+    lost: Array
+    clock: Array
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What lies between a sender's encoder and a listener's hidden state. Raises ValueError where cfg and team clash.
+
+    teams: of each agent in canonical order.
+    """
+
+    cfg: CommConfig
+    teams: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        for name, most in {"gate_k": self.num_agents, "route_k": self.num_agents - 1}.items():
+            used = {"gate_k": self.cfg.gate == "top_k", "route_k": self.cfg.route == "nearest"}[name]
+            if used and getattr(self.cfg, name) > most:
+                raise ValueError(f"comm.{name} is {getattr(self.cfg, name)}, but must be at most {most} in this task")
+        if not self.needs_positions:
+            self.static_links  # noqa: B018 (an impossible matrix is an error now)
+
+    @property
+    def num_agents(self) -> int:
+        return len(self.teams)
+
+    @property
+    def needs_positions(self) -> bool:
+        """Whether who hears whom depends on where agents are."""
+        return self.cfg.rounds > 0 and self.cfg.route in ("nearest", "radius")
+
+    @property
+    def heard_dim(self) -> int:
+        """Numbers that an agent hears in a round."""
+        return self.cfg.message_dim * (self.num_agents - 1 if self.cfg.aggregate == "concat" else 1)
+
+    @property
+    def query_dim(self) -> int:
+        """Numbers that a listener asks attention with: a query for each head, and one to choose whom to hear."""
+        return (self.cfg.heads * self.cfg.attends + (self.cfg.aggregate == "hard_attention")) * self.cfg.key_dim
+
+    @property
+    def learns_gate(self) -> bool:
+        return self.cfg.gate in ("learned", "top_k")
+
+    @property
+    def bits_per_message(self) -> float:
+        """Bits that one message takes."""
+        bits_of_number = {"none": BITS_OF_A_NUMBER, "quantise": self.cfg.bits, "binary": 1, "dru": 1}
+        if self.cfg.discretise == "gumbel":
+            return log2(self.cfg.width)
+        return bits_of_number[self.cfg.discretise] * self.cfg.width
+
+    @cached_property
+    def static_links(self) -> np.ndarray:
+        """`[N, N]` where links do not depend on positions."""
+        if self.cfg.route == "matrix":
+            return route.matrix(self.cfg.route_matrix or [], self.num_agents)
+        if self.cfg.route == "all":
+            return route.everyone(self.num_agents)
+        return {"team": route.team, "ring": route.ring, "star": route.star}[self.cfg.route](self.teams)
+
+    def start(self, num_envs: int) -> Memory:
+        """The memory at the start of an episode."""
+        rounds, agents = self.cfg.rounds, self.num_agents
+        bursts = rounds if self.cfg.loss_burst > 1 else 0
+        return Memory(
+            mail=jnp.zeros((num_envs, rounds, self.cfg.delay, agents, self.cfg.width + 1)),
+            lost=jnp.zeros((num_envs, bursts, agents, agents), bool),
+            clock=jnp.zeros(num_envs, jnp.int32),
+        )
+
+    def circumstances(
+        self, key: Array, numbers: Numbers, memory: Memory, positions: Array | None, training: bool
+    ) -> Circumstances:
+        """What chance and place decide at this step. positions: `[E, N, 2]`, if needed. The key is consumed."""
+        cfg, num_envs = self.cfg, memory.clock.shape[0]
+        shape = (num_envs, cfg.rounds, self.num_agents)
+        choice_key, noise_key, flip_key, other_key, loss_key = jax.random.split(key, 5)
+        found: Circumstances = {}
+        if cfg.delay or cfg.gate == "every_n" or cfg.speech == "differentiable":
+            found["clock"] = memory.clock
+        if cfg.rounds == 0:
+            return found
+        if self.needs_positions:
+            found["links"] = self._links_at(positions)
+        if training and cfg.discretise == "gumbel":
+            found["choice"] = jax.random.gumbel(choice_key, (*shape, cfg.width))
+        if training and cfg.discretise == "dru":
+            found["choice"] = jax.random.normal(choice_key, (*shape, cfg.width))
+        if cfg.noise:
+            found["noise"] = jax.random.normal(noise_key, (*shape, cfg.width))
+        if cfg.bit_flip:
+            flips = {"gumbel": (), "quantise": (cfg.width, cfg.bits)}.get(cfg.discretise, (cfg.width,))
+            found["flip"] = jax.random.uniform(flip_key, (*shape, *flips)) < numbers.bit_flip
+            if cfg.discretise == "gumbel":
+                found["other"] = jax.random.uniform(other_key, shape)
+        if cfg.loss:
+            draw = jax.random.uniform(loss_key, (*shape, self.num_agents))
+            fresh = (memory.clock == 0)[:, None, None, None] | (cfg.loss_burst == 1)
+            lost = corrupt.lose(memory.lost, draw, numbers.loss, cfg.loss_burst)
+            found["lost"] = jnp.where(fresh, draw < numbers.loss, lost)
+        return found
+
+    def _links_at(self, positions: Array | None) -> Array:
+        if positions is None:
+            raise ValueError(f"comm.route '{self.cfg.route}' needs to know where the agents are: give positions")
+        if self.cfg.route == "nearest":
+            return route.nearest(positions, self.cfg.route_k, self.teams)
+        return route.within(positions, self.cfg.route_radius, self.teams)
+
+    def advance(self, memory: Memory, circumstances: Circumstances, packets: Array) -> Memory:
+        """The memory after a step in which `packets` `[E, R, N, M + 1]` were sent."""
+        mail = jnp.concatenate([memory.mail, packets[:, :, None]], axis=2)[:, :, 1:] if self.cfg.delay else memory.mail
+        lost = circumstances["lost"] if self.cfg.loss_burst > 1 and self.cfg.loss else memory.lost
+        return Memory(mail, lost, memory.clock + 1)
+
+    def post(self, memory: Memory, intervene: Intervention) -> Deliver:
+        """Delivery at one step, of `[E, N, M + 1]`."""
+        return lambda k, packets: intervene(memory.mail[:, k, 0] if self.cfg.delay else packets)
+
+    def post_sequence(self, mail: Array, circumstances: Circumstances) -> Deliver:
+        """Delivery along T steps, of `[E, T, N, M + 1]`, gradients included; mail: that of before the first step.
+
+        What was sent in an episode is never heard in the next: the clock tells how old the episode is.
+        """
+        delay = self.cfg.delay
+
+        def deliver(k: int, packets: Array) -> Array:
+            if not delay:
+                return packets
+            late = jnp.concatenate([mail[:, k], packets], axis=1)[:, : packets.shape[1]]
+            return jnp.where((circumstances["clock"] >= delay)[..., None, None], late, 0.0)
+
+        return deliver
+
+    def emit(
+        self, k: int, content: Array, score: Array | None, numbers: Numbers, circumstances: Circumstances
+    ) -> Array:
+        """What the senders' `content` `[..., N, M]` of round k becomes under way: packets `[..., N, M + 1]`.
+
+        score: `[..., N]`, what a learned gate goes by.
+        """
+        of_a_round = {"choice", "noise", "flip", "other"} & set(circumstances)
+        here = circumstances | {name: _of_round(circumstances[name], k, content.ndim) for name in of_a_round}
+        sent = self._gate(content, score, here)
+        message = self._corrupt(self._discretise(content, numbers, here), numbers, here)
+        if self.cfg.gate != "always":
+            message = message * sent[..., None]
+        return jnp.concatenate([message, sent[..., None]], axis=-1)
+
+    def _discretise(self, content: Array, numbers: Numbers, here: Circumstances) -> Array:
+        match self.cfg.discretise:
+            case "binary":
+                return discretise.binary(content)
+            case "quantise":
+                return discretise.quantise(content, numbers.bits)
+            case "gumbel":
+                return discretise.gumbel(content, numbers.temperature, here.get("choice"))
+            case "dru":
+                return discretise.dru(content, self.cfg.dru_noise, here.get("choice"))
+        return content
+
+    def _gate(self, content: Array, score: Array | None, here: Circumstances) -> Array:
+        if score is None:
+            if self.cfg.gate == "every_n":
+                return gate.every_n(here["clock"], self.cfg.gate_every, self.num_agents)
+            return jnp.ones(content.shape[:-1])
+        if self.cfg.gate == "top_k":
+            return gate.top_k(score, self.cfg.gate_k, self.links(here))
+        return gate.learned(score)
+
+    def _corrupt(self, message: Array, numbers: Numbers, here: Circumstances) -> Array:
+        if "flip" in here:
+            match self.cfg.discretise:
+                case "binary":
+                    message = corrupt.flip_signs(message, here["flip"])
+                case "quantise":
+                    message = corrupt.flip_levels(message, numbers.bits, here["flip"])
+                case "gumbel":
+                    message = corrupt.flip_words(message, here["flip"], here["other"])
+                case "dru":
+                    message = corrupt.flip_units(message, here["flip"])
+        return corrupt.add_noise(message, numbers.noise, here["noise"]) if "noise" in here else message
+
+    def links(self, circumstances: Circumstances) -> Array | np.ndarray:
+        """`[N, N]`, or `[..., N, N]` where they depend on positions."""
+        return circumstances["links"] if self.needs_positions else self.static_links
+
+    def receive(self, k: int, packets: Array, query: Array | None, circumstances: Circumstances) -> Array:
+        """What each agent hears in round k: packets `[..., N, M + 1]` -> `[..., N, heard_dim]`.
+
+        query: `[..., N, query_dim]`, what attention goes by.
+        """
+        content, sent, links = packets[..., :-1], packets[..., -1], self.links(circumstances)
+        arrives: Array | np.ndarray = links
+        if "lost" in circumstances:
+            arrives = jnp.where(_of_round(circumstances["lost"], k, content.ndim), 0.0, links)
+        match self.cfg.aggregate:
+            case "mean":
+                return aggregate.mean(content, arrives, links)
+            case "sum":
+                return aggregate.total(content, arrives)
+            case "max":
+                return aggregate.maximum(content, arrives, sent)
+            case "concat":
+                return aggregate.concat(content, arrives)
+        assert query is not None
+        asked = self.cfg.heads * self.cfg.key_dim
+        if self.cfg.aggregate == "hard_attention":
+            arrives = arrives * aggregate.choose_links(content, query[..., asked:], self.cfg.heads)
+        return aggregate.attention(content, jnp.asarray(arrives), sent, query[..., :asked], self.cfg.heads)
+
+
+def _of_round(x: Array, k: int, ndim: int) -> Array:
+    """Round k of `[..., R, N, ...]`, whose leading axes are those of a message with `ndim` axes."""
+    return jax.lax.index_in_dim(x, k, axis=ndim - 2, keepdims=False)

@@ -222,6 +222,10 @@ class Env(ABC):
         """The same state, in which `words` `[N, dim_c]` were said instead."""
         return state
 
+    def positions(self, state: State) -> Array:
+        """`[N, 2]`: where the agents are, for channels that reach only so far."""
+        raise ValueError(f"{self.name} has no positions, so its agents cannot hear whoever is near")
+
     def outcome(self, state: State) -> dict[str, Array]:
         """In this state, `success` ([] bool) and `distance` ([] mean distance to the targets); NaN if undefined."""
         return {"success": jnp.array(jnp.nan), "distance": jnp.array(jnp.nan)}

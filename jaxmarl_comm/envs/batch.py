@@ -67,6 +67,18 @@ class Batch:
         """`[E, N, dim_c]`."""
         return jax.vmap(self.env.words, in_axes=(self.env.state_axes,))(state)
 
+    def unshared(self, state: State) -> State:
+        """The state with an axis `[E]` on every array, even on what all copies share."""
+
+        def spread(axis: int | None, x: Array) -> Array:
+            return x if axis == 0 else jnp.broadcast_to(x, (self.num_envs, *x.shape))
+
+        return jax.tree.map(spread, self.env.state_axes, state, is_leaf=lambda axis: axis is None)
+
+    def positions(self, state: State) -> Array:
+        """`[E, N, 2]`."""
+        return jax.vmap(self.env.positions, in_axes=(self.env.state_axes,))(state)
+
     def goals(self, state: State) -> Array:
         """`[E, N]`."""
         return jax.vmap(self.env.goals, in_axes=(self.env.state_axes,))(state)

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmarl_comm.algorithms import Algorithm
-from jaxmarl_comm.comm.channel import unchanged
+from jaxmarl_comm.algorithms import Act, Algorithm, View
+from jaxmarl_comm.comm.channel import Intervention, unchanged
 from jaxmarl_comm.comm.metrics import entropy, histogram_entropy, mutual_information, probe_information
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
@@ -27,10 +27,10 @@ Evaluation = dict[str, Any]
 FORMED_SCORE = 0.5  # a team that stands halfway from silent to oracle must have told something
 
 
-def evaluate_policies(
-    cfg: Config, env: Env, algorithm: Algorithm, policies: Any, tell: Callable[[str], None] = print
+def evaluate_teams(
+    cfg: Config, env: Env, algorithm: Algorithm, teams: Any, tell: Callable[[str], None] = print
 ) -> Evaluation:
-    """Evaluate the policies of all seeds (a leading axis on every parameter) on the same episodes.
+    """Evaluate the teams of all seeds (a leading axis on every parameter) on the same episodes.
 
     Returns estimates (`mean`, `low`, `high` of a 95 % interval) of: return, return_sampled, return_muted,
     return_shuffled, return_mpe2, success, final_distance, score, message_information, message_entropy; scripted teams'
@@ -38,7 +38,7 @@ def evaluate_policies(
     """
     batch, key = Batch(env, cfg.eval_episodes), jax.random.fold_in(jax.random.key(cfg.seed), 1)
     tell(f"evaluating on {cfg.eval_episodes:,} episodes: greedy, sampled, muted, shuffled")
-    runs = play_all(cfg, batch, algorithm, policies, key)
+    runs = play_all(cfg, batch, algorithm, teams, key)
     greedy = runs["greedy"]
     score = LADDERS[env.name].score(greedy.returns) if env.name in LADDERS else np.full_like(greedy.returns, np.nan)
     information, uncertainty = message_statistics(cfg, env, greedy)
@@ -47,7 +47,7 @@ def evaluate_policies(
         "return_sampled": over_seeds(runs["sampled"].returns),
         "return_muted": over_seeds(runs["muted"].returns),
         "return_shuffled": over_seeds(runs["shuffled"].returns),
-        "return_mpe2": over_seeds(play_mpe2(cfg, env, algorithm, policies, tell)),
+        "return_mpe2": over_seeds(play_mpe2(cfg, env, algorithm, teams, tell)),
         "success": over_seeds(greedy.success),
         "final_distance": over_seeds(greedy.distance),
         "score": over_seeds(score),
@@ -63,28 +63,27 @@ def evaluate_policies(
 
 
 def quick_evaluator(cfg: Config, env: Env, algorithm: Algorithm) -> Callable[[Any], dict[str, Array]]:
-    """A function from the policies of all seeds to their greedy return and success, `[seeds]` each."""
+    """A function from the teams of all seeds to their greedy return and success, `[seeds]` each."""
     batch, key = Batch(env, cfg.eval_episodes), jax.random.fold_in(jax.random.key(cfg.seed), 2)
 
-    def of_seed(params: Any) -> dict[str, Array]:
-        actor = policy_actor(algorithm, params, jnp.array(True))
-        episodes = play(batch, actor, key, treatment=jnp.array(CLEAR), hears_words=cfg.comm.speech)
+    def of_seed(team: Any) -> dict[str, Array]:
+        actor = team_actor(batch, algorithm, team, jnp.array(True))
+        episodes = play(batch, actor, key, treatment=jnp.array(CLEAR), hears_words=hears_words(cfg))
         return {"eval_return": episodes.returns.mean(), "eval_success": episodes.success.mean()}
 
-    return jax.jit(lambda policies: jax.lax.map(of_seed, policies))
+    return jax.jit(lambda teams: jax.lax.map(of_seed, teams))
 
 
-def play_all(cfg: Config, batch: Batch, algorithm: Algorithm, policies: Any, key: Array) -> dict[str, Episodes]:
+def play_all(cfg: Config, batch: Batch, algorithm: Algorithm, teams: Any, key: Array) -> dict[str, Episodes]:
     """The same episodes four times over, for each seed's policy: arrays are `[seeds, ...]`."""
 
     @jax.jit
     def run(greedy: Array, treatment: Array) -> Episodes:
-        def of_seed(params: Any) -> Episodes:
-            return play(
-                batch, policy_actor(algorithm, params, greedy), key, treatment=treatment, hears_words=cfg.comm.speech
-            )
+        def of_seed(team: Any) -> Episodes:
+            actor = team_actor(batch, algorithm, team, greedy)
+            return play(batch, actor, key, treatment=treatment, hears_words=hears_words(cfg))
 
-        return jax.lax.map(of_seed, policies)
+        return jax.lax.map(of_seed, teams)
 
     cases = {
         "greedy": (True, CLEAR),
@@ -95,9 +94,18 @@ def play_all(cfg: Config, batch: Batch, algorithm: Algorithm, policies: Any, key
     return {name: jax.device_get(run(jnp.array(greedy), jnp.array(how))) for name, (greedy, how) in cases.items()}
 
 
-def policy_actor(algorithm: Algorithm, params: Any, greedy: Array) -> Actor:
+def hears_words(cfg: Config) -> bool:
+    """Whether the messages of this team are the task's own words, and not what goes over the channel."""
+    return cfg.comm.rounds == 0 and cfg.comm.speech != "none"
+
+
+def team_actor(batch: Batch, algorithm: Algorithm, team: Any, greedy: Array) -> Actor:
     """A learned team."""
-    return lambda key, state, obs, intervene: algorithm.act(params, key, obs, greedy, intervene)
+
+    def act(key: Array, state: Any, obs: dict[str, Array], memory: Any, intervene: Intervention) -> Act:
+        return algorithm.act(team, key, algorithm.view(batch, state, obs, memory), greedy, intervene)
+
+    return Actor(act, algorithm.memory)
 
 
 def play_baselines(batch: Batch, key: Array) -> dict[str, Any]:
@@ -115,21 +123,22 @@ def play_baselines(batch: Batch, key: Array) -> dict[str, Any]:
     return scores
 
 
-def play_mpe2(cfg: Config, env: Env, algorithm: Algorithm, policies: Any, tell: Callable[[str], None]) -> np.ndarray:
+def play_mpe2(cfg: Config, env: Env, algorithm: Algorithm, teams: Any, tell: Callable[[str], None]) -> np.ndarray:
     """`[seeds, episodes]` greedy returns in the real mpe2; no episodes if none were asked for."""
-    num_seeds = jax.tree.leaves(policies)[0].shape[0]
+    num_seeds = jax.tree.leaves(teams)[0].shape[0]
     if not cfg.eval_episodes_mpe2:
         return np.zeros((num_seeds, 0))
     tell(f"evaluating in the real mpe2 on {cfg.eval_episodes_mpe2:,} episodes of each seed")
 
     @jax.jit
-    def act(params: Any, key: Array, obs: dict[str, Array]) -> dict[str, Array]:
-        return algorithm.act(params, key, obs, jnp.array(True), unchanged).actions
+    def act(team: Any, key: Array, view: View) -> tuple[dict[str, Array], Any]:
+        done = algorithm.act(team, key, view, jnp.array(True), unchanged)
+        return done.actions, done.memory
 
     returns = []
     for k in range(num_seeds):
-        params = jax.tree.map(lambda x, k=k: x[k], policies)
-        returns.append(returns_in_mpe2(env, partial(act, params), cfg.eval_episodes_mpe2, cfg.seed))
+        team = jax.tree.map(lambda x, k=k: x[k], teams)
+        returns.append(returns_in_mpe2(env, partial(act, team), algorithm.memory, cfg.eval_episodes_mpe2, cfg.seed))
     return np.stack(returns)
 
 
@@ -138,7 +147,7 @@ def message_statistics(cfg: Config, env: Env, episodes: Episodes) -> tuple[np.nd
 
     Empty where nothing is sent or nobody has a goal to tell.
     """
-    words = cfg.comm.speech and not env.continuous_actions
+    words = hears_words(cfg) and not env.continuous_actions
     tellers = [n for n in range(env.num_agents) if (episodes.goals[..., n] >= 0).all()]
     if episodes.messages.shape[-1] == 0 or not tellers:
         return np.zeros(0), np.zeros(0)

@@ -46,7 +46,7 @@ BRAKING_STEPS = 1.25  # how far ahead the scripted controller aims; found by try
 def random_actor(env: Env) -> Actor:
     """Uniformly random actions."""
 
-    def act(key: Array, state: Any, obs: dict[str, Array], intervene: Intervention) -> Act:
+    def act(key: Array, state: Any, obs: dict[str, Array], memory: Any, intervene: Intervention) -> Act:
         actions, keys = {}, jax.random.split(key, len(env.groups))
         for group, group_key in zip(env.groups, keys, strict=True):
             space, shape = env.action_spaces[group], obs[group].shape[:-1]
@@ -54,9 +54,9 @@ def random_actor(env: Env) -> Actor:
                 actions[group] = jax.random.uniform(group_key, (*shape, space.dim))
             else:
                 actions[group] = jax.random.randint(group_key, shape, 0, space.n)
-        return Act(actions, silence(env, obs))
+        return in_silence(env, actions)
 
-    return act
+    return Actor(act, memory=lambda num_envs: ())
 
 
 def oracle_actor(env: Env) -> Actor | None:
@@ -75,18 +75,20 @@ def oracle_actor(env: Env) -> Actor | None:
         ahead = state.pos[:, None] + DT * state.vel[:, None] + DT * BRAKING_STEPS * vel
         return jnp.argmin(norm(ahead - targets(state)[:, None]), axis=-1)
 
-    def act(key: Array, state: Any, obs: dict[str, Array], intervene: Intervention) -> Act:
+    def act(key: Array, state: Any, obs: dict[str, Array], memory: Any, intervene: Intervention) -> Act:
         moves = env.split(jax.vmap(choose, in_axes=(env.state_axes,))(state))
         actions = {}
         for group, space in env.action_spaces.items():
             move = jax.nn.one_hot(moves[group], NUM_MOVES) if space.continuous else moves[group]
             given = {"move": move} if "move" in dict(space.factors) else {}
             actions[group] = space.join(given, obs[group].shape[:-1])
-        return Act(actions, silence(env, obs))
+        return in_silence(env, actions)
 
-    return act
+    return Actor(act, memory=lambda num_envs: ())
 
 
-def silence(env: Env, obs: dict[str, Array]) -> Array:
-    """`[E, N, 0]`: no messages."""
-    return jnp.zeros((next(iter(obs.values())).shape[0], env.num_agents, 0))
+def in_silence(env: Env, actions: dict[str, Array]) -> Act:
+    """These actions, with no messages and nothing to remember."""
+    num_envs = next(iter(actions.values())).shape[0]
+    no_messages, never_sent = jnp.zeros((num_envs, env.num_agents, 0)), jnp.zeros((num_envs, 0, env.num_agents))
+    return Act(actions, no_messages, never_sent, (), {})

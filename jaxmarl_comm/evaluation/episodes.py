@@ -23,6 +23,8 @@ class Episodes(NamedTuple):
 
     returns: `[E]`, undiscounted, mean over agents. success, distance: `[E]`, at the last step; NaN if undefined.
     messages: `[E, N, M]`, each agent's at one random step of the episode, as sent (before muting or shuffling).
+    actions, next_actions: group -> `[E, n, ...]`, at that step and at the one after it (the same if it is the last).
+    num_sent: `[E, N]`, messages that each agent sent over the channel in the episode.
     goals: `[E, N]`, the private goal that each agent knows, -1 for none.
     """
 
@@ -30,11 +32,21 @@ class Episodes(NamedTuple):
     success: Any
     distance: Any
     messages: Any
+    actions: Any
+    next_actions: Any
+    num_sent: Any
     goals: Any
 
 
-Actor = Callable[[Array, Any, dict[str, Array], Intervention], Act]
-"""(key, state of the batch, obs, intervention) -> Act. Learned teams look at obs only, scripted ones at the state."""
+class Actor(NamedTuple):
+    """Whoever plays; learned teams look at obs (and where agents are), scripted ones at the state.
+
+    act: (key, state of the batch, obs, memory, intervention) -> Act. memory: number of environments -> the memory at
+    the start of an episode.
+    """
+
+    act: Callable[[Array, Any, dict[str, Array], Any, Intervention], Act]
+    memory: Callable[[int], Any]
 
 
 def play(batch: Batch, actor: Actor, key: Array, *, treatment: Array, hears_words: bool) -> Episodes:
@@ -47,32 +59,58 @@ def play(batch: Batch, actor: Actor, key: Array, *, treatment: Array, hears_word
     start, first = batch.reset(reset_key)
     num_steps = batch.env.max_cycles
     noted_step = jax.random.randint(when_key, (batch.num_envs,), 0, num_steps)
+    memory = actor.memory(batch.num_envs)
 
-    def step(carry: tuple[Any, dict[str, Array], Array, Array], now: tuple[Array, Array]) -> tuple[Any, Array]:
-        state, obs, noted, going = carry
+    def step(carry: Carry, now: tuple[Array, Array]) -> tuple[Carry, Array]:
         t, step_key = now
         act_key, env_key, shuffle_key = jax.random.split(step_key, 3)
         intervene = intervention(treatment, shuffle_key)
-        act = actor(act_key, state, obs, intervene)
-        after, ts = batch.step(env_key, state, act.actions)
+        act = actor.act(act_key, carry.state, carry.obs, carry.memory, intervene)
+        after, ts = batch.step(env_key, carry.state, act.actions)
         sent, obs = act.messages, ts.obs
         if hears_words:
             sent = batch.words(after)
             after = batch.with_words(after, intervene(sent))
             obs = batch.observe(after)
         if batch.env.ends_early:
-            after = where_each(going, after, state)
-        noted = jnp.where((noted_step == t)[:, None, None], sent, noted)
-        return (after, obs, noted, going & ~ts.terminated), ts.reward.mean(axis=-1) * going
+            after = where_each(carry.going, after, carry.state)
+        noted = Noted(
+            where_each(noted_step == t, sent, carry.noted.messages),
+            where_each(noted_step == t, act.actions, carry.noted.actions),
+            where_each((noted_step == t) | (noted_step == t - 1), act.actions, carry.noted.next_actions),
+            carry.noted.num_sent + (act.sent * carry.going[:, None, None]).sum(axis=1),
+        )
+        return Carry(after, obs, act.memory, noted, carry.going & ~ts.terminated), ts.reward.mean(-1) * carry.going
 
-    def first_message() -> Array:
-        return batch.words(start) if hears_words else actor(key, start, first.obs, unchanged).messages
+    def first_note() -> Noted:
+        act = actor.act(key, start, first.obs, memory, unchanged)
+        sent = batch.words(start) if hears_words else act.messages
+        return Noted(sent, act.actions, act.actions, act.sent.sum(axis=1))
 
-    nothing = jnp.zeros(jax.eval_shape(first_message).shape)
-    everywhere = jnp.ones(batch.num_envs, bool)
+    blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(first_note))
+    begin = Carry(start, first.obs, memory, blank, jnp.ones(batch.num_envs, bool))
     steps = (jnp.arange(num_steps), jax.random.split(play_key, num_steps))
-    (last, _, messages, _), rewards = jax.lax.scan(step, (start, first.obs, nothing, everywhere), steps)
-    return Episodes(rewards.sum(axis=0), **batch.outcome(last), messages=messages, goals=batch.goals(start))
+    last, rewards = jax.lax.scan(step, begin, steps)
+    return Episodes(rewards.sum(axis=0), **batch.outcome(last.state), **last.noted._asdict(), goals=batch.goals(start))
+
+
+class Noted(NamedTuple):
+    """What is kept of an episode: see Episodes."""
+
+    messages: Any
+    actions: Any
+    next_actions: Any
+    num_sent: Any
+
+
+class Carry(NamedTuple):
+    """Where episodes stand. going: `[E]`, whether they have not ended."""
+
+    state: Any
+    obs: dict[str, Array]
+    memory: Any
+    noted: Noted
+    going: Array
 
 
 def intervention(treatment: Array, key: Array) -> Intervention:

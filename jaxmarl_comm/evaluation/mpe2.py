@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxmarl_comm.algorithms import View
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.mpe.original import make_mpe2
 
@@ -16,28 +17,33 @@ Array = jax.Array
 COPIES = 100  # mpe2 environments played side by side, so that the policy sees batches
 
 
-def returns_in_mpe2(
-    env: Env, act: Callable[[Array, dict[str, np.ndarray]], dict[str, Array]], num_episodes: int, seed: int
-) -> np.ndarray:
+PlayStep = Callable[[Array, View], tuple[dict[str, Array], Any]]
+"""(key, view of E environments) -> (group -> actions `[E, n, ...]`, memory for the next step)."""
+
+
+def returns_in_mpe2(env: Env, act: PlayStep, memory: Callable[[int], Any], num_episodes: int, seed: int) -> np.ndarray:
     """`[num_episodes]` returns (undiscounted, mean over agents) in mpe2's task of the same name and arguments.
 
-    act: (key, group -> `[E, n, obs_dim]`) -> group -> `[E, n, ...]`, without memory. Episode k starts from mpe2's own
+    memory: number of environments -> the team's memory at the start of an episode. Episode k starts from mpe2's own
     seed `seed + k`.
     """
     copies = [make_mpe2(env) for _ in range(min(COPIES, num_episodes))]
     key, returns = jax.random.key(seed), []
     for first in range(0, num_episodes, len(copies)):
         key, block_key = jax.random.split(key)
-        returns.append(_play_block(env, copies, act, block_key, seed + first))
+        returns.append(_play_block(env, copies, act, memory(len(copies)), block_key, seed + first))
     return np.concatenate(returns)[:num_episodes]
 
 
-def _play_block(env: Env, copies: list[Any], act: Any, key: Array, seed: int) -> np.ndarray:
+def _play_block(env: Env, copies: list[Any], act: PlayStep, memory: Any, key: Array, seed: int) -> np.ndarray:
     """`[E]` returns of one episode in each copy."""
     observations = [copy.reset(seed=seed + k)[0] for k, copy in enumerate(copies)]
     returns = np.zeros(len(copies))
     for step_key in jax.random.split(key, env.max_cycles):
-        actions = jax.device_get(act(step_key, group_observations(env, observations)))
+        positions: Any = np.stack([positions_in_mpe2(copy) for copy in copies])
+        view = View(group_observations(env, observations), positions, memory)
+        device_actions, memory = act(step_key, view)
+        actions = jax.device_get(device_actions)
         for k, copy in enumerate(copies):
             if copy.agents:  # unless the task has ended it early
                 observations[k], rewards, *_ = copy.step(agent_actions(env, actions, k))
@@ -45,7 +51,12 @@ def _play_block(env: Env, copies: list[Any], act: Any, key: Array, seed: int) ->
     return returns
 
 
-def group_observations(env: Env, observations: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
+def positions_in_mpe2(copy: Any) -> np.ndarray:
+    """`[N, 2]`: where the agents of one of mpe2's environments are."""
+    return np.array([agent.state.p_pos for agent in copy.unwrapped.world.agents], np.float32)
+
+
+def group_observations(env: Env, observations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """E dictionaries agent -> `[obs_dim]`, as PettingZoo's environments give them -> group -> `[E, n, obs_dim]`."""
     return {
         group: np.asarray([[seen[env.agents[agent]] for agent in where] for seen in observations], np.float32)

@@ -101,6 +101,9 @@ class MPETask(Env):
             t=jnp.zeros((), jnp.int32),
         )
 
+    def positions(self, state: WorldState) -> Array:
+        return state.pos
+
     def words(self, state: WorldState) -> Array:
         return state.say
 

@@ -1,0 +1,202 @@
+"""How a team acts: its networks, its channel and its words; in a rollout, again in the update, and in execution."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxmarl_comm.algorithms import Act, View
+from jaxmarl_comm.algorithms.rollout import Moved
+from jaxmarl_comm.comm.channel import Channel, Circumstances, Deliver, Intervention, Memory, Numbers, unchanged
+from jaxmarl_comm.comm.discretise import gumbel
+from jaxmarl_comm.distributions import ActionDistribution, action_distribution, num_outputs
+from jaxmarl_comm.envs.base import Env, State
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.nets import Params, TeamOutput, TeamPolicy
+
+if TYPE_CHECKING:
+    from jaxmarl_comm.config import Config
+
+Array = jax.Array
+WORD_TEMPERATURE = 1.0  # of the task's own words, made differentiable
+
+
+class Team(NamedTuple):
+    """All of a team that changes in training."""
+
+    params: Params
+    numbers: Numbers
+
+
+class Decision(NamedTuple):
+    """What a team makes of what it sees and hears, before anything is sampled; `[...]` is `[E]` or `[E, T]`.
+
+    distributions: group -> over `[..., n]` agents. said: `[..., N, dim_c]`, words as one-hot vectors (dim_c is 0 unless
+    they are differentiable), from word_logits of the same shape. output: of the network.
+    """
+
+    distributions: dict[str, ActionDistribution]
+    said: Array
+    word_logits: Array
+    output: TeamOutput
+
+
+class TeamActor:
+    """Pure functions that act for all agents of an environment, closed over what is static. Nothing here changes."""
+
+    def __init__(self, cfg: Config, env: Env) -> None:
+        self.env, self.channel = env, Channel(cfg.comm, env.teams)
+        self.relaxed = cfg.comm.speech == "differentiable"
+        self.factors = {
+            group: {name: size for name, size in space.factors if name != "say" or cfg.comm.speech == "reinforced"}
+            for group, space in env.action_spaces.items()
+        }
+        self.vocabulary = {
+            g: dict(space.factors).get("say", 0) * self.relaxed for g, space in env.action_spaces.items()
+        }
+        self.net: Any = TeamPolicy(
+            env=env,
+            num_outputs={
+                group: num_outputs(factors, env.continuous_actions) + self.vocabulary[group]
+                for group, factors in self.factors.items()
+            },
+            hidden_dim=cfg.hidden_dim,
+            share_params=cfg.share_params,
+            channel=self.channel,
+        )
+
+    def init(self, key: Array, obs: dict[str, Array]) -> Params:
+        """Parameters. obs: group -> `[E, n, obs_dim]`, of which only the shape matters. The key is consumed."""
+        memory, numbers = self.memory(len(next(iter(obs.values())))), Numbers(*[jnp.ones(())] * len(Numbers._fields))
+        somewhere = jnp.zeros((*memory.clock.shape, self.env.num_agents, 2))
+        circumstances = self.channel.circumstances(key, numbers, memory, somewhere, training=True)
+        return self.net.init(key, obs, numbers, circumstances, self.channel.post(memory, unchanged))
+
+    def memory(self, num_envs: int) -> Memory:
+        """At the start of an episode."""
+        return self.channel.start(num_envs)
+
+    def view(self, batch: Batch, state: State, obs: dict[str, Array], memory: Memory) -> View:
+        """What the team sees of a batch of environments."""
+        return View(obs, batch.positions(state) if self.channel.needs_positions else None, memory)
+
+    def meet(self, team: Team, key: Array, view: View, training: bool) -> Circumstances:
+        """What chance and place decide at this step. The key is consumed."""
+        return self.channel.circumstances(key, team.numbers, view.memory, view.positions, training)
+
+    def explore(self, team: Team, key: Array, view: View, state: State, batch: Batch) -> Moved:
+        """Sampled actions, and what the update needs to replay the step. The key is consumed."""
+        *keys, chance_key = jax.random.split(key, len(self.env.groups) + 1)
+        circumstances = self.meet(team, chance_key, view, training=True)
+        if self.relaxed:
+            word_key = jax.random.fold_in(chance_key, 1000)
+            circumstances["state"] = batch.unshared(state)
+            circumstances["word_choice"] = jax.random.gumbel(word_key, batch.words(state).shape)
+        decision = self.decide(team, view.obs, circumstances, self.channel.post(view.memory, unchanged))
+        group_keys = dict(zip(self.env.groups, keys, strict=True))
+        chosen = {g: decision.distributions[g].sample(group_keys[g]) for g in self.env.groups}
+        log_probs = {g: decision.distributions[g].log_prob(chosen[g]) for g in self.env.groups}
+        return Moved(
+            self.to_actions(chosen, decision),
+            self.env.join(log_probs),
+            self.channel.advance(view.memory, circumstances, decision.output.packets),
+            circumstances,
+        )
+
+    def act(self, team: Team, key: Array, view: View, greedy: Array, intervene: Intervention) -> Act:
+        """Actions in execution: sampled, or the most probable ones. The key is consumed."""
+        *keys, chance_key = jax.random.split(key, len(self.env.groups) + 1)
+        circumstances = self.meet(team, chance_key, view, training=False)
+        decision = self.decide(team, view.obs, circumstances, self.channel.post(view.memory, intervene))
+        chosen = {}
+        for group, group_key in zip(self.env.groups, keys, strict=True):
+            sampled, best = decision.distributions[group].sample(group_key), decision.distributions[group].mode()
+            chosen[group] = {name: jnp.where(greedy, best[name], sampled[name]) for name in best}
+        packets = decision.output.packets
+        return Act(
+            actions=self.to_actions(chosen, decision),
+            messages=_side_by_side(packets[..., :-1]),
+            sent=packets[..., -1],
+            memory=self.channel.advance(view.memory, circumstances, packets),
+            distributions=decision.distributions,
+        )
+
+    def listen(self, team: Team, key: Array, view: View) -> Array:
+        """`[E, N, H]`: what agents hear at this step, as in execution. The key is consumed."""
+        circumstances = self.meet(team, key, view, training=False)
+        return self.decide(team, view.obs, circumstances, self.channel.post(view.memory, unchanged)).output.heard
+
+    def replay(
+        self, team: Team, obs: dict[str, Array], circumstances: Circumstances, mail: Array, mute: bool = False
+    ) -> Decision:
+        """What the team would do now along recorded steps `[E, T, ...]`, messages sent anew with the same luck.
+
+        mail: `[E, R, delay, N, M + 1]`, under way before the first step. mute: whether nothing arrives.
+        """
+        deliver = self.channel.post_sequence(mail, circumstances)
+        if self.relaxed:
+            obs = self._hear_anew(self.decide(team, obs, circumstances, deliver).said, obs, circumstances)
+        muted: Deliver = lambda k, packets: jnp.zeros_like(packets)  # noqa: E731
+        return self.decide(team, obs, circumstances, muted if mute else deliver)
+
+    def _hear_anew(self, said: Array, obs: dict[str, Array], circumstances: Circumstances) -> dict[str, Array]:
+        """The same observations, with the words of the step before `said` anew, `[E, T, N, dim_c]`, gradient included.
+
+        The words travel through the environment's state. The gradient goes one step back, not on to what made the
+        speaker's own observation; and not to before the first step, whose words are as recorded.
+        """
+        state = circumstances["state"]
+        heard = jax.vmap(jax.vmap(self.env.words))(state)
+        late = jnp.concatenate([heard[:, :1], said[:, :-1]], axis=1)
+        words = jnp.where((circumstances["clock"] > 0)[..., None, None], late, heard)
+        observe = jax.vmap(jax.vmap(lambda s, w: self.env.observe(self.env.with_words(s, w))))
+        return observe(state, words)
+
+    def decide(self, team: Team, obs: dict[str, Array], circumstances: Circumstances, deliver: Deliver) -> Decision:
+        """Distributions over actions, and what is said."""
+        output = self.net.apply(team.params, obs, team.numbers, circumstances, deliver)
+        sizes = {g: num_outputs(self.factors[g], self.env.continuous_actions) for g in self.env.groups}
+        distributions = {
+            g: action_distribution(output.outputs[g][..., : sizes[g]], self.factors[g], self.env.continuous_actions)
+            for g in self.env.groups
+        }
+        logits = {g: output.outputs[g][..., sizes[g] :] for g in self.env.groups}
+        return Decision(distributions, *self._say(logits, circumstances.get("word_choice")), output)
+
+    def _say(self, logits: dict[str, Array], choice: Array | None) -> tuple[Array, Array]:
+        """(words, their logits) `[..., N, dim_c]` of all agents, zeros for those who cannot speak."""
+        size = max(self.vocabulary.values())
+        choices = {} if choice is None else self.env.split(choice, axis=-2)
+        said = {}
+        for group, x in logits.items():
+            speaks = self.vocabulary[group] > 0
+            logits[group] = x if speaks else jnp.zeros((*x.shape[:-1], size))
+            said[group] = gumbel(x, jnp.array(WORD_TEMPERATURE), choices.get(group)) if speaks else logits[group]
+        return self.env.join(said, axis=-2), self.env.join(logits, axis=-2)
+
+    def word_logits(self, decision: Decision) -> Array:
+        """`[E, T, ..., W]`: logits of all words that are chosen from: of the channel, or the task's own."""
+        if self.channel.cfg.discretise == "gumbel":
+            return decision.output.contents
+        if self.relaxed:
+            return decision.word_logits
+        said = [d.factors["say"].logits for d in decision.distributions.values() if "say" in d.factors]
+        return jnp.concatenate(said, axis=-2)
+
+    def to_actions(self, chosen: dict[str, dict[str, Array]], decision: Decision) -> dict[str, Array]:
+        """The environment's actions from the factors that the policies chose, and from what is said."""
+        said, actions = self.env.split(decision.said, axis=-2), {}
+        for group, space in self.env.action_spaces.items():
+            parts = chosen[group]
+            if self.vocabulary[group]:
+                parts = {**parts, "say": said[group] if space.continuous else jnp.argmax(said[group], axis=-1)}
+            actions[group] = space.join(parts, decision.distributions[group].batch_shape)
+        return actions
+
+
+def _side_by_side(messages: Array) -> Array:
+    """`[E, R, N, M]` -> `[E, N, R * M]`."""
+    num_envs, rounds, num_agents, width = messages.shape
+    return jnp.swapaxes(messages, 1, 2).reshape(num_envs, num_agents, rounds * width)
