@@ -95,6 +95,42 @@ def evaluate_main(arguments: Sequence[str] | None = None) -> int:
     return guarded(run)
 
 
+def study_main(arguments: Sequence[str] | None = None) -> int:
+    """`scripts/study.py`; returns the exit status."""
+    parser = Parser(
+        description="Train several protocols, with a setting of the channel in several values, and compare them; "
+        "results are written after each, as results.json, table.md and study.png.",
+        epilog=fields_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        usage="%(prog)s --config FILE [--run-dir DIR] [--resume DIR] [--FIELD VALUE ...]",
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--config", metavar="FILE", help="study as YAML, or the name of one under configs/studies/")
+    what.add_argument("--resume", metavar="DIR", type=Path, help="go on with the study in DIR")
+    where_help = "new folder for results; default: runs/<study>-<time>"
+    parser.add_argument("--run-dir", metavar="DIR", type=Path, help=where_help)
+    given, rest = parser.parse_known_args(arguments)
+    return guarded(lambda: run_studying(given, field_overrides(rest, parser)))
+
+
+def run_studying(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
+    """Raises ConfigError or RunError."""
+    from jaxmarl_comm.run_folder import RunFolder
+    from jaxmarl_comm.study.config import load_study
+    from jaxmarl_comm.study.folder import StudyFolder
+    from jaxmarl_comm.study.run import run_study
+
+    if given.resume is not None:
+        if overrides:
+            raise ConfigError("a study is resumed as it was: leave the settings away")
+        folder, study = StudyFolder.open(given.resume)
+    else:
+        study = load_study(find_config(given.config, CONFIGS / "studies"), overrides)
+        folder = StudyFolder.create(given.run_dir or RunFolder.default_path(Path(given.config).stem), study)
+    run_study(study, folder)
+
+
 def guarded(run: Callable[[], None]) -> int:
     """Exit status of a command; what the user can mend is told in one line."""
     from jaxmarl_comm.checkpoint import CheckpointError
@@ -116,14 +152,17 @@ def read_config(name: str | None, changes: dict[str, Any]) -> Config:
     """The config of that file, or the defaults, with dotted changes. Raises ConfigError."""
     if name is None:
         return build_config(merge({}, changes))
+    return load_config(find_config(name, CONFIGS), changes)
+
+
+def find_config(name: str, folder: Path) -> Path:
+    """The file of that name, here or in the folder. Raises ConfigError."""
     path = Path(name)
-    if not path.exists():
-        known = CONFIGS / (name if path.suffix else f"{name}.yaml")
-        if not known.exists():
-            there = ", ".join(sorted(file.name for file in CONFIGS.glob("*.yaml")))
-            raise ConfigError(f"no config {name}, here or under configs/; there are {there}")
-        path = known
-    return load_config(path, changes)
+    known = folder / (name if path.suffix else f"{name}.yaml")
+    if path.exists() or known.exists():
+        return path if path.exists() else known
+    there = ", ".join(sorted(file.name for file in folder.glob("*.yaml")))
+    raise ConfigError(f"no config {name}, here or under {folder.relative_to(CONFIGS.parent)}/; there are {there}")
 
 
 def field_overrides(words: list[str], parser: Parser) -> dict[str, Any]:

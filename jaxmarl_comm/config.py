@@ -151,26 +151,31 @@ def build_config(values: Mapping[str, Any]) -> Config:
     try:
         return Config.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError("; ".join(_explain(each) for each in error.errors())) from None
+        raise ConfigError("; ".join(explain(each, Config) for each in error.errors())) from None
 
 
 def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> Config:
     """Config from a YAML file with dotted changes on top. Raises ConfigError that names the file."""
     try:
+        return build_config(merge(read_mapping(path), changes or {}))
+    except ConfigError as error:
+        raise ConfigError(f"config {path}: {error}") from None
+
+
+def read_mapping(path: str | Path) -> dict[str, Any]:
+    """What a YAML file says. Raises ConfigError if it cannot be read, or is no mapping."""
+    try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ConfigError(f"cannot read config {path}: {reason}") from None
+        raise ConfigError(f"cannot read it: {reason}") from None
     try:
         values = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
-        raise ConfigError(f"config {path} is not valid YAML: {_yaml_problem(error)}") from None
+        raise ConfigError(f"not valid YAML: {_yaml_problem(error)}") from None
     if not isinstance(values, dict):
-        raise ConfigError(f"config {path} must be a mapping of keys to values, but is a {type(values).__name__}")
-    try:
-        return build_config(merge(values, changes or {}))
-    except ConfigError as error:
-        raise ConfigError(f"config {path}: {error}") from None
+        raise ConfigError(f"it must be a mapping of keys to values, but is a {type(values).__name__}")
+    return values
 
 
 def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -221,11 +226,11 @@ def _leaves(model: type[BaseModel], values: BaseModel, prefix: str = "") -> Iter
             yield f"{prefix}{name}", field, value
 
 
-def _explain(error: Any) -> str:
-    """One of pydantic's errors as a clause that names the key."""
+def explain(error: Any, model: type[BaseModel]) -> str:
+    """One of pydantic's errors about such a model as a clause that names the key."""
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        model = CommConfig if where.startswith("comm.") else Config
+        model = CommConfig if where.startswith("comm.") else model
         known = [*model.model_fields, *(ALIASES if model is Config else ())]
         return f"unknown key '{where}'{did_you_mean(str(error['loc'][-1]), known)}"
     message = error["msg"].removeprefix("Value error, ")

@@ -32,13 +32,8 @@ class RunFolder:
     def create(cls, path: Path, cfg: Config) -> RunFolder:
         """A new folder with its config. Raises RunError if it exists or cannot be written."""
         folder = cls(path)
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            raise RunError(f"run folder {path} exists; choose another --run-dir, or --resume it") from None
-        except OSError as error:
-            raise RunError(f"cannot create run folder {path}: {error.strerror}") from None
-        folder.write(folder.config, cfg.to_yaml())
+        make_folder(path)
+        write_whole(folder.config, cfg.to_yaml())
         return folder
 
     @classmethod
@@ -69,17 +64,9 @@ class RunFolder:
         """`runs/<config>-<time>`."""
         return Path("runs") / f"{config_name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
-    def write(self, path: Path, text: str) -> None:
-        """Write a file whole or not at all. Raises RunError."""
-        draft = path.with_name(path.name + ".part")
-        try:
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(path)
-        except OSError as error:
-            raise RunError(f"cannot write {path}: {error.strerror}") from None
-
     def write_json(self, path: Path, content: Any) -> None:
-        self.write(path, json.dumps(without_nan(content), indent=2) + "\n")
+        """Raises RunError."""
+        write_whole(path, json.dumps(without_nan(content), indent=2) + "\n")
 
     def append_metrics(self, row: dict[str, Any]) -> None:
         """One line of metrics.jsonl. Nothing of the clock is in it, so that a resumed run writes the same lines."""
@@ -100,13 +87,33 @@ class RunFolder:
     def rewind_metrics(self, iteration: int) -> None:
         """Forget the rows after this iteration, which a resumed run writes again."""
         kept = [json.dumps(row) + "\n" for row in self.read_metrics() if row["iteration"] <= iteration]
-        self.write(self.metrics, "".join(kept))
+        write_whole(self.metrics, "".join(kept))
 
     def read_seconds(self) -> dict[str, float]:
         """Seconds spent so far, by phase."""
         if not self.seconds.exists():
             return {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
         return json.loads(self.seconds.read_text(encoding="utf-8"))
+
+
+def make_folder(path: Path) -> None:
+    """A new folder for results. Raises RunError if it exists or cannot be made."""
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        raise RunError(f"run folder {path} exists; choose another --run-dir, or --resume it") from None
+    except OSError as error:
+        raise RunError(f"cannot create run folder {path}: {error.strerror}") from None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all. Raises RunError."""
+    draft = path.with_name(path.name + ".part")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}") from None
 
 
 def without_nan(x: Any) -> Any:

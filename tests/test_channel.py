@@ -1,109 +1,286 @@
-"""The channel is differentiable, stays cut where it is cut, and is recomputed in the update."""
+"""The channel is differentiable, stays cut where it is cut, is replayed in the update, and forgets between episodes."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmarl_comm.algorithms.mappo import Mappo
-from jaxmarl_comm.algorithms.rollout import rollout
-from jaxmarl_comm.comm.channel import aggregate_mean, everyone, unchanged
+from jaxmarl_comm.algorithms.mappo import Mappo, environments_first, vary
+from jaxmarl_comm.algorithms.team import Team
+from jaxmarl_comm.comm import PRESETS
+from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.config import default_cfg
 from jaxmarl_comm.envs import make_env
 
-
-def small(task, **changes):
-    cfg = default_cfg().replace(
-        {"env.name": task, "num_envs": 8, "num_minibatches": 2, "hidden_dim": 16, "rollout_len": 30, **changes}
-    )
-    return cfg, make_env(task, **cfg.env.arguments)
-
-
-def test_mean_of_the_others_by_hand():
-    messages = jnp.array([[1.0], [3.0], [8.0]])
-    np.testing.assert_allclose(aggregate_mean(messages, everyone(3)), [[5.5], [4.5], [2.0]])
-
-
-def test_who_hears_nobody_hears_zero():
-    links = np.array([[0.0, 1.0], [0.0, 0.0]])
-    np.testing.assert_allclose(aggregate_mean(jnp.array([[1.0], [3.0]]), links), [[3.0], [0.0]])
+CHANNELS = [name for name, preset in PRESETS.items() if preset["rounds"]]
+IMPERFECT = {
+    "comm.preset": "tarmac",
+    "comm.discretise": "quantise",
+    "comm.gate": "learned",
+    "comm.bit_flip": 0.1,
+    "comm.noise": 0.2,
+    "comm.loss": 0.3,
+    "comm.loss_burst": 3,
+    "comm.delay": 2,
+    "comm.route": "nearest",
+    "comm.integrate_into": "both",
+}
 
 
-def gradient_to_speaker(rounds, links):
-    """Largest gradient of the listener's log-probabilities with respect to the speaker's parameters."""
-    cfg, env = small("simple_speaker_listener_v4", **{"comm.rounds": rounds})
-    learner = Mappo(cfg, env)
-    learner.policy_net = learner.policy_net.clone(links=links)
-    params = learner.policy_net.init(
-        jax.random.key(0), obs := {"speaker": jnp.ones((4, 1, 3)), "listener": jnp.ones((4, 1, 11))}, unchanged
-    )
-
-    def listener_log_prob(params):
-        return (
-            learner.distributions(params, obs, unchanged)[0]["listener"].log_prob({"move": jnp.ones((4, 1), int)}).sum()
-        )
-
-    grads = jax.grad(listener_log_prob)(params)["params"]
-    of_speaker = [g for name, g in grads.items() if name.startswith("speaker_")]
-    return max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(of_speaker))
+LEARNERS, PLAYED = {}, {}  # compiling is what takes time here
 
 
-@pytest.mark.parametrize("rounds", [1, 2])
-def test_the_listeners_loss_reaches_the_speaker(rounds):
-    assert gradient_to_speaker(rounds, everyone(2)) > 1e-6
+def learner_of(task, **changes):
+    what = repr((task, changes))
+    if what not in LEARNERS:
+        small = {"env.name": task, "num_envs": 4, "num_minibatches": 1, "hidden_dim": 8, "rollout_len": 27}
+        cfg = default_cfg().replace({**small, "ppo_epochs": 1, **changes})
+        LEARNERS[what] = Mappo(cfg, make_env(task, **cfg.env.arguments))
+    return LEARNERS[what]
 
 
-@pytest.mark.parametrize("rounds", [0, 1, 2])
-def test_a_cut_link_carries_no_gradient_at_all(rounds):
-    assert gradient_to_speaker(rounds, np.zeros((2, 2))) == 0
+def played(learner):
+    """(state before, state of the environments after, recorded steps) of one rollout, with livelier parameters."""
+
+    @jax.jit
+    def play(key):
+        state = learner.init(key)
+        params = jax.tree.map(lambda x: x + 0.1 * jax.random.normal(key, x.shape), state.params)
+        state = state._replace(params=params)
+        return state, *learner.play(state, key)
+
+    if learner not in PLAYED:
+        PLAYED[learner] = play(jax.random.key(0))
+    return PLAYED[learner]
+
+
+def replayed(learner, state, traj, team=None):
+    """What the update makes of the recorded steps."""
+    obs, circumstances = environments_first((traj.obs, traj.circumstances))
+    return learner.actor.replay(team or learner.team(state), obs, circumstances, state.rollout.memory)
+
+
+# Links
+
+
+def spread_probe(preset, matrix):
+    """A function from observations `[E, T, n, d]` to all agents' log-probabilities `[E, T, N]`; observations."""
+    cut = {"comm.preset": preset, "comm.route": "matrix", "comm.route_matrix": matrix, "rollout_len": 4, "num_envs": 2}
+    learner = learner_of("simple_spread_v3", **cut)
+    state, _, traj = played(learner)
+    obs, circumstances, actions = environments_first((traj.obs, traj.circumstances, traj.actions))
+    space = learner.env.action_spaces["agent"]
+
+    def log_probs(seen):
+        start = state.rollout.memory
+        decision = learner.actor.replay(learner.team(state), {"agent": seen}, circumstances, start)
+        return decision.distributions["agent"].log_prob(space.split(actions["agent"]))
+
+    return log_probs, obs["agent"]
+
+
+def influences(log_probs, obs):
+    """`[N, N]`: the largest gradient of the row's log-probabilities with respect to the column's observations."""
+    slopes = [jax.jit(jax.grad(lambda seen, n=n: log_probs(seen)[..., n].sum()))(obs) for n in range(3)]
+    return np.array([np.abs(slope).max(axis=(0, 1, 3)) for slope in slopes])
+
+
+@pytest.mark.parametrize("preset", CHANNELS)
+def test_nobody_hears_an_agent_whose_links_are_cut(preset):
+    log_probs, obs = spread_probe(preset, [[0, 1, 1], [0, 0, 1], [0, 1, 0]])
+    reached = influences(log_probs, obs)
+    assert (reached[1:, 0] == 0).all()
+    assert (reached[[0, 0, 1, 2], [1, 2, 2, 1]] > 0).all()
+    changed = obs.at[:, :, 0].add(0.7)
+    before, after = jax.jit(log_probs)(obs), jax.jit(log_probs)(changed)
+    np.testing.assert_array_equal(before[..., 1:], after[..., 1:])
+    assert (before[..., 0] != after[..., 0]).any()
+
+
+# Where several rounds lead around a cut link, or a common medium does, only cutting all of an agent's links isolates it.
+@pytest.mark.parametrize("preset", [p for p in CHANNELS if PRESETS[p]["rounds"] == 1 and p != "schednet"])
+def test_one_cut_link_is_cut_alone(preset):
+    reached = influences(*spread_probe(preset, [[0, 1, 1], [0, 0, 1], [1, 1, 0]]))
+    assert reached[1, 0] == 0
+    assert (np.delete(reached.ravel(), 3) > 0).all()
+
+
+def test_without_a_channel_agents_do_not_influence_each_other():
+    learner = learner_of("simple_reference_v3", **{"comm.preset": "none"})
+    state, _, traj = played(learner)
+    obs = traj.obs["agent"]
+    changed = obs.at[:, :, 1, 8:11].set(0.7)  # the goal that only agent 1 sees
+    first, second = (replayed(learner, state, traj._replace(obs={"agent": o})).output.outputs for o in (obs, changed))
+    np.testing.assert_array_equal(first["agent"][..., 0, :], second["agent"][..., 0, :])
+    assert (first["agent"][..., 1, :] != second["agent"][..., 1, :]).any()
+
+
+@pytest.mark.parametrize("preset", CHANNELS)
+def test_the_listeners_loss_reaches_the_speaker(preset):
+    learner = learner_of("simple_speaker_listener_v4", **{"comm.preset": preset})
+    state, _, traj = played(learner)
+
+    @jax.jit
+    @jax.grad
+    def slope(params):
+        decision = replayed(learner, state, traj, Team(params, learner.team(state).numbers))
+        move = environments_first(traj.actions)["listener"]
+        return decision.distributions["listener"].log_prob({"move": move}).sum()
+
+    of_speaker = {name: grad for name, grad in slope(state.params.policy)["params"].items() if "speaker" in name}
+    message = {name: grad["Dense_0"]["kernel"] for name, grad in of_speaker.items() if "message" in name}
+    assert all(np.abs(kernel).max() > 1e-6 for kernel in message.values()) and message
+
+
+# The update replays the rollout
 
 
 @pytest.mark.parametrize(
     ("task", "changes"),
     [
-        ("simple_reference_v3", {"comm.rounds": 2}),
-        ("simple_reference_v3", {"comm.preset": "speech"}),
+        *(("simple_reference_v3", {"comm.preset": preset}) for preset in PRESETS),
         ("simple_speaker_listener_v4", {"env.continuous_actions": True, "comm.preset": "speech"}),
-        ("simple_speaker_listener_v4", {}),
-        ("simple_spread_v3", {"share_params": False, "env.continuous_actions": True}),
+        ("simple_speaker_listener_v4", {"comm.preset": "dial", "comm.bit_flip": 0.2}),
+        ("simple_reference_v3", {"comm.preset": "gumbel", "comm.bit_flip": 0.2, "comm.gate": "every_n"}),
+        ("simple_reference_v3", {"comm.gate": "every_n", "comm.gate_hold": True, "comm.delay": 1}),
+        ("simple_reference_v3", {"comm.discretise": "binary", "comm.bit_flip": 0.2, "comm.aggregate": "max"}),
+        ("simple_spread_v3", {"share_params": False, "env.continuous_actions": True, **IMPERFECT}),
+        ("simple_reference_v3", {"comm.preset": "none", "comm.speech": "differentiable"}),
+        ("simple_reference_v3", {"comm.speech": "differentiable", "env.continuous_actions": True}),
+        ("simple_speaker_listener_v4", {"comm.preset": "none", "comm.speech": "differentiable"}),
     ],
 )
 def test_the_first_minibatch_has_ratio_one(task, changes):
-    """What the update recomputes, messages included, is what the rollout did."""
-    cfg, env = small(task, **changes)
-    learner = Mappo(cfg, env)
+    """What the update recomputes, messages and luck included, is what the rollout did."""
+    learner = learner_of(task, **changes)
+    state, after, traj = played(learner)
 
     @jax.jit
-    def first_minibatch(key):
-        state = learner.init(key)
-        params = state.params
-        after, traj = rollout(
-            learner.batch,
-            lambda k, obs: learner.act_and_log_prob(params.policy, k, obs),
-            lambda obs: learner.values(params.critic, state.value_norm, obs),
-            jax.random.key(1),
-            state.rollout,
-            cfg.rollout_len,
-        )
-        data, _, _ = learner.prepare(state, traj, after.obs)
-        rows = jax.tree.map(lambda x: x[jnp.array([5, 1, 3])], data)
-        distributions, _ = learner.distributions(params.policy, rows.obs, unchanged)
-        again = {g: d.log_prob(env.action_spaces[g].split(rows.actions[g])) for g, d in distributions.items()}
-        return jnp.exp(env.join(again) - rows.log_probs), learner.loss(params, rows, state.hparams)[1]
+    def first_minibatch(state, after, traj):
+        data, _, _ = learner.prepare(state, traj, after)
+        rows = jax.tree.map(lambda x: x[jnp.array([3, 1])], data)
+        team, spaces = learner.team(state), learner.env.action_spaces
+        decision = learner.actor.replay(team, rows.obs, rows.circumstances, rows.memory)
+        again = {g: d.log_prob(spaces[g].split(rows.actions[g])) for g, d in decision.distributions.items()}
+        ratio = jnp.exp(learner.env.join(again) - rows.log_probs)
+        return ratio, learner.loss(state.params, rows, state.hparams, team.numbers)[1]
 
-    ratio, metrics = first_minibatch(jax.random.key(0))
-    np.testing.assert_allclose(ratio, 1.0, atol=2e-5)
+    ratio, metrics = first_minibatch(state, after, traj)
+    np.testing.assert_allclose(ratio, 1.0, atol=5e-5)
     assert metrics["clip_fraction"] == 0 and metrics["approx_kl"] == pytest.approx(0, abs=1e-6)
 
 
-def test_without_a_channel_agents_do_not_influence_each_other():
-    cfg, env = small("simple_reference_v3", **{"comm.preset": "none"})
-    learner = Mappo(cfg, env)
-    state = jax.jit(learner.init)(jax.random.key(0))
-    obs = state.rollout.obs["agent"]
-    changed = obs.at[:, 1, 8:11].set(0.7)  # the goal that only agent 1 sees
-    first, second = (
-        learner.policy_net.apply(state.params.policy, {"agent": o}, unchanged)[0]["agent"] for o in (obs, changed)
-    )
-    np.testing.assert_array_equal(first[:, 0], second[:, 0])
-    assert (first[:, 1] != second[:, 1]).any()
+@pytest.mark.parametrize("preset", ["commnet", "gumbel"])
+def test_imperfections_of_no_strength_are_the_clean_channel_bit_for_bit(preset):
+    clean = {"comm.preset": preset}
+    faulty = {**clean, "comm.noise": 1.0, "comm.loss": 0.5} | ({"comm.bit_flip": 0.5} if preset == "gumbel" else {})
+
+    def after_an_update(learner):
+        update, state = jax.jit(learner.update), jax.jit(learner.init)(jax.random.key(0))
+        return lambda numbers: update(vary(state, numbers))
+
+    nothing = {name: 0.0 for name in faulty if name not in clean}
+    with_faults = after_an_update(learner_of("simple_reference_v3", **faulty))
+    state, metrics = after_an_update(learner_of("simple_reference_v3", **clean))({})
+    other, other_metrics = with_faults(nothing)
+    jax.tree.map(np.testing.assert_array_equal, state.params, other.params)
+    jax.tree.map(np.testing.assert_array_equal, metrics, other_metrics)
+    assert with_faults({"comm.noise": 1.0})[1]["policy_loss"] != metrics["policy_loss"]
+
+
+# Delay
+
+
+@pytest.mark.parametrize("delay", [1, 3])
+def test_a_message_is_heard_so_many_steps_later_and_never_in_the_next_episode(delay):
+    learner = learner_of("simple_reference_v3", **{"comm.aggregate": "concat", "comm.delay": delay, "rollout_len": 60})
+    state, after, traj = played(learner)
+    output = jax.jit(lambda s, t: replayed(learner, s, t))(state, traj).output
+    sent, heard = output.packets[:, :, 0, :, :-1], output.heard
+    age = np.arange(60) % 25
+    assert not heard[:, age < delay].any()
+    late = np.flatnonzero(age >= delay)
+    np.testing.assert_allclose(heard[:, late, 0], sent[:, late - delay, 1], atol=1e-6)
+    assert np.abs(sent).max() > 0.1
+    # what is under way when the rollout stops, in the tenth step of an episode, is what was sent last
+    np.testing.assert_allclose(after.memory.mail[:, 0, :, :, :-1], sent[:, 60 - delay :], atol=1e-5)
+
+
+def test_no_gradient_crosses_the_end_of_an_episode():
+    learner = learner_of("simple_reference_v3", **{"comm.delay": 3})
+    state, _, traj = played(learner)
+    obs, circumstances = environments_first((traj.obs, traj.circumstances))
+
+    def second_episode(seen):
+        team, start = learner.team(state), state.rollout.memory
+        return (learner.actor.replay(team, {"agent": seen}, circumstances, start).output.heard[:, 25:] ** 2).sum()
+
+    slope = jax.jit(jax.grad(second_episode))(obs["agent"])
+    assert not slope[:, :25].any()
+    assert np.abs(slope[:, 25:27]).max() > 0
+
+
+def test_mail_of_the_last_rollout_is_heard_in_this_one():
+    learner = learner_of("simple_reference_v3", **{"comm.delay": 2, "rollout_len": 5})
+    state, after, first = played(learner)
+    second = jax.jit(lambda s: learner.play(s, jax.random.key(9)))(state._replace(rollout=after))[1]
+    output = replayed(learner, state._replace(rollout=after), second).output
+    sent = replayed(learner, state, first).output.packets[:, :, 0, :, :-1]
+    np.testing.assert_allclose(output.heard[:, :2, 0], sent[:, 3:, 1], atol=1e-5)
+
+
+def test_a_held_message_is_heard_until_the_next():
+    held = {"comm.aggregate": "concat", "comm.gate": "every_n", "comm.gate_every": 10, "comm.gate_hold": True}
+    learner = learner_of("simple_reference_v3", **held, rollout_len=60)
+    state, after, traj = played(learner)
+    output = jax.jit(lambda s, t: replayed(learner, s, t))(state, traj).output
+    sent, age = output.packets[:, :, 0], np.arange(60) % 25
+    np.testing.assert_array_equal(sent[0, :, 0, -1], age % 10 == 0)
+    np.testing.assert_allclose(output.heard[:, :, 0], sent[:, np.arange(60) - age % 10, 1, :-1], atol=1e-6)
+    np.testing.assert_allclose(after.memory.held[:, 0], sent[:, 50], atol=1e-5)
+
+
+# The task's own words, differentiable
+
+
+def test_the_gradient_of_a_word_flows_back_through_the_environment():
+    learner = learner_of("simple_speaker_listener_v4", **{"comm.preset": "none", "comm.speech": "differentiable"})
+    state, _, traj = played(learner)
+
+    def slope(of_speaker_at):
+        def log_prob(seen):
+            obs = traj.obs | {"speaker": traj.obs["speaker"].at[of_speaker_at].set(seen)}
+            decision = replayed(learner, state, traj._replace(obs=obs))
+            move = environments_first(traj.actions)["listener"]
+            return decision.distributions["listener"].log_prob({"move": move})[:, 10].sum()
+
+        return np.abs(jax.jit(jax.grad(log_prob))(traj.obs["speaker"][of_speaker_at])).max()
+
+    assert slope(9) > 1e-7
+    assert slope(10) == slope(8) == 0
+
+
+def test_words_chosen_for_the_gradient_are_the_words_that_are_said():
+    learner = learner_of("simple_reference_v3", **{"comm.preset": "none", "comm.speech": "differentiable"})
+    state, _, traj = played(learner)
+    said = np.asarray(replayed(learner, state, traj).said)  # [E, T, N, dim_c]
+    spoken = np.asarray(learner.env.action_spaces["agent"].split(environments_first(traj.actions)["agent"])["say"])
+    np.testing.assert_array_equal(said.argmax(-1), spoken)
+    heard = environments_first(traj.obs)["agent"][..., -10:]
+    np.testing.assert_array_equal(heard[:, 1:25, 0], said[:, :24, 1])
+    assert len(np.unique(spoken)) > 3
+
+
+# Execution
+
+
+@pytest.mark.parametrize("preset", ["gumbel", "dial"])
+def test_execution_draws_nothing_to_speak(preset):
+    """With different luck agents say the same, where in training they would not."""
+    learner = learner_of("simple_reference_v3", **{"comm.preset": preset})
+    state, after, _ = played(learner)
+    view = learner.actor.view(learner.batch, after.env, after.obs, learner.actor.memory(4))
+    act = jax.jit(lambda key: learner.actor.act(learner.team(state), key, view, jnp.array(True), unchanged).messages)
+    said = [act(jax.random.key(k)) for k in (1, 2)]
+    np.testing.assert_array_equal(*said)
+    assert set(np.unique(said[0])) == {0.0, 1.0}

@@ -14,7 +14,7 @@ from jaxmarl_comm.algorithms.losses import approx_kl, policy_loss, value_loss
 from jaxmarl_comm.algorithms.returns import ValueNorm, gae, share_rewards
 from jaxmarl_comm.algorithms.rollout import Moved, RolloutState, Trajectory, rollout, rollout_axes, start
 from jaxmarl_comm.algorithms.team import Decision, Team, TeamActor
-from jaxmarl_comm.comm.channel import Circumstances, Numbers
+from jaxmarl_comm.comm.channel import Circumstances, Memory, Numbers
 from jaxmarl_comm.comm.regularise import listening_loss, price, signalling_loss
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
@@ -62,7 +62,7 @@ class TrainState(NamedTuple):
 class Batchwise(NamedTuple):
     """What the losses need, per environment: `[E, T, ...]`, so that a minibatch is a choice of rows.
 
-    mail: `[E, R, delay, N, M + 1]`, packets under way before the first step.
+    memory: the team's before the first step, `[E, ...]`.
     """
 
     obs: dict[str, Array]
@@ -72,7 +72,7 @@ class Batchwise(NamedTuple):
     old_values: Array
     targets: Array
     circumstances: Circumstances
-    mail: Array
+    memory: Memory
 
 
 def make_mappo(cfg: Config, env: Env) -> Algorithm:
@@ -187,7 +187,6 @@ class Mappo:
 
     def prepare(self, state: TrainState, traj: Trajectory, last: RolloutState) -> tuple[Batchwise, ValueNorm, Array]:
         """Advantages and normalised targets, environments first; the new scale of returns; the returns `[T, E, N]`."""
-        mail = state.rollout.memory.mail
         outputs = self.critic_net.apply(state.params.critic, traj.obs, self.heard_along(state, traj))
         values = state.value_norm.denormalise(outputs)
         last_values = self.values(state, jax.random.fold_in(state.key, 0), last)
@@ -198,24 +197,23 @@ class Mappo:
         advantages = gae(rewards, values, next_values, terminated, over, state.hparams.gamma, state.hparams.gae_lambda)
         returns = advantages + values
         value_norm = state.value_norm.update(returns, VALUE_NORM_DECAY)
-        by_time = Batchwise(
-            obs=traj.obs,
-            actions=traj.actions,
-            log_probs=traj.log_probs,
-            advantages=normalise_per_group(self.env, advantages),
-            old_values=outputs,
-            targets=value_norm.normalise(returns),
-            circumstances=traj.circumstances,
-            mail=jnp.swapaxes(mail, 0, 1),
-        )
-        return environments_first(by_time), value_norm, returns
+        by_time = {
+            "obs": traj.obs,
+            "actions": traj.actions,
+            "log_probs": traj.log_probs,
+            "advantages": normalise_per_group(self.env, advantages),
+            "old_values": outputs,
+            "targets": value_norm.normalise(returns),
+            "circumstances": traj.circumstances,
+        }
+        return Batchwise(**environments_first(by_time), memory=state.rollout.memory), value_norm, returns
 
     def heard_along(self, state: TrainState, traj: Trajectory) -> Array | None:
         """`[T, E, N, H]`: what agents heard in the rollout, for a critic that listens."""
         if not self.critic_listens:
             return None
         obs, circumstances = environments_first((traj.obs, traj.circumstances))
-        decision = self.actor.replay(self.team(state), obs, circumstances, state.rollout.memory.mail)
+        decision = self.actor.replay(self.team(state), obs, circumstances, state.rollout.memory)
         return jnp.swapaxes(decision.output.heard, 0, 1)
 
     def optimise(
@@ -251,7 +249,7 @@ class Mappo:
     ) -> tuple[Array, dict[str, Array]]:
         """The sum of the policy's, the critic's and the channel's losses: one gradient serves them all."""
         team, groups, spaces = Team(params.policy, numbers), self.env.groups, self.env.action_spaces
-        decision = self.actor.replay(team, data.obs, data.circumstances, data.mail)
+        decision = self.actor.replay(team, data.obs, data.circumstances, data.memory)
         distributions = decision.distributions
         log_probs = self.env.join({g: distributions[g].log_prob(spaces[g].split(data.actions[g])) for g in groups})
         entropy = self.env.join({g: distributions[g].entropy() for g in groups}).mean()
@@ -278,7 +276,7 @@ class Mappo:
             metrics["signalling_loss"] = signalling_loss(self.actor.word_logits(decision), comm.signalling_entropy)
             loss += comm.signalling_coef * metrics["signalling_loss"]
         if comm.listening_coef:
-            muted = self.actor.replay(team, data.obs, data.circumstances, data.mail, mute=True)
+            muted = self.actor.replay(team, data.obs, data.circumstances, data.memory, mute=True)
             metrics["listening_loss"] = sum(
                 (
                     listening_loss(x, muted.distributions[g].probs()[name])

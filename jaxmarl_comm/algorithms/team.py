@@ -129,13 +129,13 @@ class TeamActor:
         return self.decide(team, view.obs, circumstances, self.channel.post(view.memory, unchanged)).output.heard
 
     def replay(
-        self, team: Team, obs: dict[str, Array], circumstances: Circumstances, mail: Array, mute: bool = False
+        self, team: Team, obs: dict[str, Array], circumstances: Circumstances, start: Memory, mute: bool = False
     ) -> Decision:
         """What the team would do now along recorded steps `[E, T, ...]`, messages sent anew with the same luck.
 
-        mail: `[E, R, delay, N, M + 1]`, under way before the first step. mute: whether nothing arrives.
+        start: the memory before the first step. mute: whether nothing arrives.
         """
-        deliver = self.channel.post_sequence(mail, circumstances)
+        deliver = self.channel.post_sequence(start, circumstances)
         if self.relaxed:
             obs = self._hear_anew(self.decide(team, obs, circumstances, deliver).said, obs, circumstances)
         muted: Deliver = lambda k, packets: jnp.zeros_like(packets)  # noqa: E731

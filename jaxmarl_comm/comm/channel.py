@@ -51,11 +51,13 @@ class Numbers(NamedTuple):
 class Memory(NamedTuple):
     """What the channel remembers from step to step, all zeros at the start of an episode.
 
-    mail: `[E, R, delay, N, M + 1]`, packets of R rounds under way, the oldest first. lost: `[E, R, N, N]` bool, the
-    links that failed in the last step. clock: `[E]`, steps since the start.
+    mail: `[E, R, delay, N, M + 1]`, packets of R rounds under way, the oldest first. held: `[E, R, N, M + 1]`, the last
+    packets sent, if they are held. lost: `[E, R, N, N]` bool, the links that failed in the last step. clock: `[E]`,
+    steps since the start.
     """
 
     mail: Array
+    held: Array
     lost: Array
     clock: Array
 
@@ -124,6 +126,7 @@ class Channel:
         bursts = rounds if self.cfg.loss_burst > 1 else 0
         return Memory(
             mail=jnp.zeros((num_envs, rounds, self.cfg.delay, agents, self.cfg.width + 1)),
+            held=jnp.zeros((num_envs, rounds * self.cfg.gate_hold, agents, self.cfg.width + 1)),
             lost=jnp.zeros((num_envs, bursts, agents, agents), bool),
             clock=jnp.zeros(num_envs, jnp.int32),
         )
@@ -169,28 +172,49 @@ class Channel:
 
     def advance(self, memory: Memory, circumstances: Circumstances, packets: Array) -> Memory:
         """The memory after a step in which `packets` `[E, R, N, M + 1]` were sent."""
-        mail = jnp.concatenate([memory.mail, packets[:, :, None]], axis=2)[:, :, 1:] if self.cfg.delay else memory.mail
+        on_air = self._on_air(packets, memory.held, memory.clock) if self.cfg.gate_hold else packets
+        mail = jnp.concatenate([memory.mail, on_air[:, :, None]], axis=2)[:, :, 1:] if self.cfg.delay else memory.mail
+        held = on_air if self.cfg.gate_hold else memory.held
         lost = circumstances["lost"] if self.cfg.loss_burst > 1 and self.cfg.loss else memory.lost
-        return Memory(mail, lost, memory.clock + 1)
+        return Memory(mail, held, lost, memory.clock + 1)
+
+    def _on_air(self, packets: Array, held: Array, clock: Array) -> Array:
+        """What is sent now `[E, ...]`, or still held from the last time that something was."""
+        sends = (clock % self.cfg.gate_every == 0).reshape(-1, *(1,) * (packets.ndim - 1))
+        return jnp.where(sends, packets, held)
 
     def post(self, memory: Memory, intervene: Intervention) -> Deliver:
         """Delivery at one step, of `[E, N, M + 1]`."""
-        return lambda k, packets: intervene(memory.mail[:, k, 0] if self.cfg.delay else packets)
 
-    def post_sequence(self, mail: Array, circumstances: Circumstances) -> Deliver:
-        """Delivery along T steps, of `[E, T, N, M + 1]`, gradients included; mail: that of before the first step.
+        def deliver(k: int, packets: Array) -> Array:
+            if self.cfg.delay:
+                return intervene(memory.mail[:, k, 0])
+            return intervene(self._on_air(packets, memory.held[:, k], memory.clock) if self.cfg.gate_hold else packets)
+
+        return deliver
+
+    def post_sequence(self, start: Memory, circumstances: Circumstances) -> Deliver:
+        """Delivery along T steps, of `[E, T, N, M + 1]`, gradients included; start: the memory before the first step.
 
         What was sent in an episode is never heard in the next: the clock tells how old the episode is.
         """
-        delay = self.cfg.delay
+        clock, delay = circumstances.get("clock", jnp.zeros(())), self.cfg.delay
 
         def deliver(k: int, packets: Array) -> Array:
+            if self.cfg.gate_hold:
+                packets = self._on_air_along(packets, start.held[:, k], clock)
             if not delay:
                 return packets
-            late = jnp.concatenate([mail[:, k], packets], axis=1)[:, : packets.shape[1]]
-            return jnp.where((circumstances["clock"] >= delay)[..., None, None], late, 0.0)
+            late = jnp.concatenate([start.mail[:, k], packets], axis=1)[:, : packets.shape[1]]
+            return jnp.where((clock >= delay)[..., None, None], late, 0.0)
 
         return deliver
+
+    def _on_air_along(self, packets: Array, held: Array, clock: Array) -> Array:
+        """`_on_air` of every step of `[E, T, N, M + 1]`, `held` being from before the first."""
+        sent_at = jnp.arange(packets.shape[1]) - clock % self.cfg.gate_every
+        on_air = jnp.take_along_axis(packets, jnp.maximum(sent_at, 0)[..., None, None], axis=1)
+        return jnp.where((sent_at >= 0)[..., None, None], on_air, held[:, None])
 
     def emit(
         self, k: int, content: Array, score: Array | None, numbers: Numbers, circumstances: Circumstances

@@ -40,6 +40,7 @@ class CommConfig(BaseModel):
     gate: Literal["always", "learned", "top_k", "every_n"] = Field("always", description="who sends at a step")
     gate_k: int = Field(1, ge=1, description="senders per step, if top_k")
     gate_every: int = Field(2, ge=1, description="steps from one message to the next, if every_n")
+    gate_hold: bool = Field(False, description="whether the last message is heard until the next, if every_n")
 
     noise: float = Field(0.0, ge=0, description="standard deviation of Gaussian noise on each number")
     bit_flip: float = Field(0.0, ge=0, le=1, description="probability that a bit (gumbel: a word) arrives wrong")
@@ -89,6 +90,8 @@ class CommConfig(BaseModel):
                     raise ValueError(f"comm.{name} acts on the channel, but '{self.preset}' has none (rounds: 0)")
         if self.bit_flip and self.discretise == "none":
             raise ValueError("comm.bit_flip needs messages made of bits: set comm.discretise")
+        if self.gate_hold and self.gate != "every_n":
+            raise ValueError("comm.gate_hold needs comm.gate: every_n")
         if self.loss_burst > 1 and self.loss == 1:
             raise ValueError("comm.loss is 1: nothing ever arrives, so comm.loss_burst means nothing")
         if self.message_dim % self.heads:

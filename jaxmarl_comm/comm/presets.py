@@ -13,7 +13,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     # The task's own discrete words, reinforced as actions: RIAL's setting (Foerster et al. 2016).
     "speech": {"rounds": 0, "speech": "reinforced"},
     # Bits through a noisy sigmoid in training and a threshold in execution, heard a step later (Foerster et al. 2016).
-    "dial": {"rounds": 1, "discretise": "dru", "delay": 1, "aggregate": "sum"},
+    "dial": {"rounds": 1, "discretise": "dru", "dru_noise": 2.0, "delay": 1, "aggregate": "sum"},
     # The mean of the others' real-valued messages (Sukhbaatar et al. 2016).
     "commnet": {"rounds": 1},
     # CommNet where each agent learns whether to send (Singh et al. 2019).

@@ -1,0 +1,88 @@
+"""What a study does: a YAML file of runs, protocols and sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from jaxmarl_comm.config import Config, ConfigError, build_config, explain, merge, read_mapping
+from jaxmarl_comm.suggest import did_you_mean
+
+SWEPT = ("noise", "loss", "bit_flip", "bits")
+"""Settings of the channel whose values are trained side by side, in one program; others one after the other."""
+
+
+class Sweep(BaseModel):
+    """One setting in several values, for some of the protocols. Without a field: each protocol once, as it is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    field: str | None = Field(None, description="a setting of the channel, e.g. noise")
+    values: list[Any] = Field(default_factory=lambda: [None])
+    protocols: list[str] | None = Field(None, description="default: all")
+
+
+class StudyConfig(BaseModel):
+    """All of a study.
+
+    run: settings of every run, as in a config of `scripts/train.py`. protocols: name -> settings of the channel.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: dict[str, Any]
+    protocols: dict[str, dict[str, Any]]
+    sweeps: list[Sweep] = Field(default_factory=lambda: [Sweep()])
+
+
+class Program(NamedTuple):
+    """What is trained at once: one protocol, with values of a field (None: as it is) side by side, all seeds of each.
+
+    cfg: of the whole program. cfgs: of each value.
+    """
+
+    protocol: str
+    field: str | None
+    values: list[Any]
+    cfg: Config
+    cfgs: list[Config]
+
+
+def load_study(path: Path, changes: Mapping[str, Any]) -> StudyConfig:
+    """From a YAML file, with dotted changes to its `run`. Raises ConfigError that names the file."""
+    try:
+        study = StudyConfig.model_validate(read_mapping(path))
+    except ValidationError as error:
+        raise ConfigError(
+            f"study {path}: " + "; ".join(explain(each, StudyConfig) for each in error.errors())
+        ) from None
+    study = study.model_copy(update={"run": merge(study.run, changes)})
+    try:
+        list(programs(study))
+    except ConfigError as error:
+        raise ConfigError(f"study {path}: {error}") from None
+    return study
+
+
+def programs(study: StudyConfig) -> Iterator[Program]:
+    """All of a study's programs, in order. Raises ConfigError for a setting that is wrong or a protocol unheard of."""
+    for sweep in study.sweeps:
+        for name in sweep.protocols or study.protocols:
+            if name not in study.protocols:
+                hint = did_you_mean(name, study.protocols)
+                raise ConfigError(f"unknown protocol '{name}'{hint}; there are {', '.join(study.protocols)}")
+            side_by_side = [sweep.values] if sweep.field in SWEPT else [[value] for value in sweep.values]
+            for values in side_by_side:
+                cfgs = [config_of(study, name, sweep.field, value) for value in values]
+                # The largest value decides which stages the program has.
+                largest = values.index(max(values)) if len(values) > 1 else 0
+                yield Program(name, sweep.field, values, cfgs[largest], cfgs)
+
+
+def config_of(study: StudyConfig, protocol: str, field: str | None, value: Any) -> Config:
+    """The config of one protocol with one value."""
+    comm = study.protocols[protocol] | ({} if field is None else {field: value})
+    return build_config(merge(study.run, {f"comm.{name}": setting for name, setting in comm.items()}))

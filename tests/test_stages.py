@@ -1,0 +1,224 @@
+"""Each stage of the channel by hand-computed numbers."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmarl_comm.comm import aggregate, corrupt, discretise, gate, regularise, route
+
+KEY = jax.random.key(0)
+
+
+def gradient(f, x):
+    return jax.grad(lambda x: f(x).sum())(jnp.asarray(x, float))
+
+
+# discretise
+
+
+def test_not_a_rounding_error_of_the_soft_value_gets_through():
+    soft = jax.random.normal(KEY, (1000,))
+    assert set(np.asarray(discretise.straight_through(jnp.full(1000, 1 / 3), soft)).tolist()) == {np.float32(1 / 3)}
+
+
+def test_binary():
+    np.testing.assert_array_equal(discretise.binary(jnp.array([-3.0, -0.1, 0.2, 9.0])), [-1, -1, 1, 1])
+    np.testing.assert_allclose(gradient(discretise.binary, [0.0, 1.0]), [1.0, 1 - np.tanh(1) ** 2], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("bits", "levels"), [(0, [0]), (1, [-1, 1]), (2, [-1, -1 / 3, 1 / 3, 1]), (3, np.linspace(-1, 1, 8))]
+)
+def test_quantise_sends_nothing_but_its_levels(bits, levels):
+    sent = discretise.quantise(jnp.linspace(-4, 4, 1001), jnp.array(float(bits)))
+    np.testing.assert_allclose(np.unique(sent), levels, atol=1e-7)
+
+
+def test_no_bits_carry_neither_value_nor_gradient():
+    assert not np.asarray(gradient(lambda x: discretise.quantise(x, jnp.array(0.0)), [0.3, -2.0])).any()
+
+
+def test_gumbel_words_are_one_hot_and_follow_their_probabilities():
+    logits = jnp.log(jnp.array([0.2, 0.5, 0.3]))
+    draw = jax.random.gumbel(KEY, (20_000, 1, 3))
+    words = discretise.gumbel(jnp.broadcast_to(logits, draw.shape), jnp.array(0.7), draw)
+    assert set(np.unique(words)) == {0.0, 1.0}
+    np.testing.assert_allclose(words.mean(axis=(0, 1)), [0.2, 0.5, 0.3], atol=0.015)
+    np.testing.assert_array_equal(discretise.gumbel(logits[None], jnp.array(0.7), None), [[0, 1, 0]])
+
+
+def test_dru_is_noisy_and_smooth_in_training_and_a_bit_in_execution():
+    np.testing.assert_allclose(
+        discretise.dru(jnp.array([1.0]), 0.5, jnp.array([2.0])), jax.nn.sigmoid(jnp.array([2.0]))
+    )
+    np.testing.assert_array_equal(discretise.dru(jnp.array([-0.2, 0.2]), 0.5, None), [0, 1])
+
+
+# gate
+
+
+def test_learned_gates_begin_open_and_pass_their_gradient():
+    np.testing.assert_array_equal(gate.learned(jnp.array([0.0, -0.9, -1.1])), [1, 1, 0])
+    assert gradient(gate.learned, [-3.0])[0] > 0
+
+
+def test_top_k_takes_the_heaviest_of_those_whom_anyone_hears():
+    everyone = route.everyone(4)
+    np.testing.assert_array_equal(gate.top_k(jnp.array([0.1, 3.0, 2.0, 2.0]), 2, everyone), [0, 1, 1, 0])
+    unheard = everyone.copy()
+    unheard[:, 1] = 0
+    np.testing.assert_array_equal(gate.top_k(jnp.array([0.1, 3.0, 2.0, 2.0]), 2, unheard), [0, 0, 1, 1])
+
+
+def test_every_n():
+    np.testing.assert_array_equal(gate.every_n(jnp.arange(5), 2, 1)[:, 0], [1, 0, 1, 0, 1])
+
+
+# corrupt
+
+
+def test_noise_of_no_strength_changes_nothing():
+    x = jax.random.normal(KEY, (50,))
+    np.testing.assert_array_equal(corrupt.add_noise(x, jnp.array(0.0), jax.random.normal(KEY, (50,))), x)
+
+
+def test_flips():
+    flip = jnp.array([True, False])
+    np.testing.assert_array_equal(corrupt.flip_signs(jnp.array([1.0, 1.0]), flip), [-1, 1])
+    np.testing.assert_array_equal(corrupt.flip_units(jnp.array([1.0, 0.0]), flip), [0, 0])
+    # level 1 of 0..3 is binary 01; its second bit flipped makes level 3
+    flipped = corrupt.flip_levels(jnp.array([-1 / 3]), jnp.array(2.0), jnp.array([[False, True]]))
+    np.testing.assert_allclose(flipped, [1.0])
+    np.testing.assert_allclose(corrupt.flip_levels(jnp.array([0.0]), jnp.array(0.0), jnp.array([[True]])), [0.0])
+
+
+def test_a_flipped_word_is_always_another_and_any_other():
+    words = jax.nn.one_hot(jnp.full(3000, 2), 4)
+    wrong = corrupt.flip_words(words, jnp.ones(3000, bool), jax.random.uniform(KEY, (3000,)))
+    np.testing.assert_allclose(wrong.mean(axis=0), [1 / 3, 1 / 3, 0, 1 / 3], atol=0.03)
+
+
+@pytest.mark.parametrize("burst", [1.0, 4.0])
+def test_losses_have_the_asked_share_and_length(burst):
+    p, steps, links = 0.3, 4000, 50
+
+    def step(lost, key):
+        lost = corrupt.lose(lost, jax.random.uniform(key, (links, 1, 1)), jnp.array(p), burst)
+        return lost, lost[:, 0, 0]
+
+    first = jax.random.uniform(KEY, (links, 1, 1)) < p
+    _, lost = jax.lax.scan(step, first, jax.random.split(KEY, steps))
+    lost = np.asarray(lost)
+    assert lost.mean() == pytest.approx(p, abs=0.01)
+    mean_length = lost[:-1].sum() / (lost[:-1] & ~lost[1:]).sum()
+    assert mean_length == pytest.approx(burst if burst > 1 else 1 / (1 - p), rel=0.05)
+
+
+def test_sure_loss_and_no_loss_whatever_the_burst():
+    for burst in (1.0, 3.0):
+        for p in (0.0, 1.0):
+            lost = jnp.full((5, 2, 2), bool(p))
+            for key in jax.random.split(KEY, 20):
+                lost = corrupt.lose(lost, jax.random.uniform(key, lost.shape), jnp.array(p), burst)
+                assert (lost == bool(p)).all()
+
+
+# route
+
+
+def test_links():
+    np.testing.assert_array_equal(route.everyone(3), [[0, 1, 1], [1, 0, 1], [1, 1, 0]])
+    np.testing.assert_array_equal(route.team([1, 0, 0]), [[0, 0, 0], [0, 0, 1], [0, 1, 0]])
+    np.testing.assert_array_equal(route.ring([0] * 4), [[0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]])
+    np.testing.assert_array_equal(route.star([0] * 3), [[0, 1, 1], [1, 0, 0], [1, 0, 0]])
+    np.testing.assert_array_equal(route.star([0, 1]), np.zeros((2, 2)))
+
+
+def test_links_by_position():
+    line = jnp.array([[0.0, 0], [1.0, 0], [3.0, 0], [3.5, 0]])
+    teams = [0, 0, 0, 1]
+    np.testing.assert_array_equal(
+        route.nearest(line, 1, teams), [[0, 1, 0, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
+    )
+    np.testing.assert_array_equal(
+        route.within(line, 2.0, teams), [[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 0], [0, 0, 0, 0]]
+    )
+
+
+# aggregate
+
+
+CONTENT = jnp.array([[1.0], [3.0], [8.0]])
+ALL = route.everyone(3)
+
+
+def test_mean_sum_max_and_concat():
+    np.testing.assert_allclose(aggregate.mean(CONTENT, ALL, ALL), [[5.5], [4.5], [2.0]])
+    np.testing.assert_allclose(aggregate.total(CONTENT, ALL), [[11.0], [9.0], [4.0]])
+    np.testing.assert_allclose(aggregate.maximum(-CONTENT, ALL, jnp.array([1.0, 1, 0])), [[-3.0], [-1.0], [-1.0]])
+    np.testing.assert_allclose(aggregate.concat(CONTENT, ALL), [[3.0, 8.0], [1.0, 8.0], [1.0, 3.0]])
+
+
+def test_a_lost_message_counts_as_silence_in_a_mean():
+    arrives = np.array(ALL)
+    arrives[0, 2] = 0
+    np.testing.assert_allclose(aggregate.mean(CONTENT, arrives, ALL), [[1.5], [4.5], [2.0]])
+
+
+def test_who_hears_nobody_hears_zero():
+    nobody = np.zeros((3, 3))
+    sent = jnp.ones(3)
+    query, keyed = jnp.ones((3, 1)), jnp.concatenate([CONTENT, CONTENT], axis=-1)
+    assert not aggregate.mean(CONTENT, nobody, nobody).any()
+    assert not aggregate.maximum(CONTENT, nobody, sent).any()
+    assert not aggregate.attention(keyed, nobody, sent, query, heads=1).any()
+    slope = jax.grad(lambda x: aggregate.attention(x, nobody, sent, query, heads=1).sum())(keyed)
+    np.testing.assert_array_equal(slope, 0)
+
+
+def test_attention_by_hand():
+    """One head, keys of one number, values of one: weights exp(q k) over those who are heard."""
+    messages = jnp.array([[9.0, 100.0], [0.0, 10.0], [1.0, 20.0]])  # (key, value)
+    heard = aggregate.attention(messages, ALL, jnp.ones(3), jnp.array([[2.0], [0.0], [0.0]]), heads=1)
+    e2 = np.exp(2.0)
+    np.testing.assert_allclose(heard[:, 0], [(10 + 20 * e2) / (1 + e2), 60.0, 55.0], rtol=1e-6)
+    alone = aggregate.attention(messages, ALL, jnp.array([0.0, 1, 1]), jnp.zeros((3, 1)), heads=1)
+    np.testing.assert_allclose(alone[:, 0], [15.0, 20.0, 10.0])
+
+
+def test_heads_share_the_message():
+    messages = jnp.array([[0.0, 1.0, 0.0, 2.0], [0.0, 3.0, 0.0, 4.0]])  # two heads of (key, value)
+    heard = aggregate.attention(messages, route.everyone(2), jnp.ones(2), jnp.ones((2, 2)), heads=2)
+    np.testing.assert_allclose(heard, [[3.0, 4.0], [1.0, 2.0]])
+
+
+def test_hard_attention_chooses():
+    keyed = jnp.array([[5.0, 0.0], [-5.0, 0.0]])
+    links = aggregate.choose_links(keyed, jnp.array([[1.0], [1.0]]), heads=1)
+    np.testing.assert_array_equal(links, [[1, 0], [1, 0]])
+
+
+# regularise
+
+
+def test_signalling_is_best_when_every_situation_has_its_word():
+    def loss(logits):
+        return float(regularise.signalling_loss(jnp.asarray(logits, float), 0.0))
+
+    code, babble, mumble = 50 * np.eye(3)[:, None], np.zeros((3, 1, 3)), 50 * np.eye(3)[[0, 0, 0]][:, None]
+    assert loss(code) == pytest.approx(-np.log(3), abs=1e-5)
+    assert loss(mumble) == pytest.approx(0, abs=1e-5)
+    assert loss(babble) == pytest.approx(np.log(3) ** 2 - np.log(3), abs=1e-5)
+
+
+def test_listening_pays_for_acting_differently():
+    heard, muted = jnp.array([[1.0, 0.0]]), jnp.array([[0.5, 0.5]])
+    assert float(regularise.listening_loss(heard, muted)) == pytest.approx(np.log(2) - 1, abs=1e-5)
+    trained = jax.grad(lambda h: regularise.listening_loss(h, muted))(jnp.array([[0.8, 0.2]]))
+    assert trained[0, 0] < 0 < trained[0, 1]
+
+
+def test_price():
+    sent = jnp.array([[[1.0, 0.0], [1.0, 1.0]]])  # one step, two rounds, two agents: 3 messages of 2 agents
+    assert float(regularise.price(sent, 8.0, 0.1, 0.01)) == pytest.approx(1.5 * 0.1 + 1.5 * 8 * 0.01)
