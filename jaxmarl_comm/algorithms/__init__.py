@@ -33,8 +33,8 @@ class View(NamedTuple):
 class Act(NamedTuple):
     """What a team does.
 
-    actions: group -> `[E, n, ...]`. messages: `[E, N, M]`, sent over the channel (M may be 0), and sent: `[E, R, N]`,
-    1 where an agent sent one in a round. memory: as in View, for the next step. distributions: group -> what the
+    actions: group -> `[E, n, ...]`. messages: `[E, N, M]`, on the channel (M may be 0), and sent: `[E, R, N]`, 1 where
+    an agent sent one in a round. memory: as in View, for the next step. distributions: group -> what the
     actions were taken from; empty for scripted teams.
     """
 

@@ -117,7 +117,7 @@ class TeamActor:
         packets = decision.output.packets
         return Act(
             actions=self.to_actions(chosen, decision),
-            messages=_side_by_side(packets[..., :-1]),
+            messages=_side_by_side(self.channel.on_air(packets, view.memory.held, view.memory.clock)[..., :-1]),
             sent=packets[..., -1],
             memory=self.channel.advance(view.memory, circumstances, packets),
             distributions=decision.distributions,

@@ -172,14 +172,16 @@ class Channel:
 
     def advance(self, memory: Memory, circumstances: Circumstances, packets: Array) -> Memory:
         """The memory after a step in which `packets` `[E, R, N, M + 1]` were sent."""
-        on_air = self._on_air(packets, memory.held, memory.clock) if self.cfg.gate_hold else packets
+        on_air = self.on_air(packets, memory.held, memory.clock)
         mail = jnp.concatenate([memory.mail, on_air[:, :, None]], axis=2)[:, :, 1:] if self.cfg.delay else memory.mail
         held = on_air if self.cfg.gate_hold else memory.held
         lost = circumstances["lost"] if self.cfg.loss_burst > 1 and self.cfg.loss else memory.lost
         return Memory(mail, held, lost, memory.clock + 1)
 
-    def _on_air(self, packets: Array, held: Array, clock: Array) -> Array:
+    def on_air(self, packets: Array, held: Array, clock: Array) -> Array:
         """What is sent now `[E, ...]`, or still held from the last time that something was."""
+        if not self.cfg.gate_hold:
+            return packets
         sends = (clock % self.cfg.gate_every == 0).reshape(-1, *(1,) * (packets.ndim - 1))
         return jnp.where(sends, packets, held)
 
@@ -189,7 +191,8 @@ class Channel:
         def deliver(k: int, packets: Array) -> Array:
             if self.cfg.delay:
                 return intervene(memory.mail[:, k, 0])
-            return intervene(self._on_air(packets, memory.held[:, k], memory.clock) if self.cfg.gate_hold else packets)
+            held = memory.held[:, k] if self.cfg.gate_hold else memory.held
+            return intervene(self.on_air(packets, held, memory.clock))
 
         return deliver
 
@@ -211,7 +214,7 @@ class Channel:
         return deliver
 
     def _on_air_along(self, packets: Array, held: Array, clock: Array) -> Array:
-        """`_on_air` of every step of `[E, T, N, M + 1]`, `held` being from before the first."""
+        """`on_air` of every step of `[E, T, N, M + 1]`, `held` being from before the first."""
         sent_at = jnp.arange(packets.shape[1]) - clock % self.cfg.gate_every
         on_air = jnp.take_along_axis(packets, jnp.maximum(sent_at, 0)[..., None, None], axis=1)
         return jnp.where((sent_at >= 0)[..., None, None], on_air, held[:, None])

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
 from jaxmarl_comm.envs import make_env
-from jaxmarl_comm.evaluation import evaluate_briefly
+from jaxmarl_comm.study.judge import judge
 from jaxmarl_comm.report.study import study_table
 from jaxmarl_comm.runner import compile_chunk
 from jaxmarl_comm.study.config import Program, StudyConfig, programs
@@ -61,7 +61,7 @@ def run_program(program: Program, tell: Callable[[str], None]) -> list[dict[str,
     rate = cfg.env_steps * num_runs / seconds
     teams = jax.vmap(algorithm.team, in_axes=(algorithm.state_axes,))(state)
     diverged = ~jnp.isfinite(metrics["policy_loss"])
-    found = evaluate_briefly(cfg, program.cfgs, env, algorithm, teams)
+    found = judge(program, env, algorithm, teams)
     return [
         {
             "protocol": program.protocol,
