@@ -26,6 +26,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.curves = path / "curves.png"
         self.evaluation = path / "evaluation.json"
+        self.messages = path / "messages.png"
         self.seconds = path / "seconds.json"
 
     @classmethod

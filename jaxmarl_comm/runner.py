@@ -21,6 +21,7 @@ from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
 from jaxmarl_comm.report.curves import plot_curves
+from jaxmarl_comm.report.messages import plot_messages
 from jaxmarl_comm.report.table import evaluation_table
 from jaxmarl_comm.run_folder import RunError, RunFolder
 
@@ -145,12 +146,14 @@ class Runner:
             )
 
     def evaluate(self, state: Any, cfg: Config) -> Evaluation:
-        """Evaluate the policies in a state as this config asks, print the table and write evaluation.json."""
+        """Evaluate a state's policies as this config asks: print the table, write evaluation.json, draw messages."""
         began = time.perf_counter()
         evaluation = evaluate_teams(cfg, self.env, self.algorithm, self.teams(state), self.console.say)
         self.seconds["evaluate"] = time.perf_counter() - began
         evaluation |= {"env_steps": self.cfg.env_steps, "seconds": self.seconds}
         self.folder.write_json(self.folder.evaluation, evaluation)
+        if evaluation["message_table"]:
+            plot_messages(evaluation["message_table"], self.folder.messages)
         self.console.say(evaluation_table(evaluation))
         self.console.say(
             f"seconds: compile {self.seconds['compile']:.1f}, train {self.seconds['train']:.1f}, "

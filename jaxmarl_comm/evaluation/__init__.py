@@ -10,20 +10,25 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmarl_comm.algorithms import Act, Algorithm, View
-from jaxmarl_comm.comm.channel import Intervention, unchanged
-from jaxmarl_comm.comm.metrics import entropy, histogram_entropy, mutual_information, probe_information
+from jaxmarl_comm.algorithms import Algorithm, View
+from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.baselines import LADDERS, oracle_actor, random_actor
-from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, Actor, Episodes, play
+from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, Episodes, hears_words, play, team_actor
+from jaxmarl_comm.evaluation.influence import Influence, measure_influence
+from jaxmarl_comm.evaluation.messages import message_statistics, message_tables, speakers_of, traffic
 from jaxmarl_comm.evaluation.mpe2 import returns_in_mpe2
+from jaxmarl_comm.evaluation.robustness import returns_with
 from jaxmarl_comm.evaluation.stats import estimate, over_seeds
 
 Array = jax.Array
 Evaluation = dict[str, Any]
 
+INFLUENCE_EPISODES = 1_000
+ROBUSTNESS_EPISODES = 4_000
+LISTENING = ("positive_listening_muted", "positive_listening_shuffled", "causal_influence")
 FORMED_SCORE = 0.5  # a team that stands halfway from silent to oracle must have told something
 
 
@@ -33,7 +38,7 @@ def evaluate_teams(
     """Evaluate the teams of all seeds (a leading axis on every parameter) on the same episodes.
 
     Returns estimates (`mean`, `low`, `high` of a 95 % interval) of: return, return_sampled, return_muted,
-    return_shuffled, return_mpe2, success, final_distance, score, message_information, message_entropy; scripted teams'
+    return_shuffled, return_mpe2, success, final_distance, score; what `evaluate_communication` says; scripted teams'
     returns under `baselines`; the fraction of seeds that formed a protocol. All but return_sampled act greedily.
     """
     batch, key = Batch(env, cfg.eval_episodes), jax.random.fold_in(jax.random.key(cfg.seed), 1)
@@ -41,7 +46,6 @@ def evaluate_teams(
     runs = play_all(cfg, batch, algorithm, teams, key)
     greedy = runs["greedy"]
     score = LADDERS[env.name].score(greedy.returns) if env.name in LADDERS else np.full_like(greedy.returns, np.nan)
-    information, uncertainty = message_statistics(cfg, env, greedy)
     return {
         "return": over_seeds(greedy.returns),
         "return_sampled": over_seeds(runs["sampled"].returns),
@@ -51,8 +55,7 @@ def evaluate_teams(
         "success": over_seeds(greedy.success),
         "final_distance": over_seeds(greedy.distance),
         "score": over_seeds(score),
-        "message_information": estimate(information),
-        "message_entropy": estimate(uncertainty),
+        **evaluate_communication(cfg, env, algorithm, teams, greedy, tell),
         "protocol_fraction": float(np.mean(score.mean(axis=1) > FORMED_SCORE)) if env.num_goals else None,
         "return_of_each_seed": greedy.returns.mean(axis=1).tolist(),
         "baselines": play_baselines(batch, key),
@@ -60,6 +63,46 @@ def evaluate_teams(
         "episodes": cfg.eval_episodes,
         "episodes_mpe2": cfg.eval_episodes_mpe2,
     }
+
+
+def evaluate_communication(
+    cfg: Config, env: Env, algorithm: Algorithm, teams: Any, greedy: Episodes, tell: Callable[[str], None]
+) -> Evaluation:
+    """What is said in greedy episodes, what it costs, whether anyone listens, and what is left of it on a bad channel.
+
+    Estimates over seeds, with `mean` None where undefined, of:
+
+    - message_entropy, message_information, context_independence, speaker_consistency, instantaneous_coordination,
+      message_rms: see `message_statistics`.
+    - messages_per_episode, bits_per_episode: of each agent that can send.
+    - positive_listening_muted, positive_listening_shuffled, causal_influence: see `Influence`.
+    - return_with_noise, return_with_loss: dictionaries from the value to an estimate; empty without a channel.
+
+    And message_table, of the first seed: see `message_tables`.
+    """
+    found: Evaluation = {name: estimate(x) for name, x in message_statistics(cfg, env, greedy).items()}
+    messages, bits = traffic(cfg, env, greedy)
+    found |= {"messages_per_episode": over_seeds(messages), "bits_per_episode": over_seeds(bits)}
+
+    def batch_and_key(most: int, stream: int) -> tuple[Batch, Array]:
+        return Batch(env, min(most, cfg.eval_episodes)), jax.random.fold_in(jax.random.key(cfg.seed), stream)
+
+    influence = Influence(None, None, None)
+    if speakers_of(cfg, env):
+        batch, key = batch_and_key(INFLUENCE_EPISODES, 3)
+        tell(f"replacing what is heard, in {batch.num_envs:,} episodes")
+        influence = measure_influence(cfg, batch, algorithm, teams, key)
+    for name, values in zip(LISTENING, influence, strict=True):
+        found[name] = estimate(np.zeros(0) if values is None else values)
+
+    returns: dict[str, dict[str, np.ndarray]] = {"noise": {}, "loss": {}}
+    if cfg.comm.rounds:
+        batch, key = batch_and_key(ROBUSTNESS_EPISODES, 4)
+        tell(f"adding noise and loss to messages, in {batch.num_envs:,} episodes")
+        returns = returns_with(cfg, batch, teams, key)
+    for name, of_values in returns.items():
+        found[f"return_with_{name}"] = {value: over_seeds(x) for value, x in of_values.items()}
+    return {**found, "message_table": message_tables(cfg, env, greedy)}
 
 
 def quick_evaluator(cfg: Config, env: Env, algorithm: Algorithm) -> Callable[[Any], dict[str, Array]]:
@@ -94,20 +137,6 @@ def play_all(cfg: Config, batch: Batch, algorithm: Algorithm, teams: Any, key: A
     return {name: jax.device_get(run(jnp.array(greedy), jnp.array(how))) for name, (greedy, how) in cases.items()}
 
 
-def hears_words(cfg: Config) -> bool:
-    """Whether the messages of this team are the task's own words, and not what goes over the channel."""
-    return cfg.comm.rounds == 0 and cfg.comm.speech != "none"
-
-
-def team_actor(batch: Batch, algorithm: Algorithm, team: Any, greedy: Array) -> Actor:
-    """A learned team."""
-
-    def act(key: Array, state: Any, obs: dict[str, Array], memory: Any, intervene: Intervention) -> Act:
-        return algorithm.act(team, key, algorithm.view(batch, state, obs, memory), greedy, intervene)
-
-    return Actor(act, algorithm.memory)
-
-
 def play_baselines(batch: Batch, key: Array) -> dict[str, Any]:
     """Returns of scripted teams on the episodes that `key` gives."""
     scores = {}
@@ -140,24 +169,3 @@ def play_mpe2(cfg: Config, env: Env, algorithm: Algorithm, teams: Any, tell: Cal
         team = jax.tree.map(lambda x, k=k: x[k], teams)
         returns.append(returns_in_mpe2(env, partial(act, team), algorithm.memory, cfg.eval_episodes_mpe2, cfg.seed))
     return np.stack(returns)
-
-
-def message_statistics(cfg: Config, env: Env, episodes: Episodes) -> tuple[np.ndarray, np.ndarray]:
-    """(I(message; private goal), entropy of messages) in nats, `[seeds]` each: means over the agents with a goal.
-
-    Empty where nothing is sent or nobody has a goal to tell.
-    """
-    words = hears_words(cfg) and not env.continuous_actions
-    tellers = [n for n in range(env.num_agents) if (episodes.goals[..., n] >= 0).all()]
-    if episodes.messages.shape[-1] == 0 or not tellers:
-        return np.zeros(0), np.zeros(0)
-
-    def of(messages: np.ndarray, goals: np.ndarray) -> tuple[float, float]:
-        if words:
-            spoken = messages.argmax(axis=-1)
-            return mutual_information(spoken, goals), entropy(spoken)
-        return probe_information(messages, goals, env.num_goals), histogram_entropy(messages)
-
-    pairs = zip(episodes.messages, episodes.goals, strict=True)
-    table = np.array([[of(m[:, n], g[:, n]) for n in tellers] for m, g in pairs])
-    return table[..., 0].mean(axis=1), table[..., 1].mean(axis=1)

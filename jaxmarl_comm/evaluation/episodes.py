@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxmarl_comm.algorithms import Act
+from jaxmarl_comm.algorithms import Act, Algorithm
 from jaxmarl_comm.comm.channel import Intervention, unchanged
+from jaxmarl_comm.config import Config
+from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch, where_each
 
 Array = jax.Array
@@ -23,8 +25,9 @@ class Episodes(NamedTuple):
 
     returns: `[E]`, undiscounted, mean over agents. success, distance: `[E]`, at the last step; NaN if undefined.
     messages: `[E, N, M]`, each agent's at one random step of the episode, as sent (before muting or shuffling).
-    actions, next_actions: group -> `[E, n, ...]`, at that step and at the one after it (the same if it is the last).
-    num_sent: `[E, N]`, messages that each agent sent over the channel in the episode.
+    actions, next_actions: group -> `[E, n, ...]`, at that step and at the one after it.
+    followed: `[E]` bool, whether there was one after it; where there was none, next_actions means nothing.
+    num_sent: `[E, N]`, messages that each agent sent in the episode: over the channel, or words.
     goals: `[E, N]`, the private goal that each agent knows, -1 for none.
     """
 
@@ -34,6 +37,7 @@ class Episodes(NamedTuple):
     messages: Any
     actions: Any
     next_actions: Any
+    followed: Any
     num_sent: Any
     goals: Any
 
@@ -49,6 +53,25 @@ class Actor(NamedTuple):
     memory: Callable[[int], Any]
 
 
+def hears_words(cfg: Config) -> bool:
+    """Whether the messages of this team are the task's own words, and not what goes over the channel."""
+    return cfg.comm.rounds == 0 and cfg.comm.speech != "none"
+
+
+def agents_with(env: Env, factor: str) -> list[int]:
+    """Canonical positions of the agents whose actions have this factor, `move` or `say`."""
+    return sorted(n for g, space in env.action_spaces.items() if factor in dict(space.factors) for n in env.groups[g])
+
+
+def team_actor(batch: Batch, algorithm: Algorithm, team: Any, greedy: Array) -> Actor:
+    """A learned team."""
+
+    def act(key: Array, state: Any, obs: dict[str, Array], memory: Any, intervene: Intervention) -> Act:
+        return algorithm.act(team, key, algorithm.view(batch, state, obs, memory), greedy, intervene)
+
+    return Actor(act, algorithm.memory)
+
+
 def play(batch: Batch, actor: Actor, key: Array, *, treatment: Array, hears_words: bool) -> Episodes:
     """One episode in each environment of the batch. The same key gives the same starts. The key is consumed.
 
@@ -60,6 +83,7 @@ def play(batch: Batch, actor: Actor, key: Array, *, treatment: Array, hears_word
     num_steps = batch.env.max_cycles
     noted_step = jax.random.randint(when_key, (batch.num_envs,), 0, num_steps)
     memory = actor.memory(batch.num_envs)
+    says = jnp.zeros(batch.env.num_agents).at[jnp.array(agents_with(batch.env, "say"), int)].set(1)
 
     def step(carry: Carry, now: tuple[Array, Array]) -> tuple[Carry, Array]:
         t, step_key = now
@@ -67,9 +91,9 @@ def play(batch: Batch, actor: Actor, key: Array, *, treatment: Array, hears_word
         intervene = intervention(treatment, shuffle_key)
         act = actor.act(act_key, carry.state, carry.obs, carry.memory, intervene)
         after, ts = batch.step(env_key, carry.state, act.actions)
-        sent, obs = act.messages, ts.obs
+        sent, num_sent, obs = act.messages, act.sent.sum(axis=1), ts.obs
         if hears_words:
-            sent = batch.words(after)
+            sent, num_sent = batch.words(after), says
             after = batch.with_words(after, intervene(sent))
             obs = batch.observe(after)
         if batch.env.ends_early:
@@ -77,15 +101,16 @@ def play(batch: Batch, actor: Actor, key: Array, *, treatment: Array, hears_word
         noted = Noted(
             where_each(noted_step == t, sent, carry.noted.messages),
             where_each(noted_step == t, act.actions, carry.noted.actions),
-            where_each((noted_step == t) | (noted_step == t - 1), act.actions, carry.noted.next_actions),
-            carry.noted.num_sent + (act.sent * carry.going[:, None, None]).sum(axis=1),
+            where_each(noted_step == t - 1, act.actions, carry.noted.next_actions),
+            carry.noted.followed | ((noted_step == t - 1) & carry.going),
+            carry.noted.num_sent + num_sent * carry.going[:, None],
         )
         return Carry(after, obs, act.memory, noted, carry.going & ~ts.terminated), ts.reward.mean(-1) * carry.going
 
     def first_note() -> Noted:
         act = actor.act(key, start, first.obs, memory, unchanged)
         sent = batch.words(start) if hears_words else act.messages
-        return Noted(sent, act.actions, act.actions, act.sent.sum(axis=1))
+        return Noted(sent, act.actions, act.actions, jnp.ones(batch.num_envs, bool), act.sent.sum(axis=1))
 
     blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(first_note))
     begin = Carry(start, first.obs, memory, blank, jnp.ones(batch.num_envs, bool))
@@ -100,6 +125,7 @@ class Noted(NamedTuple):
     messages: Any
     actions: Any
     next_actions: Any
+    followed: Any
     num_sent: Any
 
 

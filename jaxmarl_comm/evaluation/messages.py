@@ -1,0 +1,144 @@
+"""What agents tell: statistics of the messages of finished episodes."""
+
+from __future__ import annotations
+
+from math import log2
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxmarl_comm.comm import metrics
+from jaxmarl_comm.comm.channel import Channel
+from jaxmarl_comm.comm.config import BITS_OF_A_NUMBER
+from jaxmarl_comm.config import Config
+from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.evaluation.episodes import Episodes, agents_with, hears_words
+
+MEASURES = (
+    "message_entropy",
+    "message_information",
+    "context_independence",
+    "speaker_consistency",
+    "instantaneous_coordination",
+    "message_rms",
+)
+MAX_ROWS = 16  # of a table
+
+
+def message_statistics(cfg: Config, env: Env, episodes: Episodes) -> dict[str, np.ndarray]:
+    """Each of MEASURES -> `[seeds]`, from episodes `[seeds, E, ...]`; empty if nothing is sent, NaN if undefined.
+
+    All are means over the agents that know a private goal, or over all speakers in a task without goals:
+
+    - message_entropy: of the symbols that stand for messages.
+    - message_information: I(message; private goal).
+    - context_independence: how far each goal has a symbol of its own.
+    - speaker_consistency: I(symbol; what the speaker does at the same step) (Jaques et al. 2019).
+    - instantaneous_coordination: I(symbol; what another of the team does at the next step), the mean over pairs (Jaques
+      et al. 2019). Both may look at the same world: this does not show that the message was heard.
+    - message_rms: root mean square of a message's numbers, to compare noise with.
+
+    What an agent does is its move, or, in tasks where nobody moves, its word.
+    """
+    speakers = informed_speakers(cfg, env, episodes)
+    if not speakers:
+        return {name: np.zeros(0) for name in MEASURES}
+    rows = [
+        _of_seed(cfg, env, jax.tree.map(lambda x, k=k: x[k], episodes), speakers) for k in range(len(episodes.returns))
+    ]
+    return {name: np.array([row[name] for row in rows]) for name in MEASURES}
+
+
+def _of_seed(cfg: Config, env: Env, episodes: Episodes, speakers: list[int]) -> dict[str, float]:
+    said = {n: episodes.messages[:, n] for n in speakers}
+    symbols = {n: metrics.symbols(messages) for n, messages in said.items()}
+    goals = {n: episodes.goals[:, n] for n in speakers if (episodes.goals[:, n] >= 0).all()}
+    deed = "move" if agents_with(env, "move") else "say"
+    speech_is_the_deed = hears_words(cfg) and deed == "say"
+    now = {} if speech_is_the_deed else _deeds(env, episodes.actions, deed)
+    then, followed = _deeds(env, episodes.next_actions, deed), episodes.followed
+    pairs = [(a, b) for a in speakers for b in then if a != b and env.teams[a] == env.teams[b]]
+    return {
+        "message_entropy": _mean(metrics.entropy(symbols[n]) for n in speakers),
+        "message_information": _mean(
+            metrics.message_information(said[n], goal, env.num_goals) for n, goal in goals.items()
+        ),
+        "context_independence": _mean(metrics.context_independence(symbols[n], goal) for n, goal in goals.items()),
+        "speaker_consistency": _mean(metrics.mutual_information(symbols[n], now[n]) for n in speakers if n in now),
+        "instantaneous_coordination": _mean(
+            metrics.mutual_information(symbols[a][followed], then[b][followed]) for a, b in pairs
+        ),
+        "message_rms": float(np.sqrt(_mean((messages**2).mean() for messages in said.values()))),
+    }
+
+
+def _mean(values: Any) -> float:
+    """NaN of nothing."""
+    listed = list(values)
+    return float(np.mean(listed)) if listed else np.nan
+
+
+def _deeds(env: Env, actions: dict[str, np.ndarray], deed: str) -> dict[int, np.ndarray]:
+    """Of each agent that can do it, by canonical position, `[E]` symbols of what it did."""
+    done = {}
+    for n in agents_with(env, deed):
+        group, position = env.seat(n)
+        own: Any = actions[group][:, position]
+        part: Any = env.action_spaces[group].split(own)[deed]
+        done[n] = metrics.symbols(part) if env.continuous_actions else part
+    return done
+
+
+def speakers_of(cfg: Config, env: Env) -> list[int]:
+    """Canonical positions of the agents that can send messages."""
+    if hears_words(cfg):
+        return agents_with(env, "say")
+    return list(range(env.num_agents)) if cfg.comm.rounds else []
+
+
+def informed_speakers(cfg: Config, env: Env, episodes: Episodes) -> list[int]:
+    """Those of the speakers who know a private goal; all speakers if nobody knows one."""
+    speakers = speakers_of(cfg, env)
+    return [n for n in speakers if (episodes.goals[..., n] >= 0).all()] or speakers
+
+
+def traffic(cfg: Config, env: Env, episodes: Episodes) -> tuple[np.ndarray, np.ndarray]:
+    """(messages, bits) `[seeds, E]` per episode, means over the agents that can send; empty if nobody can."""
+    speakers = speakers_of(cfg, env)
+    if not speakers:
+        return np.zeros(0), np.zeros(0)
+    messages = episodes.num_sent[..., speakers].mean(axis=-1)
+    return messages, messages * bits_per_message(cfg, env)
+
+
+def bits_per_message(cfg: Config, env: Env) -> float:
+    """Of one message over the channel, or of one of the task's words."""
+    if not hears_words(cfg):
+        return Channel(cfg.comm, env.teams).bits_per_message
+    vocabulary = max(dict(space.factors).get("say", 0) for space in env.action_spaces.values())
+    if env.continuous_actions and cfg.comm.speech == "reinforced":  # a "word" is a vector of numbers
+        return BITS_OF_A_NUMBER * vocabulary
+    return log2(vocabulary)
+
+
+def message_tables(cfg: Config, env: Env, episodes: Episodes) -> dict[str, dict[str, list[Any]]]:
+    """Of the first seed, for each agent that tells a private goal: how often each symbol met each goal.
+
+    agent id -> `symbols` (at most 16, the most frequent first; words by their index), `counts` (a row per symbol, a
+    column per goal) and `messages` (a row per symbol: the mean of the messages that it stands for).
+    """
+    first: Episodes = jax.tree.map(lambda x: x[0], episodes)
+    tellers = [n for n in speakers_of(cfg, env) if (first.goals[:, n] >= 0).all()]
+    return {env.agents[n]: _table(first.messages[:, n], first.goals[:, n], env.num_goals) for n in tellers}
+
+
+def _table(messages: np.ndarray, goals: np.ndarray, num_goals: int) -> dict[str, list[Any]]:
+    spoken = metrics.symbols(messages)
+    found, counts = np.unique(spoken, return_counts=True)
+    rows = found[np.argsort(-counts, kind="stable")][:MAX_ROWS]
+    return {
+        "symbols": rows.tolist(),
+        "counts": [np.bincount(goals[spoken == symbol], minlength=num_goals).tolist() for symbol in rows],
+        "messages": [messages[spoken == symbol].mean(axis=0, dtype=float).round(3).tolist() for symbol in rows],
+    }

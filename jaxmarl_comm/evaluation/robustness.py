@@ -1,0 +1,46 @@
+"""What is left of the return when a channel gets worse than it was in training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmarl_comm.algorithms import make_algorithm
+from jaxmarl_comm.config import Config
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.evaluation.episodes import CLEAR, play, team_actor
+
+Array = jax.Array
+
+NOISES = (0.5, 1.0, 2.0)  # standard deviations on each number
+LOSSES = (0.25, 0.5, 0.75, 1.0)
+
+
+def returns_with(cfg: Config, batch: Batch, teams: Any, key: Array) -> dict[str, dict[str, np.ndarray]]:
+    """`noise` and `loss` -> value -> `[seeds, E]` greedy returns with that much of it, on the same episodes.
+
+    All else on the channel, the other of the two included, is as in training. The config must have a channel. The key
+    is consumed.
+    """
+    # Both stages are there if their numbers are not 0 in the config; how much of each is the team's own.
+    algorithm = make_algorithm(cfg.replace({"comm.noise": NOISES[0], "comm.loss": LOSSES[0]}), batch.env)
+    cases = [("noise", x) for x in NOISES] + [("loss", x) for x in LOSSES]
+
+    @jax.jit
+    def run(team: Any, noise: Array, loss: Array) -> Array:
+        worse = team._replace(numbers=team.numbers._replace(noise=noise, loss=loss))
+        actor = team_actor(batch, algorithm, worse, jnp.array(True))
+        return play(batch, actor, key, treatment=jnp.array(CLEAR), hears_words=False).returns
+
+    found: dict[str, dict[str, np.ndarray]] = {"noise": {}, "loss": {}}
+    for name, value in cases:
+        returns = []
+        for k in range(len(teams.numbers.noise)):
+            team = jax.tree.map(lambda x, k=k: x[k], teams)
+            given = {"noise": team.numbers.noise, "loss": team.numbers.loss, name: jnp.array(value)}
+            returns.append(np.asarray(run(team, **given)))
+        found[name][str(value)] = np.stack(returns)
+    return found
