@@ -121,7 +121,8 @@ def causal_influence(probs: Array) -> Array:
     too small for messages drawn from p(m), for actions that follow from messages by about (actions in use - 1) / 2K.
     """
     marginal = probs[0] + (probs - probs[0]).mean(axis=0)  # so that the mean of K equal numbers is that number
-    return jnp.sum(jax.scipy.special.rel_entr(probs, marginal), axis=-1).mean(axis=0)
+    terms = jnp.where(probs == marginal, 0.0, jax.scipy.special.rel_entr(probs, marginal))
+    return jnp.sum(terms, axis=-1).mean(axis=0)
 
 
 def message_information(messages: np.ndarray, goals: np.ndarray, num_goals: int) -> float:

@@ -58,6 +58,8 @@ def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: 
     reset_key, play_key = jax.random.split(key)
     start, first = batch.reset(reset_key)
     actor = team_actor(batch, algorithm, team, jnp.array(True))
+    deed = "move" if agents_with(batch.env, "move") else "say"
+    listeners = jnp.array(agents_with(batch.env, deed), int)
 
     def act(key: Array, state: Any, obs: dict[str, Array], memory: Any, intervene: Intervention) -> Act:
         if not hears_words(cfg):
@@ -69,15 +71,22 @@ def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: 
         state, obs, memory, going = carry
         act_key, env_key, shuffle_key = jax.random.split(step_key, 3)
 
-        def under(case: tuple[Array, Array]) -> Any:
-            """The distributions' factors, had this been heard: the same chance in all cases."""
-            intervene = intervention(*case)
-            given = act(act_key, state, obs, memory, intervene).distributions
-            return {g: d.factors for g, d in given.items()}
+        def under(case: tuple[Array, Array]) -> tuple[Any, dict[str, Array]]:
+            """Distributions, and the probabilities of each deed, had this been heard: the same chance in all cases."""
+            given = act(act_key, state, obs, memory, intervention(*case)).distributions
+            probs = {} if batch.env.continuous_actions else {g: d.probs() for g, d in given.items()}
+            return {g: d.factors for g, d in given.items()}, {g: p[deed] for g, p in probs.items() if deed in p}
 
         treatments = jnp.array([CLEAR, MUTED] + [SHUFFLED] * NUM_MESSAGES)
-        keys = jax.random.split(shuffle_key, len(treatments))
-        measured = _compare(batch, jax.lax.map(under, (treatments, keys)))
+        # One case after the other: the same program each time, so that what makes no difference makes exactly none.
+        factors, probs = jax.lax.map(under, (treatments, jax.random.split(shuffle_key, len(treatments))))
+        kl = batch.env.join({g: _divergence(f, (batch.num_envs, len(batch.env.groups[g]))) for g, f in factors.items()})
+        causal = [causal_influence(p[2:]) for p in probs.values()]
+        measured = Influence(
+            listening_muted=kl[1][:, listeners].mean(axis=-1),
+            listening_shuffled=kl[2:][..., listeners].mean(axis=(0, -1)),
+            causal=jnp.concatenate(causal, axis=-1).mean(axis=-1) if causal else None,
+        )
         done = actor.act(act_key, state, obs, memory, unchanged)
         after, ts = batch.step(env_key, state, done.actions)
         if batch.env.ends_early:
@@ -89,18 +98,11 @@ def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: 
     return jax.tree.map(lambda x: jnp.sum(x * going) / jnp.sum(going), measured)
 
 
-def _compare(batch: Batch, factors: dict[str, dict[str, Any]]) -> Influence:
-    """`[E]` each, from the distributions' factors `[2 + K, E, n]`: as it was, muted, and shuffled K times."""
-    env, num_cases = batch.env, 2 + NUM_MESSAGES
-    deed = "move" if agents_with(env, "move") else "say"
-    listeners = jnp.array(agents_with(env, deed), int)
-    kls, influences = {}, []
-    for group, where in env.groups.items():
-        given = ActionDistribution(factors[group], (num_cases, batch.num_envs, len(where)))
-        clear = jax.tree.map(lambda x: jnp.broadcast_to(x[:1], x.shape), given.factors)
-        kls[group] = ActionDistribution(clear, given.batch_shape).kl(given)
-        if deed in given.factors and not env.continuous_actions:
-            influences.append(causal_influence(given.probs()[deed][2:]))
-    kl = env.join(kls)[..., listeners].mean(axis=-1)
-    causal = jnp.concatenate(influences, axis=-1).mean(axis=-1) if influences else None
-    return Influence(kl[1], kl[2:].mean(axis=0), causal)
+def _divergence(factors: dict[str, Any], shape: tuple[int, int]) -> Array:
+    """`[C, E, n]`: KL(first || each) of C distributions, of which `factors` are stacked. shape: (E, n)."""
+    if not jax.tree.leaves(factors):  # of agents without choice
+        return jnp.zeros((NUM_MESSAGES + 2, *shape))
+    first = jax.tree.map(lambda x: x[0], factors)
+    kl = jax.vmap(lambda each: ActionDistribution(first, shape).kl(ActionDistribution(each, shape)))(factors)
+    changed = [jnp.any(x != x[0], axis=tuple(range(3, x.ndim))) for x in jax.tree.leaves(factors)]
+    return jnp.where(jnp.any(jnp.array(changed), axis=0), kl, 0.0)  # exactly, and not up to rounding
