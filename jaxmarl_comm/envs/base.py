@@ -56,6 +56,20 @@ class ActionSpace(NamedTuple):
         """Length of a continuous action."""
         return sum(self.sizes)
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one action: `()` of an index, `(dim,)` of a vector."""
+        return (self.dim,) if self.continuous else ()
+
+    @property
+    def allowed(self) -> str:
+        """What one action must be, in words."""
+        return f"{self.dim} numbers from 0 to 1" if self.continuous else f"an integer from 0 to {self.n - 1}"
+
+    def in_range(self, numbers: np.ndarray) -> np.ndarray:
+        """Whether each number may stand in an action; NaN may not."""
+        return (numbers >= 0) & (numbers <= (1 if self.continuous else self.n - 1))
+
     def split(self, action: Array) -> dict[str, Array]:
         """`[...]` index (or `[..., dim]` vector) -> factor name -> `[...]` index (or `[..., size]` vector)."""
         parts, offset, stride = {}, 0, 1
@@ -120,13 +134,17 @@ class Env(ABC):
 
     @abstractmethod
     def step(self, key: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
-        """One step with group -> `[n]` indices (or `[n, dim]` vectors). It never resets: see `batch.py`."""
+        """One step with group -> `[n]` indices (or `[n, dim]` vectors). It never resets: see `batch.py`.
+
+        Raises ValueError for actions that `check_actions` finds wrong.
+        """
 
     def step_many(self, keys: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
         """`step` of a batch: keys `[E]`, and every array with an axis `[E]` first, in lockstep all but clock and flags.
 
-        A task may know a faster way than this `jax.vmap`, with the same results.
+        A task may know a faster way than this `jax.vmap`, with the same results and errors.
         """
+        self.check_actions(actions, keys.shape[:1])
         axes = self.state_axes
         return jax.vmap(self.step, in_axes=(0, axes, 0), out_axes=(axes, self.time_step_axes))(keys, state, actions)
 
@@ -166,6 +184,29 @@ class Env(ABC):
     def ends_early(self) -> bool:
         """Whether an episode can terminate before `max_cycles`; if not, a batch runs in lockstep (see `batch.py`)."""
         return False
+
+    def check_actions(self, actions: dict[str, Array], batch_shape: tuple[int, ...] = ()) -> None:
+        """Raise ValueError, in one line, unless each group has its actions: `[*batch_shape, n]` or `[..., n, dim]`.
+
+        Shapes and types are known while tracing. Numbers are checked only where they are known, too: under `jit` and
+        `vmap` they are not, and it is up to the task what becomes of those out of range.
+        """
+        expected = {group: (*batch_shape, len(w), *self.action_spaces[group].shape) for group, w in self.groups.items()}
+        shapes = {group: jnp.shape(action) for group, action in actions.items()}
+        if shapes != expected:
+            raise ValueError(f"{self.name}: actions have shapes {shapes}, but must have {expected}")
+        for group, action in actions.items():
+            space, kind = self.action_spaces[group], jnp.result_type(action)
+            if not jnp.issubdtype(kind, jnp.floating if space.continuous else jnp.integer):
+                raise ValueError(f"{self.name}: actions of {group} are {kind}, but each must be {space.allowed}")
+            if isinstance(action, jax.core.Tracer):
+                continue
+            numbers = np.asarray(action)
+            wrong = numbers[~space.in_range(numbers)]
+            if wrong.size:
+                raise ValueError(
+                    f"{self.name}: among the actions of {group} is {wrong[0]!s}, but each must be {space.allowed}"
+                )
 
     def global_state(self, state: State) -> Array:
         """`[S]`: all agents' observations in canonical order, as PettingZoo's `state()`."""

@@ -98,7 +98,7 @@ class PettingZooEnv(ParallelEnv[str, np.ndarray, Any]):
                 f"there are actions of {', '.join(map(str, actions)) or 'nobody'}, but must be of {expected}"
             )
         grouped = {
-            group: np.stack([self._checked(self.env.agents[k], actions) for k in where])
+            group: np.stack([self._checked(k, group, actions) for k in where])
             for group, where in self.env.groups.items()
         }
         result = _compiled(self.env).step(self._key, self._state, grouped)
@@ -128,25 +128,17 @@ class PettingZooEnv(ParallelEnv[str, np.ndarray, Any]):
         rows = {group: np.asarray(x, np.float32) for group, x in obs.items()}
         return {self.env.agents[k]: rows[group][j] for group, w in self.env.groups.items() for j, k in enumerate(w)}
 
-    def _checked(self, agent: str, actions: Mapping[str, Any]) -> np.ndarray:
+    def _checked(self, position: int, group: str, actions: Mapping[str, Any]) -> np.ndarray:
         """The agent's action as an array, if it is in its space."""
-        space, action = self.action_spaces[agent], actions[agent]
-        if isinstance(space, spaces.Discrete):
-            try:
-                index = operator.index(action)
-            except TypeError:
-                index = -1
-            if not 0 <= index < space.n:
-                raise ValueError(f"the action of {agent} is {action!r}, but must be an integer from 0 to {space.n - 1}")
-            return np.asarray(index)
-        (size,) = space.shape or ()
+        agent = self.env.agents[position]
+        space, action = self.env.action_spaces[group], actions[agent]
         try:
-            vector = np.asarray(action, np.float32)
+            array = np.asarray(action, np.float32) if space.continuous else np.asarray(operator.index(action))
         except (TypeError, ValueError):
-            vector = np.array(np.nan)
-        if vector.shape != (size,) or not np.all((vector >= 0) & (vector <= 1)):
-            raise ValueError(f"the action of {agent} is {action!r}, but must be {size} numbers from 0 to 1")
-        return vector
+            array = np.array([])  # no number at all
+        if array.shape != space.shape or not np.all(space.in_range(array)):
+            raise ValueError(f"the action of {agent} is {action!r}, but must be {space.allowed}")
+        return array
 
 
 class _Compiled(NamedTuple):

@@ -33,13 +33,6 @@ def test_impossible_arguments(name: str, arguments: dict[str, Any], message: str
     assert "\n" not in str(error.value)
 
 
-def test_wrong_action_shapes_are_an_error() -> None:
-    env = make_env("simple_v3")
-    state, _ = env.reset(jax.random.key(0))
-    with pytest.raises(ValueError, match="actions have shapes"):
-        env.step(jax.random.key(0), state, {"agent": jnp.zeros((2,), int)})
-
-
 @pytest.mark.parametrize(
     ("name", "teams"),
     [

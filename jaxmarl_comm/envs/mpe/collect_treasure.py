@@ -85,8 +85,8 @@ class CollectTreasure(MPETask):
         return places, jax.random.randint(kind_key, (self.num_treasures,), 0, self.num_deposits)
 
     def step(self, key: Array, state: WorldState, actions: dict[str, Array]) -> tuple[WorldState, TimeStep]:
-        self._check_actions(actions)
-        state = move(self.world, state, self._forces(actions))
+        self.check_actions(actions)
+        state = move(self.world, state, self._forces(self._in_range(actions)))
         state, num_taken = self._pick_up(state, *self.draw_treasures(key))
         state, num_delivered = self._deliver(state)
         state = state._replace(t=state.t + 1)

@@ -68,12 +68,21 @@ class MPETask(Env):
         return state, self._time_step(state, jnp.zeros_like(state.pos[:, 0]))
 
     def step(self, key: Array, state: WorldState, actions: dict[str, Array]) -> tuple[WorldState, TimeStep]:
+        """See `Env.step`.
+
+        Under `jit`, where numbers cannot be checked, vectors are clipped to [0, 1], as mpe2's `parallel_env` does, and
+        an index that is out of range counts modulo the number of actions. NaN stays NaN, so that it is seen.
+        """
+        self.check_actions(actions)
+        actions = self._in_range(actions)
         return self._arrive(move(self.world, state, self._forces(actions)), actions)
 
     def step_many(self, keys: Array, state: WorldState, actions: dict[str, Array]) -> tuple[WorldState, TimeStep]:
         """Several times faster on a CPU than `jax.vmap`: see `move`."""
         if type(self).step is not MPETask.step:  # a task with rules of its own
             return super().step_many(keys, state, actions)
+        self.check_actions(actions, keys.shape[:1])
+        actions = self._in_range(actions)
         force = jnp.moveaxis(jax.vmap(self._forces)(actions), 0, -1)
         there = {name: jnp.moveaxis(getattr(state, name), 0, -1) for name in ("pos", "vel", "landmarks")}
         moved = move(self.world, state._replace(**there), force)
@@ -125,8 +134,7 @@ class MPETask(Env):
         return TimeStep(self.observe(state), reward, terminated, truncated)
 
     def _forces(self, actions: dict[str, Array]) -> Array:
-        """`[A, 2]`, in units of mass × length / time². Raises ValueError if the actions have wrong shapes."""
-        self._check_actions(actions)
+        """`[A, 2]`, in units of mass × length / time²."""
         directions = {group: self._direction(group, action) for group, action in actions.items()}
         accel = np.array([body.accel for body in self.world.agents])
         return self.join(directions, axis=0) * accel[:, None]
@@ -153,15 +161,9 @@ class MPETask(Env):
                 said[group] = say if self.continuous_actions else one_hot(say, self.world.dim_c)
         return self.join(said, axis=0).astype(float)
 
-    def _check_actions(self, actions: dict[str, Array]) -> None:
-        """Wrong groups or shapes are an error while tracing, not a strange result."""
-        expected = {}
-        for group, positions in self.groups.items():
-            width = (self.action_spaces[group].dim,) if self.continuous_actions else ()
-            expected[group] = (len(positions), *width)
-        shapes = {group: jnp.shape(action) for group, action in actions.items()}
-        if shapes != expected:
-            raise ValueError(f"{self.name}: actions have shapes {shapes}, but must have {expected}")
+    def _in_range(self, actions: dict[str, Array]) -> dict[str, Array]:
+        """Vectors clipped to [0, 1]; indices as they are, for `ActionSpace.split` takes them modulo their number."""
+        return {group: jnp.clip(x, 0, 1) for group, x in actions.items()} if self.continuous_actions else actions
 
 
 def uniform(key: Array, shape: tuple[int, ...], bound: float) -> Array:
