@@ -41,7 +41,7 @@ def test_wrong_shapes_and_types(continuous: bool, action: Any, message: str) -> 
         with pytest.raises(ValueError, match=message) as error:
             step(jax.random.key(0), state, {"agent": action})
         assert "\n" not in str(error.value)
-    with pytest.raises(ValueError, match="actions have shapes .*'listener'"):
+    with pytest.raises(ValueError, match=r"actions have shapes .*'listener'"):
         env.step(jax.random.key(0), state, {"listener": action})
 
 
