@@ -6,6 +6,7 @@ Gradients are finite everywhere: what must not be divided by is masked before th
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import NamedTuple
 
 import jax
@@ -77,24 +78,29 @@ def _safe_root(squared: Array) -> Array:
 def contact_forces(world: World, state: WorldState) -> Array:
     """`[A, 2]` forces between colliding entities at the present positions; trailing axes are many environments.
 
-    A pair at distance r pushes apart with 100 * softplus of its overlap (no cut-off). Two bodies at exactly the same
-    place have no direction to be pushed in: the force is 0 here, where mpe2 gives NaN.
+    A pair at distance r pushes apart with 100 * softplus of its overlap (no cut-off), one just as hard as the other: so
+    each pair is computed once. Two bodies at exactly the same place have no direction to be pushed in: the force is 0
+    here, where mpe2 gives NaN.
     """
     bodies = world.agents + world.landmarks
     colliders = [k for k, body in enumerate(bodies) if body.collides]
     movers = [k for k in colliders if bodies[k].movable]
-    sizes = np.array([body.size for body in bodies])
+    pairs = [(a, b) for a, b in combinations(colliders, 2) if bodies[a].movable or bodies[b].movable]
+    one, other = np.array(pairs).T
     many = state.pos.ndim - 2
-    reach = _trailing(sizes[movers][:, None] + sizes[colliders][None, :], many)
-    is_self = _trailing(np.array(movers)[:, None] == np.array(colliders)[None, :], many)
 
     pos = jnp.concatenate([state.pos, state.landmarks])
     # x and y apart: XLA's loops over an inner axis of length 2 are several times slower.
-    dx, dy = (_rows(pos[:, k], movers)[:, None] - _rows(pos[:, k], colliders)[None, :] for k in (0, 1))
+    dx, dy = (pos[one, k] - pos[other, k] for k in (0, 1))
     distance = length(dx, dy)
+    reach = _trailing(np.array([bodies[a].size + bodies[b].size for a, b in pairs]), many)
     overlap = CONTACT_MARGIN * jnp.logaddexp(0.0, (reach - distance) / CONTACT_MARGIN)
-    strength = jnp.where(is_self, 0.0, CONTACT_FORCE * overlap / jnp.where(distance > 0, distance, 1.0))
-    force = jnp.stack([jnp.sum(strength * dx, axis=1), jnp.sum(strength * dy, axis=1)], axis=1)
+    strength = CONTACT_FORCE * overlap / jnp.where(distance > 0, distance, 1.0)
+
+    number = {pair: k for k, pair in enumerate(pairs)}
+    mine = np.array([[number[min(k, j), max(k, j)] for j in colliders if j != k] for k in movers])
+    sign = _trailing(np.array([[1.0 if k < j else -1.0 for j in colliders if j != k] for k in movers]), many)
+    force = jnp.stack([jnp.sum((strength * offset)[mine] * sign, axis=1) for offset in (dx, dy)], axis=1)
     if movers == list(range(len(world.agents))):
         return force
     return jnp.zeros_like(state.pos).at[np.array(movers)].set(force)
@@ -131,9 +137,3 @@ def cap_speed(vel: Array, max_speed: np.ndarray) -> Array:
 def _trailing(x: np.ndarray, count: int) -> np.ndarray:
     """With so many axes of length 1 at the end."""
     return x.reshape(*x.shape, *(1,) * count)
-
-
-def _rows(x: Array, rows: list[int]) -> Array:
-    """These rows; where they are neighbours a slice, which is cheaper than a gather."""
-    first, last = rows[0], rows[-1]
-    return x[first : last + 1] if rows == list(range(first, last + 1)) else x[np.array(rows)]
