@@ -11,7 +11,7 @@ import numpy as np
 
 Array = jax.Array
 
-MAX_ENUMERATED = 5  # up to 5! = 120 ways, trying them all is one small matrix product
+MAX_ENUMERATED = 5  # up to 5! = 120 ways, trying them all is cheap
 
 
 def assigned_costs(costs: Array) -> Array:
@@ -21,20 +21,20 @@ def assigned_costs(costs: Array) -> Array:
     """
     n = costs.shape[0]
     fixed = jax.lax.stop_gradient(costs)
-    task = _enumerate(fixed) if n <= MAX_ENUMERATED else _augment(fixed)
-    return costs[jnp.arange(n), task]
+    chosen = _enumerate(fixed) if n <= MAX_ENUMERATED else _augment(fixed)
+    return jnp.sum(jnp.where(chosen, costs, 0.0), axis=1)
 
 
 def _enumerate(costs: Array) -> Array:
-    """`[n]`: the task of each worker, by trying all permutations."""
+    """`[n, n]` bool: whether worker i does task j, by trying all permutations: one small matrix product."""
     n = costs.shape[0]
-    permutations = np.array(list(itertools.permutations(range(n))))
-    totals = jnp.sum(costs[np.arange(n), permutations], axis=-1)
-    return jnp.asarray(permutations)[jnp.argmin(totals)]
+    ways = np.eye(n)[np.array(list(itertools.permutations(range(n))))]  # [n!, n, n] permutation matrices
+    totals = jnp.matmul(ways.reshape(-1, n * n).astype(costs.dtype), costs.ravel(), precision="highest")
+    return jnp.asarray(ways == 1)[jnp.argmin(totals)]
 
 
 def _augment(costs: Array) -> Array:
-    """`[n]`: the task of each worker, by shortest augmenting paths (the Hungarian method, O(n³)).
+    """`[n, n]` bool: whether worker i does task j, by shortest augmenting paths (the Hungarian method, O(n³)).
 
     Workers enter one by one; each takes the cheapest path of reassignments that ends at a free task. The extra column
     n stands for the entering worker; `worker` says who has each task (-1: free), and u and v are the dual prices.
@@ -75,4 +75,4 @@ def _augment(costs: Array) -> Array:
 
     nobody = jnp.full(n + 1, -1)
     _, _, worker = jax.lax.fori_loop(0, n, enter, (jnp.zeros(n, costs.dtype), jnp.zeros(n + 1, costs.dtype), nobody))
-    return jnp.zeros(n, int).at[worker[:n]].set(jnp.arange(n))
+    return columns[:n, None] == worker[:n]

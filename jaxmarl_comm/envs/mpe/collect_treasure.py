@@ -20,7 +20,7 @@ from jaxmarl_comm.envs.mpe.task import (
     touching,
     uniform,
 )
-from jaxmarl_comm.envs.mpe.world import Body, World, WorldState, move, norm
+from jaxmarl_comm.envs.mpe.world import Body, World, WorldState, norm
 
 COLLECTOR_SIZE, DEPOSIT_SIZE, TREASURE_SIZE = 0.05, 0.075, 0.025
 MAX_DEPOSITS = 6
@@ -84,9 +84,7 @@ class CollectTreasure(MPETask):
         places = uniform(place_key, (self.num_treasures, 2), self.landmark_range)
         return places, jax.random.randint(kind_key, (self.num_treasures,), 0, self.num_deposits)
 
-    def step(self, key: Array, state: WorldState, actions: dict[str, Array]) -> tuple[WorldState, TimeStep]:
-        self.check_actions(actions)
-        state = move(self.world, state, self._forces(self._in_range(actions)))
+    def _arrive(self, key: Array, state: WorldState, actions: dict[str, Array]) -> tuple[WorldState, TimeStep]:
         state, num_taken = self._pick_up(state, *self.draw_treasures(key))
         state, num_delivered = self._deliver(state)
         state = state._replace(t=state.t + 1)
