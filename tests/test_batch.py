@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmarl_comm.benchmark import random_actions
+from jaxmarl_comm.benchmark.measure import random_actions
 from jaxmarl_comm.envs import ENVS, make_env
 from jaxmarl_comm.envs.batch import Batch
 

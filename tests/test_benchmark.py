@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmarl_comm import benchmark
-from jaxmarl_comm.benchmark import main, our_program, random_actions, random_indices
+from jaxmarl_comm.benchmark.command import SIZES, main
+from jaxmarl_comm.benchmark.measure import our_program, random_actions, random_indices, scan_length
 from jaxmarl_comm.envs import make_env
 
 QUICK = ["--turns", "1", "--seconds", "0"]
@@ -108,4 +108,4 @@ def test_random_actions_are_uniform():
 
 
 def test_loops_are_whole_episodes():
-    assert [benchmark.scan_length(size) for size in benchmark.SIZES] == [10_000, 1550, 75, 50]
+    assert [scan_length(size) for size in SIZES] == [10_000, 1550, 75, 50]

@@ -9,18 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.envs.base import Array
+from jaxmarl_comm.envs.mpe.chase import Chase
 from jaxmarl_comm.envs.mpe.task import (
-    ADVERSARY,
-    GOOD,
-    MPETask,
     check_counts,
     check_neighbors,
     check_stage,
-    distances,
     flat,
     others,
     outside,
-    touching,
     visible,
 )
 from jaxmarl_comm.envs.mpe.world import Body, World, WorldState
@@ -31,7 +27,7 @@ PREY_SPEED = (0.5, 0.75, 1.0)  # share of the prey's full acceleration and top s
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimpleTag(MPETask):
+class SimpleTag(Chase):
     """Every hit pays 10 to each adversary and costs the prey 10; leaving the arena costs the prey, too.
 
     num_good, num_adversaries, num_obstacles: how many there are. terminate_on_success: end the episode as soon as every
@@ -64,10 +60,6 @@ class SimpleTag(MPETask):
     def agents(self) -> tuple[str, ...]:  # type: ignore[override]
         adversaries = [f"adversary_{k}" for k in range(self.num_adversaries)]
         return (*adversaries, *(f"agent_{k}" for k in range(self.num_good)))
-
-    @cached_property
-    def teams(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (ADVERSARY,) * self.num_adversaries + (GOOD,) * self.num_good
 
     @property
     def ends_early(self) -> bool:
@@ -110,18 +102,7 @@ class SimpleTag(MPETask):
         }
 
     def rewards(self, state: WorldState) -> Array:
-        hits = self._hits(state)
+        hits = self.hits(state)
         hunt = jnp.full(self.num_adversaries, HIT_REWARD * jnp.sum(hits))
         flight = -HIT_REWARD * jnp.sum(hits, axis=0) - outside(state.pos[self.num_adversaries :])
         return jnp.concatenate([hunt, flight])
-
-    def outcome(self, state: WorldState) -> dict[str, Array]:
-        """Success: every prey is hit. Distance: from each prey to its nearest adversary, on average."""
-        hunters, prey = state.pos[: self.num_adversaries], state.pos[self.num_adversaries :]
-        distance = jnp.mean(jnp.min(distances(hunters, prey), axis=0))
-        return {"success": jnp.all(jnp.any(self._hits(state), axis=0)), "distance": distance}
-
-    def _hits(self, state: WorldState) -> Array:
-        """`[num_adversaries, num_good]` bool: who touches which prey."""
-        hunters, prey = state.pos[: self.num_adversaries], state.pos[self.num_adversaries :]
-        return touching(hunters, ADVERSARY_SIZE, prey, PREY_SIZE)

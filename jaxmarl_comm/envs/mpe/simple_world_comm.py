@@ -8,10 +8,8 @@ from functools import cached_property
 import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import Array
+from jaxmarl_comm.envs.mpe.chase import Chase
 from jaxmarl_comm.envs.mpe.task import (
-    ADVERSARY,
-    GOOD,
-    MPETask,
     check_counts,
     distances,
     flat,
@@ -29,7 +27,7 @@ LEADER = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class SimpleWorldComm(MPETask):
+class SimpleWorldComm(Chase):
     """Whoever is in a forest is seen only from within it, and sees only what is in it; the leader sees everyone.
 
     num_good, num_adversaries (with the leader), num_obstacles, num_food, num_forests: how many there are.
@@ -52,10 +50,6 @@ class SimpleWorldComm(MPETask):
     def agents(self) -> tuple[str, ...]:  # type: ignore[override]
         hunters = ["leadadversary_0", *(f"adversary_{k}" for k in range(self.num_adversaries - 1))]
         return (*hunters, *(f"agent_{k}" for k in range(self.num_good)))
-
-    @cached_property
-    def teams(self) -> tuple[int, ...]:  # type: ignore[override]
-        return (ADVERSARY,) * self.num_adversaries + (GOOD,) * self.num_good
 
     @cached_property
     def world(self) -> World:
@@ -96,25 +90,14 @@ class SimpleWorldComm(MPETask):
         return {"leadadversary": hunting[:1], **followers, "agent": fleeing}
 
     def rewards(self, state: WorldState) -> Array:
-        hunters, prey = state.pos[: self.num_adversaries], state.pos[self.num_adversaries :]
+        hunters, prey = self.sides(state)
         food = state.landmarks[self.num_obstacles : self.num_obstacles + self.num_food]
-        hits = self._hits(state)
+        hits = self.hits(state)
         hunt = HIT_REWARD * jnp.sum(hits) - 0.1 * jnp.min(distances(hunters, prey), axis=1)
         meals = MEAL_REWARD * jnp.sum(touching(prey, PREY_SIZE, food, FOOD_SIZE), axis=1)
         hunger = 0.05 * jnp.min(distances(prey, food), axis=1)
         flight = -HIT_REWARD * jnp.sum(hits, axis=0) - 2 * outside(prey) + meals - hunger
         return jnp.concatenate([hunt, flight])
-
-    def outcome(self, state: WorldState) -> dict[str, Array]:
-        """Success: every prey is hit. Distance: from each prey to its nearest adversary, on average."""
-        hunters, prey = state.pos[: self.num_adversaries], state.pos[self.num_adversaries :]
-        distance = jnp.mean(jnp.min(distances(hunters, prey), axis=0))
-        return {"success": jnp.all(jnp.any(self._hits(state), axis=0)), "distance": distance}
-
-    def _hits(self, state: WorldState) -> Array:
-        """`[num_adversaries, num_good]` bool: who touches which prey."""
-        hunters, prey = state.pos[: self.num_adversaries], state.pos[self.num_adversaries :]
-        return touching(hunters, ADVERSARY_SIZE, prey, PREY_SIZE)
 
     def _inside(self, state: WorldState) -> Array:
         """`[A, num_forests]` bool: whose body reaches into which forest."""

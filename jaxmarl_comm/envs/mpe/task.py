@@ -121,7 +121,7 @@ class MPETask(Env):
         """`[480, 480, 3]` uint8."""
         from jaxmarl_comm.envs.mpe.picture import draw  # matplotlib takes long to import
 
-        return draw(self, state)
+        return draw(self.world, state, f"{self.name}, step {int(state.t)}", self.agents, self.teams)
 
     def _time_step(self, state: WorldState, reward: Array) -> TimeStep:
         truncated = state.t >= self.max_cycles

@@ -65,7 +65,8 @@ def norm(x: Array) -> Array:
 
     Coordinate by coordinate, because XLA's loops over an inner axis of length 2 are several times slower.
     """
-    return _safe_root(sum(x[..., k] * x[..., k] for k in range(x.shape[-1])))
+    coordinates = (x[..., k] for k in range(x.shape[-1]))
+    return _safe_root(sum((c * c for c in coordinates), jnp.zeros(x.shape[:-1], x.dtype)))
 
 
 def length(x: Array, y: Array) -> Array:

@@ -1,0 +1,136 @@
+"""What `scripts/benchmark.py` reads from its command line, and the tables that it prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxmarl_comm.benchmark.measure import (
+    JAXMARL,
+    MPE2,
+    OURS,
+    Row,
+    find_jaxmarl,
+    machine,
+    measure_task,
+    measure_team,
+    peers_of,
+)
+from jaxmarl_comm.cli import Parser
+from jaxmarl_comm.envs import ENVS, make_env
+from jaxmarl_comm.suggest import did_you_mean
+
+SIZES = (1, 64, 1024, 8192)
+TEAMS = (3, 10, 30, 100)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """`scripts/benchmark.py`; returns the exit status."""
+    parser = Parser(description="Measure this project's speed.", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    of_env = commands.add_parser(
+        "env",
+        help="steps per second of every task, beside mpe2 and JaxMARL",
+        description="Steps per second under random actions with auto-reset, one step being one environment's, of all "
+        "its agents; beside mpe2 in one process and, where it is installed, JaxMARL, measured in turn.",
+        allow_abbrev=False,
+    )
+    of_env.add_argument("tasks", nargs="*", metavar="TASK", help="default: all")
+    of_env.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="E", help="numbers of environments")
+    of_env.add_argument("--continuous", action="store_true", help="continuous actions")
+    of_env.add_argument("--alone", action="store_true", help="without the peers")
+    scaling = commands.add_parser(
+        "scaling",
+        help="compile time and cost of a step against the number of agents",
+        description="Compile time and cost of a step of simple_spread_v3 against its number of agents.",
+        allow_abbrev=False,
+    )
+    scaling.add_argument("--agents", type=int, nargs="+", default=TEAMS, metavar="N", help="numbers of agents")
+    scaling.add_argument("--num-envs", type=int, default=64, metavar="E", help="environments (default: %(default)s)")
+    for command in (of_env, scaling):
+        command.add_argument("--turns", type=int, default=5, help="measurements of each (default: %(default)s)")
+        command.add_argument(
+            "--seconds", type=float, default=0.2, help="length of one measurement, at least (default: %(default)s)"
+        )
+        command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    given = parser.parse_args(arguments)
+    wrong = mistake(given)
+    if wrong:
+        parser.error(wrong)
+    rows = list(benchmark_env(given) if given.command == "env" else benchmark_scaling(given))
+    if given.json:
+        given.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def mistake(given: argparse.Namespace) -> str | None:
+    """What is wrong with the arguments, if anything."""
+    for task in getattr(given, "tasks", ()):
+        if task not in ENVS:
+            return f"unknown task '{task}'{did_you_mean(task, ENVS)}; there are {', '.join(ENVS)}"
+    for name in ("sizes", "agents", "num_envs", "turns"):
+        values = getattr(given, name, 1)
+        if min(values if isinstance(values, Sequence) else [values]) < 1:
+            return f"--{name.replace('_', '-')} must be at least 1"
+    if given.json and not given.json.absolute().parent.is_dir():
+        return f"there is no folder {given.json.parent} to write to"
+    return None
+
+
+def benchmark_env(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Print the table as it grows, and give its rows."""
+    jaxmarl = None if given.alone else find_jaxmarl()
+    print(f"environment steps per second, medians of {given.turns} turns of {given.seconds:g} s; {machine()}")
+    if jaxmarl is None and not given.alone:
+        print("JaxMARL is not installed here")
+    print(
+        f"{'':28}{'environments':>12}{'ours':>13}{'mpe2':>9}{'JaxMARL':>11}{'ours / mpe2':>13}{'ours / JaxMARL':>16}",
+        end="",
+    )
+    print("   compile (ours, JaxMARL)")
+    for name in given.tasks or ENVS:
+        env = make_env(name, continuous_actions=given.continuous)
+        peers = {} if given.alone else peers_of(env, jaxmarl)
+        for num_envs in given.sizes:
+            row = measure_task(env, num_envs, given.turns, given.seconds, peers)
+            print(env_line(row), flush=True)
+            yield row._asdict()
+
+
+def env_line(row: Row) -> str:
+    """One line of the table."""
+
+    def cell(values: Mapping[str, float], side: str, width: int, form: str) -> str:
+        return f"{format(values[side], form) if side in values else '-':>{width}}"
+
+    return (
+        f"{row.task:28}{row.num_envs:12,}"
+        + cell(row.rates, OURS, 13, ",.0f")
+        + cell(row.rates, MPE2, 9, ",.0f")
+        + cell(row.rates, JAXMARL, 11, ",.0f")
+        + cell(row.ratios, MPE2, 13, ",.0f")
+        + cell(row.ratios, JAXMARL, 16, ",.1f")
+        + cell(row.compile_seconds, OURS, 10, ".1f")
+        + cell(row.compile_seconds, JAXMARL, 6, ".1f")
+        + " s"
+    )
+
+
+def benchmark_scaling(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Print the table as it grows, and give its rows."""
+    print(f"simple_spread_v3 in {given.num_envs:,} environments, medians of {given.turns} turns; {machine()}")
+    print("pairs: ordered pairs of agents and of agents with landmarks, which contacts, rewards and observations need")
+    print(f"{'N':>6}{'pairs':>10}{'compile':>11}{'step of one environment':>26}{'per pair':>12}")
+    measure_team(1, given.num_envs, 1, 0.0)  # so that what is done but once is not counted as compiling the first team
+    for num_agents in given.agents:
+        compile_seconds, microseconds = measure_team(num_agents, given.num_envs, given.turns, given.seconds)
+        pairs = num_agents * (2 * num_agents - 1)
+        print(
+            f"{num_agents:6}{pairs:10,}{compile_seconds:9.2f} s{microseconds:23.2f} µs"
+            f"{1000 * microseconds / pairs:9.2f} ns",
+            flush=True,
+        )
+        yield {"N": num_agents, "pairs": pairs, "compile_seconds": compile_seconds, "step_microseconds": microseconds}

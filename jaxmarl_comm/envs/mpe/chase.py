@@ -1,0 +1,42 @@
+"""What simple_tag and simple_world_comm share: adversaries hunt prey."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import jax.numpy as jnp
+
+from jaxmarl_comm.envs.base import Array
+from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD, MPETask, distances, touching
+from jaxmarl_comm.envs.mpe.world import WorldState
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chase(MPETask):
+    """The adversaries come first among the agents, then the prey.
+
+    num_good, num_adversaries: how many prey and how many adversaries there are.
+    """
+
+    num_good: int
+    num_adversaries: int
+
+    @cached_property
+    def teams(self) -> tuple[int, ...]:  # type: ignore[override]
+        return (ADVERSARY,) * self.num_adversaries + (GOOD,) * self.num_good
+
+    def outcome(self, state: WorldState) -> dict[str, Array]:
+        """Success: every prey is hit. Distance: from each prey to its nearest adversary, on average."""
+        distance = jnp.mean(jnp.min(distances(*self.sides(state)), axis=0))
+        return {"success": jnp.all(jnp.any(self.hits(state), axis=0)), "distance": distance}
+
+    def sides(self, state: WorldState) -> tuple[Array, Array]:
+        """Positions of the adversaries `[num_adversaries, 2]` and of the prey `[num_good, 2]`."""
+        return state.pos[: self.num_adversaries], state.pos[self.num_adversaries :]
+
+    def hits(self, state: WorldState) -> Array:
+        """`[num_adversaries, num_good]` bool: who touches which prey."""
+        hunters, prey = self.sides(state)
+        sizes = [body.size for body in self.world.agents]
+        return touching(hunters, sizes[: self.num_adversaries], prey, sizes[self.num_adversaries :])
