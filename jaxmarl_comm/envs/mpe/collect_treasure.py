@@ -124,7 +124,7 @@ class CollectTreasure(MPETask):
         }
 
     def rewards(self, state: WorldState) -> Array:
-        """Distances and overlaps alone; `step` adds 5 for everybody for each treasure taken or delivered in it."""
+        """Distances and overlaps alone; a step also pays everybody 5 for each treasure taken or delivered in it."""
         kinds, held = self.contents(state)
         collectors, deposits = state.pos[: self.num_collectors], state.pos[self.num_collectors :]
         to_treasures = jnp.where(kinds >= 0, norm(collectors[:, None] - state.landmarks[None]), jnp.inf)
