@@ -1,1 +1,1 @@
-"""`measure.py`: how fast environments step; `command.py`: the command that prints it."""
+"""`measure.py`: how fast environments step; `training.py`: what channels cost; `command.py`: the command."""

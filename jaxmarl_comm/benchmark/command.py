@@ -19,7 +19,10 @@ from jaxmarl_comm.benchmark.measure import (
     measure_team,
     peers_of,
 )
+from jaxmarl_comm.benchmark.training import measure_presets
 from jaxmarl_comm.cli import Parser
+from jaxmarl_comm.comm import PRESETS
+from jaxmarl_comm.config import default_cfg
 from jaxmarl_comm.envs import ENVS, make_env
 from jaxmarl_comm.suggest import did_you_mean
 
@@ -50,17 +53,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     scaling.add_argument("--agents", type=int, nargs="+", default=TEAMS, metavar="N", help="numbers of agents")
     scaling.add_argument("--num-envs", type=int, default=64, metavar="E", help="environments (default: %(default)s)")
+    channel = commands.add_parser(
+        "channel",
+        help="what the presets of the channel cost in training",
+        description="Environment steps per second of whole training iterations, and their time as a ratio to the first "
+        "preset's, measured in turn. All else is as in the default config.",
+        allow_abbrev=False,
+    )
+    channel.add_argument("presets", nargs="*", default=list(PRESETS), metavar="PRESET", help="default: all")
+    channel.add_argument("--env", default="simple_reference_v3", metavar="TASK", help="(default: %(default)s)")
     for command in (of_env, scaling):
-        command.add_argument("--turns", type=int, default=5, help="measurements of each (default: %(default)s)")
         command.add_argument(
             "--seconds", type=float, default=0.2, help="length of one measurement, at least (default: %(default)s)"
         )
+    for command in (of_env, scaling, channel):
+        command.add_argument("--turns", type=int, default=5, help="measurements of each (default: %(default)s)")
         command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     given = parser.parse_args(arguments)
     wrong = mistake(given)
     if wrong:
         parser.error(wrong)
-    rows = list(benchmark_env(given) if given.command == "env" else benchmark_scaling(given))
+    benchmarks = {"env": benchmark_env, "scaling": benchmark_scaling, "channel": benchmark_channel}
+    rows = list(benchmarks[given.command](given))
     if given.json:
         given.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=2) + "\n", encoding="utf-8")
     return 0
@@ -68,9 +82,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def mistake(given: argparse.Namespace) -> str | None:
     """What is wrong with the arguments, if anything."""
-    for task in getattr(given, "tasks", ()):
-        if task not in ENVS:
-            return f"unknown task '{task}'{did_you_mean(task, ENVS)}; there are {', '.join(ENVS)}"
+    for kind, names, known in (
+        ("task", [*getattr(given, "tasks", ()), *([given.env] if given.command == "channel" else [])], list(ENVS)),
+        ("preset", getattr(given, "presets", ()), list(PRESETS)),
+    ):
+        for name in names:
+            if name not in known:
+                return f"unknown {kind} '{name}'{did_you_mean(name, known)}; there are {', '.join(known)}"
     for name in ("sizes", "agents", "num_envs", "turns"):
         values = getattr(given, name, 1)
         if min(values if isinstance(values, Sequence) else [values]) < 1:
@@ -134,3 +152,14 @@ def benchmark_scaling(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
             flush=True,
         )
         yield {"N": num_agents, "pairs": pairs, "compile_seconds": compile_seconds, "step_microseconds": microseconds}
+
+
+def benchmark_channel(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Print the table, and give its rows."""
+    cfg = default_cfg().replace({"env.name": given.env})
+    print(f"training on {given.env}, {cfg.num_envs} environments, medians of {given.turns} turns; {machine()}")
+    costs = measure_presets(cfg, given.presets, given.turns)
+    print(f"{'preset':12}{'steps per second':>18}{'time / ' + costs[0].preset:>16}{'compile':>11}")
+    for cost in costs:
+        print(f"{cost.preset:12}{cost.rate:18,.0f}{cost.ratio:16.2f}{cost.compile_seconds:9.1f} s")
+        yield cost._asdict()

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
 from jaxmarl_comm.envs import make_env
-from jaxmarl_comm.study.judge import judge
 from jaxmarl_comm.report.study import study_table
 from jaxmarl_comm.runner import compile_chunk
 from jaxmarl_comm.study.config import Program, StudyConfig, programs
 from jaxmarl_comm.study.folder import StudyFolder, is_done
+from jaxmarl_comm.study.judge import judge
 
 Array = jax.Array
 
