@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxmarl_comm.comm.channel import Channel, Circumstances, Deliver, Numbers
+from jaxmarl_comm.comm.channel import Channel, Circumstances, Deliver, Numbers, Packet
 from jaxmarl_comm.envs.base import Env
 
 Array = jax.Array
@@ -59,15 +59,20 @@ def orthogonal(scale: float) -> Callable[..., Array]:
 class TeamOutput(NamedTuple):
     """What a team's network gives.
 
-    outputs: group -> `[..., n, num_outputs]`. packets: `[..., R, N, M + 1]`, as sent in R rounds.
+    outputs: group -> `[..., n, num_outputs]`. packets: `[..., R, N, ...]`, as sent in R rounds.
     contents: `[..., R, N, M]`, what senders had in mind before it was made fit to be sent.
     heard: `[..., N, R * heard_dim]`.
     """
 
     outputs: dict[str, Array]
-    packets: Array
+    packets: Packet
     contents: Array
     heard: Array
+
+
+def stack(rounds: list[Array], axis: int, none: tuple[int, ...]) -> Array:
+    """One array of all rounds, along a new axis; of the shape `none` if there are no rounds."""
+    return jnp.stack(rounds, axis) if rounds else jnp.zeros(none)
 
 
 class TeamPolicy(nn.Module):
@@ -102,11 +107,14 @@ class TeamPolicy(nn.Module):
             everything_heard.append(heard)
         if cfg.rounds == 0 or not hears or cfg.integrate != "concat":
             hidden = {g: nn.relu(self._dense(self.hidden_dim, f"{g}_decide", hidden[g])) for g in groups}
-        empty = (*batch_shape, 0, num_agents)
+        none = (*batch_shape, 0, num_agents)
         return TeamOutput(
             outputs={g: self._dense(self.num_outputs[g], f"{g}_act", hidden[g], SMALL) for g in groups},
-            packets=jnp.stack(packets, axis=-3) if packets else jnp.zeros((*empty, channel.cfg.width + 1)),
-            contents=jnp.stack(contents, axis=-3) if contents else jnp.zeros((*empty, channel.cfg.width)),
+            packets=Packet(
+                message=stack([packet.message for packet in packets], axis=-3, none=(*none, cfg.width)),
+                sent=stack([packet.sent for packet in packets], axis=-2, none=none),
+            ),
+            contents=stack(contents, axis=-3, none=(*none, cfg.width)),
             heard=jnp.concatenate([jnp.zeros((*batch_shape, num_agents, 0)), *everything_heard], axis=-1),
         )
 

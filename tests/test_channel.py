@@ -97,7 +97,7 @@ def test_nobody_hears_an_agent_whose_links_are_cut(preset):
     assert (before[..., 0] != after[..., 0]).any()
 
 
-# Where several rounds lead around a cut link, or a common medium does, only cutting all of an agent's links isolates it.
+# Where several rounds, or a medium in common, lead around a cut link, only cutting all its links isolates an agent.
 @pytest.mark.parametrize("preset", [p for p in CHANNELS if PRESETS[p]["rounds"] == 1 and p != "schednet"])
 def test_one_cut_link_is_cut_alone(preset):
     reached = influences(*spread_probe(preset, [[0, 1, 1], [0, 0, 1], [1, 1, 0]]))
@@ -185,7 +185,9 @@ def test_imperfections_of_no_strength_are_the_clean_channel_bit_for_bit(preset):
     other, other_metrics = with_faults(nothing)
     jax.tree.map(np.testing.assert_array_equal, state.params, other.params)
     jax.tree.map(np.testing.assert_array_equal, metrics, other_metrics)
-    assert with_faults({"comm.noise": 1.0})[1]["policy_loss"] != metrics["policy_loss"]
+    noisy = with_faults({"comm.noise": 1.0})[0]
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), state.params.policy, noisy.params.policy)
+    assert not all(jax.tree.leaves(same))
 
 
 # Delay
@@ -196,18 +198,18 @@ def test_a_message_is_heard_so_many_steps_later_and_never_in_the_next_episode(de
     learner = learner_of("simple_reference_v3", **{"comm.aggregate": "concat", "comm.delay": delay, "rollout_len": 60})
     state, after, traj = played(learner)
     output = jax.jit(lambda s, t: replayed(learner, s, t))(state, traj).output
-    sent, heard = output.packets[:, :, 0, :, :-1], output.heard
+    sent, heard = output.packets.message[:, :, 0], output.heard
     age = np.arange(60) % 25
     assert not heard[:, age < delay].any()
     late = np.flatnonzero(age >= delay)
     np.testing.assert_allclose(heard[:, late, 0], sent[:, late - delay, 1], atol=1e-6)
     assert np.abs(sent).max() > 0.1
     # what is under way when the rollout stops, in the tenth step of an episode, is what was sent last
-    np.testing.assert_allclose(after.memory.mail[:, 0, :, :, :-1], sent[:, 60 - delay :], atol=1e-5)
+    np.testing.assert_allclose(after.memory.mail.message[:, 0], sent[:, 60 - delay :], atol=1e-5)
 
 
 def test_no_gradient_crosses_the_end_of_an_episode():
-    learner = learner_of("simple_reference_v3", **{"comm.delay": 3})
+    learner = learner_of("simple_reference_v3", **{"comm.delay": 3, "rollout_len": 30})
     state, _, traj = played(learner)
     obs, circumstances = environments_first((traj.obs, traj.circumstances))
 
@@ -225,7 +227,7 @@ def test_mail_of_the_last_rollout_is_heard_in_this_one():
     state, after, first = played(learner)
     second = jax.jit(lambda s: learner.play(s, jax.random.key(9)))(state._replace(rollout=after))[1]
     output = replayed(learner, state._replace(rollout=after), second).output
-    sent = replayed(learner, state, first).output.packets[:, :, 0, :, :-1]
+    sent = replayed(learner, state, first).output.packets.message[:, :, 0]
     np.testing.assert_allclose(output.heard[:, :2, 0], sent[:, 3:, 1], atol=1e-5)
 
 
@@ -234,10 +236,10 @@ def test_a_held_message_is_heard_until_the_next():
     learner = learner_of("simple_reference_v3", **held, rollout_len=60)
     state, after, traj = played(learner)
     output = jax.jit(lambda s, t: replayed(learner, s, t))(state, traj).output
-    sent, age = output.packets[:, :, 0], np.arange(60) % 25
-    np.testing.assert_array_equal(sent[0, :, 0, -1], age % 10 == 0)
-    np.testing.assert_allclose(output.heard[:, :, 0], sent[:, np.arange(60) - age % 10, 1, :-1], atol=1e-6)
-    np.testing.assert_allclose(after.memory.held[:, 0], sent[:, 50], atol=1e-5)
+    sent, age = output.packets.message[:, :, 0], np.arange(60) % 25
+    np.testing.assert_array_equal(output.packets.sent[0, :, 0, 0], age % 10 == 0)
+    np.testing.assert_allclose(output.heard[:, :, 0], sent[:, np.arange(60) - age % 10, 1], atol=1e-6)
+    np.testing.assert_allclose(after.memory.held.message[:, 0], sent[:, 50], atol=1e-5)
 
 
 # The task's own words, differentiable

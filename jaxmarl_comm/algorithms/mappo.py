@@ -287,10 +287,10 @@ class Mappo:
             )
             loss += comm.listening_coef * metrics["listening_loss"]
         if comm.rounds:
-            metrics["messages_sent"] = packets[..., -1].sum(axis=-2).mean()
-            metrics["message_spread"] = packets[..., :-1].std(axis=(0, 1)).mean()
+            metrics["messages_sent"] = packets.sent.sum(axis=-2).mean()
+            metrics["message_spread"] = packets.message.std(axis=(0, 1)).mean()
             bits = self.actor.channel.bits_per_message
-            loss += price(packets[..., -1], bits, comm.message_price, comm.bit_price)
+            loss += price(packets.sent, bits, comm.message_price, comm.bit_price)
         return loss, metrics
 
 

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import State
-from jaxmarl_comm.envs.batch import Batch, where_each
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.trees import where_each
 
 Array = jax.Array
 

@@ -117,8 +117,8 @@ class TeamActor:
         packets = decision.output.packets
         return Act(
             actions=self.to_actions(chosen, decision),
-            messages=_side_by_side(self.channel.on_air(packets, view.memory.held, view.memory.clock)[..., :-1]),
-            sent=packets[..., -1],
+            messages=_side_by_side(self.channel.on_air(packets, view.memory.held, view.memory.clock).message),
+            sent=packets.sent,
             memory=self.channel.advance(view.memory, circumstances, packets),
             distributions=decision.distributions,
         )
@@ -138,7 +138,7 @@ class TeamActor:
         deliver = self.channel.post_sequence(start, circumstances)
         if self.relaxed:
             obs = self._hear_anew(self.decide(team, obs, circumstances, deliver).said, obs, circumstances)
-        muted: Deliver = lambda k, packets: jnp.zeros_like(packets)  # noqa: E731
+        muted: Deliver = lambda k, packets: jax.tree.map(jnp.zeros_like, packets)  # noqa: E731
         return self.decide(team, obs, circumstances, muted if mute else deliver)
 
     def _hear_anew(self, said: Array, obs: dict[str, Array], circumstances: Circumstances) -> dict[str, Array]:

@@ -18,7 +18,7 @@ ITERATIONS = 2  # per call
 
 
 class Cost(NamedTuple):
-    """One preset. rate: median environment steps per second. ratio: median of the time of a step to the first preset's."""
+    """One preset. rate: median environment steps per second. ratio: median of its time to the first preset's."""
 
     preset: str
     rate: float

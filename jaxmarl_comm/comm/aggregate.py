@@ -24,7 +24,7 @@ def mean(content: Array, arrives: Array | np.ndarray, links: Array | np.ndarray)
 
 def total(content: Array, arrives: Array | np.ndarray) -> Array:
     """The sum."""
-    return jnp.sum(arrives[..., :, :, None].astype(content.dtype) * content[..., None, :, :], axis=-2)
+    return jnp.einsum("...ij,...jm->...im", jnp.asarray(arrives, content.dtype), content)
 
 
 def maximum(content: Array, arrives: Array | np.ndarray, sent: Array) -> Array:

@@ -2,8 +2,8 @@
 
 Encoding and integrating are learned and live in `nets.py`; each stage between has its file here, and `Channel` puts
 them together as the config says. Messages are `[..., N, M]`, over all agents in canonical order, never folded into the
-batch: so the listener's loss reaches the speaker's parameters. What travels is a *packet* `[..., N, M + 1]`: the
-message (0 if none was sent) and, last, whether one was sent.
+batch: so the listener's loss reaches the speaker's parameters. What travels is a *packet*: the message, and whether
+one was sent.
 
 Chance and place come in from outside, as *circumstances*: drawn once, in the rollout, and replayed in the update. In
 execution the circumstances hold no draws for discretising, which makes it deterministic.
@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from math import log2
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,19 +23,29 @@ import numpy as np
 
 from jaxmarl_comm.comm import aggregate, corrupt, discretise, gate, route
 from jaxmarl_comm.comm.config import BITS_OF_A_NUMBER, CommConfig
+from jaxmarl_comm.trees import where_each
 
 Array = jax.Array
-Intervention = Callable[[Array], Array]
-"""Replaces the packets `[E, N, M + 1]` that a batch of environments is about to hear by others of the same shape."""
+
+
+class Packet(NamedTuple):
+    """What each agent sends. message: `[..., N, M]`, 0 if none was sent. sent: `[..., N]`, 1 if one was, else 0."""
+
+    message: Array
+    sent: Array
+
+
+Intervention = Callable[[Any], Any]
+"""Replaces what a batch of environments is about to hear, a pytree of `[E, ...]` (packets, or words), by another."""
 Circumstances = dict[str, Array]
 """What chance and place decide at a step, `[E, ...]` each; only what this channel needs."""
-Deliver = Callable[[int, Array], Array]
+Deliver = Callable[[int, Packet], Packet]
 """(round, packets sent now) -> packets heard now, of the same shape."""
 
 
-def unchanged(packets: Array) -> Array:
+def unchanged(heard: Any) -> Any:
     """The intervention that leaves everything as it is."""
-    return packets
+    return heard
 
 
 class Numbers(NamedTuple):
@@ -51,13 +61,13 @@ class Numbers(NamedTuple):
 class Memory(NamedTuple):
     """What the channel remembers from step to step, all zeros at the start of an episode.
 
-    mail: `[E, R, delay, N, M + 1]`, packets of R rounds under way, the oldest first. held: `[E, R, N, M + 1]`, the last
+    mail: packets `[E, R, delay, N, ...]` of R rounds under way, the oldest first. held: `[E, R, N, ...]`, the last
     packets sent, if they are held. lost: `[E, R, N, N]` bool, the links that failed in the last step. clock: `[E]`,
     steps since the start.
     """
 
-    mail: Array
-    held: Array
+    mail: Packet
+    held: Packet
     lost: Array
     clock: Array
 
@@ -124,9 +134,13 @@ class Channel:
         """The memory at the start of an episode."""
         rounds, agents = self.cfg.rounds, self.num_agents
         bursts = rounds if self.cfg.loss_burst > 1 else 0
+
+        def empty(*shape: int) -> Packet:
+            return Packet(jnp.zeros((*shape, self.cfg.width)), jnp.zeros(shape))
+
         return Memory(
-            mail=jnp.zeros((num_envs, rounds, self.cfg.delay, agents, self.cfg.width + 1)),
-            held=jnp.zeros((num_envs, rounds * self.cfg.gate_hold, agents, self.cfg.width + 1)),
+            mail=empty(num_envs, rounds, self.cfg.delay, agents),
+            held=empty(num_envs, rounds * self.cfg.gate_hold, agents),
             lost=jnp.zeros((num_envs, bursts, agents, agents), bool),
             clock=jnp.zeros(num_envs, jnp.int32),
         )
@@ -170,69 +184,83 @@ class Channel:
             return route.nearest(positions, self.cfg.route_k, self.teams)
         return route.within(positions, self.cfg.route_radius, self.teams)
 
-    def advance(self, memory: Memory, circumstances: Circumstances, packets: Array) -> Memory:
-        """The memory after a step in which `packets` `[E, R, N, M + 1]` were sent."""
+    def advance(self, memory: Memory, circumstances: Circumstances, packets: Packet) -> Memory:
+        """The memory after a step in which `packets` `[E, R, N, ...]` were sent."""
         on_air = self.on_air(packets, memory.held, memory.clock)
-        mail = jnp.concatenate([memory.mail, on_air[:, :, None]], axis=2)[:, :, 1:] if self.cfg.delay else memory.mail
+
+        def enqueue(mail: Array, new: Array) -> Array:
+            return jnp.concatenate([mail, new[:, :, None]], axis=2)[:, :, 1:]
+
+        mail = jax.tree.map(enqueue, memory.mail, on_air) if self.cfg.delay else memory.mail
         held = on_air if self.cfg.gate_hold else memory.held
         lost = circumstances["lost"] if self.cfg.loss_burst > 1 and self.cfg.loss else memory.lost
         return Memory(mail, held, lost, memory.clock + 1)
 
-    def on_air(self, packets: Array, held: Array, clock: Array) -> Array:
+    def on_air(self, packets: Packet, held: Packet, clock: Array) -> Packet:
         """What is sent now `[E, ...]`, or still held from the last time that something was."""
         if not self.cfg.gate_hold:
             return packets
-        sends = (clock % self.cfg.gate_every == 0).reshape(-1, *(1,) * (packets.ndim - 1))
-        return jnp.where(sends, packets, held)
+        return where_each(clock % self.cfg.gate_every == 0, packets, held)
 
     def post(self, memory: Memory, intervene: Intervention) -> Deliver:
-        """Delivery at one step, of `[E, N, M + 1]`."""
+        """Delivery at one step, of packets `[E, N, ...]`."""
 
-        def deliver(k: int, packets: Array) -> Array:
+        def deliver(k: int, packets: Packet) -> Packet:
             if self.cfg.delay:
-                return intervene(memory.mail[:, k, 0])
-            held = memory.held[:, k] if self.cfg.gate_hold else memory.held
-            return intervene(self.on_air(packets, held, memory.clock))
+                return intervene(jax.tree.map(lambda mail: mail[:, k, 0], memory.mail))
+            if self.cfg.gate_hold:
+                held = jax.tree.map(lambda held: held[:, k], memory.held)
+                return intervene(self.on_air(packets, held, memory.clock))
+            return intervene(packets)
 
         return deliver
 
     def post_sequence(self, start: Memory, circumstances: Circumstances) -> Deliver:
-        """Delivery along T steps, of `[E, T, N, M + 1]`, gradients included; start: the memory before the first step.
+        """Delivery along T steps, of `[E, T, N, ...]`, gradients included; start: the memory before the first step."""
 
-        What was sent in an episode is never heard in the next: the clock tells how old the episode is.
-        """
-        clock, delay = circumstances.get("clock", jnp.zeros(())), self.cfg.delay
-
-        def deliver(k: int, packets: Array) -> Array:
+        def deliver(k: int, packets: Packet) -> Packet:
             if self.cfg.gate_hold:
-                packets = self._on_air_along(packets, start.held[:, k], clock)
-            if not delay:
-                return packets
-            late = jnp.concatenate([start.mail[:, k], packets], axis=1)[:, : packets.shape[1]]
-            return jnp.where((clock >= delay)[..., None, None], late, 0.0)
+                held = jax.tree.map(lambda held: held[:, k], start.held)
+                packets = self._on_air_along(packets, held, circumstances["clock"])
+            if self.cfg.delay:
+                mail = jax.tree.map(lambda mail: mail[:, k], start.mail)
+                packets = self._late_along(packets, mail, circumstances["clock"])
+            return packets
 
         return deliver
 
-    def _on_air_along(self, packets: Array, held: Array, clock: Array) -> Array:
-        """`on_air` of every step of `[E, T, N, M + 1]`, `held` being from before the first."""
-        sent_at = jnp.arange(packets.shape[1]) - clock % self.cfg.gate_every
-        on_air = jnp.take_along_axis(packets, jnp.maximum(sent_at, 0)[..., None, None], axis=1)
-        return jnp.where((sent_at >= 0)[..., None, None], on_air, held[:, None])
+    def _on_air_along(self, packets: Packet, held: Packet, clock: Array) -> Packet:
+        """`on_air` of every step of packets `[E, T, N, ...]`, `held` being from before the first."""
+        steps = jnp.arange(clock.shape[1]) - clock % self.cfg.gate_every
+
+        def of_step(sent: Array, step: Array, before: Array) -> Array:
+            return jnp.where(step >= 0, sent[jnp.maximum(step, 0)], before)
+
+        along = jax.vmap(jax.vmap(of_step, in_axes=(None, 0, None)))
+        return jax.tree.map(lambda sent, before: along(sent, steps, before), packets, held)
+
+    def _late_along(self, packets: Packet, mail: Packet, clock: Array) -> Packet:
+        """What arrives at every step of packets `[E, T, N, ...]`, `mail` being under way before the first.
+
+        What was sent in an episode is never heard in the next: the clock tells how old the episode is.
+        """
+        there = clock >= self.cfg.delay
+
+        def late(mail: Array, sent: Array) -> Array:
+            arriving = jnp.concatenate([mail, sent], axis=1)[:, : sent.shape[1]]
+            return jnp.where(there.reshape(*there.shape, *(1,) * (sent.ndim - 2)), arriving, 0.0)
+
+        return jax.tree.map(late, mail, packets)
 
     def emit(
         self, k: int, content: Array, score: Array | None, numbers: Numbers, circumstances: Circumstances
-    ) -> Array:
-        """What the senders' `content` `[..., N, M]` of round k becomes under way: packets `[..., N, M + 1]`.
-
-        score: `[..., N]`, what a learned gate goes by.
-        """
+    ) -> Packet:
+        """What senders' `content` `[..., N, M]` of round k becomes under way. score: `[..., N]`, of learned gates."""
         of_a_round = {"choice", "noise", "flip", "other"} & set(circumstances)
         here = circumstances | {name: _of_round(circumstances[name], k, content.ndim) for name in of_a_round}
         sent = self._gate(content, score, here)
         message = self._corrupt(self._discretise(content, numbers, here), numbers, here)
-        if self.cfg.gate != "always":
-            message = message * sent[..., None]
-        return jnp.concatenate([message, sent[..., None]], axis=-1)
+        return Packet(message if self.cfg.gate == "always" else message * sent[..., None], sent)
 
     def _discretise(self, content: Array, numbers: Numbers, here: Circumstances) -> Array:
         match self.cfg.discretise:
@@ -272,12 +300,12 @@ class Channel:
         """`[N, N]`, or `[..., N, N]` where they depend on positions."""
         return circumstances["links"] if self.needs_positions else self.static_links
 
-    def receive(self, k: int, packets: Array, query: Array | None, circumstances: Circumstances) -> Array:
-        """What each agent hears in round k: packets `[..., N, M + 1]` -> `[..., N, heard_dim]`.
+    def receive(self, k: int, packets: Packet, query: Array | None, circumstances: Circumstances) -> Array:
+        """What each agent hears in round k: packets -> `[..., N, heard_dim]`.
 
         query: `[..., N, query_dim]`, what attention goes by.
         """
-        content, sent, links = packets[..., :-1], packets[..., -1], self.links(circumstances)
+        (content, sent), links = packets, self.links(circumstances)
         arrives: Array | np.ndarray = links
         if "lost" in circumstances:
             arrives = jnp.where(_of_round(circumstances["lost"], k, content.ndim), 0.0, links)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import Array, Env, State, TimeStep
+from jaxmarl_comm.trees import where_each
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,3 @@ class Batch:
     def outcome(self, state: State) -> dict[str, Array]:
         """Each `[E]`."""
         return jax.vmap(self.env.outcome, in_axes=(self.env.state_axes,))(state)
-
-
-def where_each(flags: Array, new: Any, old: Any) -> Any:
-    """Of two pytrees of `[E, ...]` arrays, the first one's rows where `flags` `[E]` are true, else the second one's."""
-    return jax.tree.map(lambda a, b: jnp.where(flags.reshape(-1, *(1,) * (b.ndim - 1)), a, b), new, old)

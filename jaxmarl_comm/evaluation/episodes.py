@@ -12,7 +12,8 @@ from jaxmarl_comm.algorithms import Act, Algorithm
 from jaxmarl_comm.comm.channel import Intervention, unchanged
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
-from jaxmarl_comm.envs.batch import Batch, where_each
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.trees import where_each
 
 Array = jax.Array
 
@@ -142,10 +143,11 @@ class Carry(NamedTuple):
 def intervention(treatment: Array, key: Array) -> Intervention:
     """What is done to a batch of messages: nothing, silence (zeros), or those of another, random environment."""
 
-    def treat(messages: Array) -> Array:
-        def shuffled() -> Array:
-            return messages[jax.random.permutation(key, messages.shape[0])]
+    def treat(heard: Any) -> Any:
+        def shuffled() -> Any:
+            others = jax.random.permutation(key, len(jax.tree.leaves(heard)[0]))
+            return jax.tree.map(lambda x: x[others], heard)
 
-        return jax.lax.switch(treatment, [lambda: messages, lambda: jnp.zeros_like(messages), shuffled])
+        return jax.lax.switch(treatment, [lambda: heard, lambda: jax.tree.map(jnp.zeros_like, heard), shuffled])
 
     return treat

@@ -13,7 +13,7 @@ from jaxmarl_comm.comm.channel import Intervention, unchanged
 from jaxmarl_comm.comm.metrics import causal_influence
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.distributions import ActionDistribution
-from jaxmarl_comm.envs.batch import Batch, where_each
+from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.episodes import (
     CLEAR,
     MUTED,
@@ -23,6 +23,7 @@ from jaxmarl_comm.evaluation.episodes import (
     intervention,
     team_actor,
 )
+from jaxmarl_comm.trees import where_each
 
 Array = jax.Array
 

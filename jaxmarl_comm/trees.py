@@ -1,0 +1,15 @@
+"""What jax's own `tree` functions leave out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+Array = jax.Array
+
+
+def where_each(flags: Array, new: Any, old: Any) -> Any:
+    """Of two pytrees of `[E, ...]` arrays, the first one's rows where `flags` `[E]` are true, else the second one's."""
+    return jax.tree.map(lambda a, b: jnp.where(flags.reshape(-1, *(1,) * (b.ndim - 1)), a, b), new, old)
