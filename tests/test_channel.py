@@ -30,6 +30,12 @@ IMPERFECT = {
 LEARNERS, PLAYED = {}, {}  # compiling is what takes time here
 
 
+@pytest.fixture(autouse=True)
+def compile_quickly_unless_bits_count(request):
+    if "bit_for_bit" not in request.node.name:
+        request.getfixturevalue("compile_quickly")
+
+
 def learner_of(task, **changes):
     what = repr((task, changes))
     if what not in LEARNERS:
