@@ -96,7 +96,14 @@ class Config(BaseModel):
         from jaxmarl_comm.comm.channel import Channel
         from jaxmarl_comm.envs import make_env
 
-        Channel(self.comm, make_env(self.env.name, **self.env.arguments).teams)
+        env = make_env(self.env.name, **self.env.arguments)
+        Channel(self.comm, env.teams)
+        if self.comm.speech != "none" and not any("say" in dict(space.factors) for space in env.action_spaces.values()):
+            raise ValueError(f"comm.speech is {self.comm.speech}, but nobody can speak in {env.name}")
+        if env.continuous_actions and self.comm.listening_coef:
+            raise ValueError("comm.listening_coef needs discrete actions")
+        if env.continuous_actions and self.comm.signalling_coef and self.comm.speech == "reinforced":
+            raise ValueError("comm.signalling_coef needs words, which continuous actions are not")
         if self.num_envs % self.num_minibatches:
             raise ValueError(
                 f"num_envs ({self.num_envs}) must be a multiple of num_minibatches ({self.num_minibatches}): "

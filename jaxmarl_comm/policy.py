@@ -68,6 +68,8 @@ class Policy:
         observation of the right shape for each agent, and a position where one is needed.
         """
         self._check(observations)
+        if positions is not None and set(positions) != set(self.env.agents):
+            raise ValueError(f"positions must be of {', '.join(self.env.agents)}")
         self._key, key = jax.random.split(self._key)
         where: Any = (
             None if positions is None else np.array([[positions[agent] for agent in self.env.agents]], np.float32)

@@ -163,7 +163,7 @@ def test_the_first_minibatch_has_ratio_one(task, changes):
 
     @jax.jit
     def first_minibatch(state, after, traj):
-        data, _, _ = learner.prepare(state, traj, after)
+        data, _, _ = learner.prepare(state, traj, after, jax.random.key(2))
         rows = jax.tree.map(lambda x: x[jnp.array([3, 1])], data)
         team, spaces = learner.team(state), learner.env.action_spaces
         decision = learner.actor.replay(team, rows.obs, rows.circumstances, rows.memory)

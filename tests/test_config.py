@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.comm.presets import PRESETS
 from jaxmarl_comm.config import ConfigError, default_cfg, differing_keys, load_config
 
@@ -38,6 +39,11 @@ def test_a_preset_brings_its_settings_and_yields_to_overrides(preset):
     for name, value in PRESETS[preset].items():
         assert getattr(comm, name) == value
     assert default_cfg().replace({"comm.preset": preset, "comm.rounds": 3}).comm.rounds == 3
+
+
+def test_another_preset_takes_nothing_of_the_old_one_but_overrides():
+    cfg = default_cfg().replace({"comm.preset": "tarmac", "comm.noise": 0.5}).replace({"comm.preset": "gumbel"})
+    assert cfg.comm == CommConfig(preset="gumbel", noise=0.5)
 
 
 def test_numbers_may_be_written_as_yaml_reads_them():
@@ -77,6 +83,21 @@ def test_every_yaml_is_valid_and_short(path):
         ({"env.max_cycles": 0}, "'max_cycles' of simple_reference_v3 is 0, but must be at least 1"),
         ({"env.continuous_actions": "maybe"}, "'continuous_actions' of simple_reference_v3 is 'maybe'"),
         ({"env": 3}, "'env' is 3"),
+        ({"comm.preset": "none", "comm.noise": 1}, "comm.noise acts on the channel, but 'none' has none"),
+        ({"comm.bit_flip": 0.1}, "comm.bit_flip needs messages made of bits"),
+        ({"comm.preset": "tarmac", "comm.heads": 3}, "message_dim \\(8\\) must be a multiple of comm.heads \\(3\\)"),
+        ({"comm.route": "matrix"}, "comm.route: matrix and comm.route_matrix go together"),
+        (
+            {"comm.route": "matrix", "comm.route_matrix": [[0, 1]]},
+            "comm.route_matrix must have 2 rows of 2 numbers, one for each agent",
+        ),
+        ({"comm.route": "matrix", "comm.route_matrix": [[1, 1], [1, 0]]}, "nobody hears itself"),
+        ({"comm.gate": "top_k", "comm.gate_k": 3}, "comm.gate_k is 3, but must be at most 2"),
+        ({"comm.gate_hold": True}, "comm.gate_hold needs comm.gate: every_n"),
+        ({"comm.signalling_coef": 1}, "comm.signalling_coef needs words"),
+        ({"comm.listening_coef": 1, "env.continuous_actions": True}, "needs discrete actions"),
+        ({"env.name": "simple_spread_v3", "comm.preset": "speech"}, "nobody can speak in simple_spread_v3"),
+        ({"comm.loss": 1.5}, "'comm.loss' is 1.5"),
     ],
 )
 def test_a_mistake_is_one_clear_line(changes, message):
@@ -97,5 +118,5 @@ def test_a_broken_file_is_named(tmp_path, text, message):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(ConfigError, match=r"cannot read config .*none\.yaml: No such file"):
+    with pytest.raises(ConfigError, match=r"config .*none\.yaml: cannot read it: No such file"):
         load_config(tmp_path / "none.yaml")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxmarl_comm.algorithms.mappo import Mappo
-from jaxmarl_comm.algorithms.rollout import rollout, start
+from jaxmarl_comm.algorithms.rollout import Moved, rollout, start
 from jaxmarl_comm.config import default_cfg
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
@@ -20,14 +20,15 @@ def recorded():
     """60 steps of 6 environments of 25 steps each, listeners walking right; the value of an observation is its sum."""
     batch = Batch(make_env("simple_speaker_listener_v4"), 6)
 
-    def act(key, obs):
-        return RIGHT, jnp.zeros((6, 2))
+    def act(key, now):
+        return Moved(RIGHT, jnp.zeros((6, 2)), now.memory + 1, now.memory)
 
-    def value(obs):
-        return jnp.stack([obs["listener"].sum((1, 2))] * 2, axis=-1)
+    def value(key, now):
+        return jnp.stack([now.obs["listener"].sum((1, 2))] * 2, axis=-1)
 
-    first = start(batch, jax.random.key(0))
-    after, traj = jax.jit(lambda s: rollout(batch, act, value, jax.random.key(1), s, 60))(first)
+    memory = jnp.zeros(6, int)
+    first = start(batch, memory, jax.random.key(0))
+    after, traj = jax.jit(lambda s: rollout(batch, act, value, jax.random.key(1), s, memory, 60))(first)
     return batch, first, after, traj
 
 
@@ -53,6 +54,13 @@ def test_the_batch_is_what_single_environments_do(recorded):
     np.testing.assert_allclose(np.mean(rewards, axis=1).sum(), traj.returns[24, 3], rtol=1e-5)
     # the value of the true last observation, before the restart
     np.testing.assert_allclose(ts.obs["listener"].sum(), traj.final_values[24, 3, 0], rtol=1e-5)
+
+
+def test_memory_lasts_for_an_episode(recorded):
+    """This team counts its steps."""
+    _, _, after, traj = recorded
+    np.testing.assert_array_equal(traj.circumstances[:, 4], np.arange(60) % 25)
+    np.testing.assert_array_equal(after.memory, 10)
 
 
 def test_nothing_but_the_last_step_has_a_final_value_or_a_return(recorded):
@@ -84,15 +92,17 @@ def test_truncation_bootstraps_from_the_true_last_observation():
         lambda path, x: x + 7.0 if "value" in str(path) and "bias" in str(path) else x, zero
     )
     state = state._replace(params=state.params._replace(critic=seven))
+    memory = state.rollout.memory
     after, traj = rollout(
         learner.batch,
-        lambda k, obs: (STAY, jnp.zeros((6, 2))),
-        lambda obs: learner.values(seven, state.value_norm, obs),
+        lambda key, now: Moved(STAY, jnp.zeros((6, 2)), memory, {}),
+        lambda key, now: learner.values(state, key, now),
         jax.random.key(1),
         state.rollout,
+        memory,
         40,
     )
-    _, _, returns = learner.prepare(state, traj, after.obs)
+    _, _, returns = learner.prepare(state, traj, after, jax.random.key(2))
     left = np.cumsum(np.asarray(traj.rewards)[::-1], axis=0)[::-1]
     left[:25] -= left[25]
     np.testing.assert_allclose(returns, left + 7, rtol=1e-4, atol=1e-3)

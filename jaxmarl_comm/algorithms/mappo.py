@@ -145,9 +145,9 @@ class Mappo:
 
     def update(self, state: TrainState) -> tuple[TrainState, dict[str, Array]]:
         """One iteration: a rollout, advantages, and `ppo_epochs` passes over it in minibatches."""
-        key, rollout_key, update_key = jax.random.split(state.key, 3)
+        key, rollout_key, update_key, value_key = jax.random.split(state.key, 4)
         rollout_state, traj = self.play(state, rollout_key)
-        data, value_norm, returns = self.prepare(state, traj, rollout_state)
+        data, value_norm, returns = self.prepare(state, traj, rollout_state, value_key)
         progress = state.iteration / self.cfg.num_iters
         lr = state.hparams.lr * (1 - progress if self.cfg.anneal_lr else 1.0)
         (params, opt_state), losses = self.optimise(state, data, lr, update_key)
@@ -185,11 +185,16 @@ class Mappo:
             heard = self.actor.listen(self.team(state), key, view)
         return state.value_norm.denormalise(self.critic_net.apply(state.params.critic, now.obs, heard))
 
-    def prepare(self, state: TrainState, traj: Trajectory, last: RolloutState) -> tuple[Batchwise, ValueNorm, Array]:
-        """Advantages and normalised targets, environments first; the new scale of returns; the returns `[T, E, N]`."""
+    def prepare(
+        self, state: TrainState, traj: Trajectory, last: RolloutState, key: Array
+    ) -> tuple[Batchwise, ValueNorm, Array]:
+        """Advantages and normalised targets, environments first; the new scale of returns; the returns `[T, E, N]`.
+
+        The key is consumed.
+        """
         outputs = self.critic_net.apply(state.params.critic, traj.obs, self.heard_along(state, traj))
         values = state.value_norm.denormalise(outputs)
-        last_values = self.values(state, jax.random.fold_in(state.key, 0), last)
+        last_values = self.values(state, key, last)
         over = (traj.terminated | traj.truncated)[..., None]
         next_values = jnp.where(over, traj.final_values, jnp.concatenate([values[1:], last_values[None]]))
         rewards = share_rewards(traj.rewards, self.env.teams, self.cfg.reward_sharing_weight)

@@ -88,10 +88,9 @@ class TeamActor:
 
     def explore(self, team: Team, key: Array, view: View, state: State, batch: Batch) -> Moved:
         """Sampled actions, and what the update needs to replay the step. The key is consumed."""
-        *keys, chance_key = jax.random.split(key, len(self.env.groups) + 1)
+        *keys, chance_key, word_key = jax.random.split(key, len(self.env.groups) + 2)
         circumstances = self.meet(team, chance_key, view, training=True)
         if self.relaxed:
-            word_key = jax.random.fold_in(chance_key, 1000)
             circumstances["state"] = batch.unshared(state)
             circumstances["word_choice"] = jax.random.gumbel(word_key, batch.words(state).shape)
         decision = self.decide(team, view.obs, circumstances, self.channel.post(view.memory, unchanged))
