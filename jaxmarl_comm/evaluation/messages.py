@@ -33,7 +33,8 @@ def message_statistics(cfg: Config, env: Env, episodes: Episodes) -> dict[str, n
 
     - message_entropy: of the symbols that stand for messages.
     - message_information: I(message; private goal).
-    - context_independence: how far each goal has a symbol of its own.
+    - context_independence: how far each goal has a symbol of its own. Real-valued messages are clustered into more
+      symbols than there are goals: being synonyms, they keep even a perfect code well below 1.
     - speaker_consistency: I(symbol; what the speaker does at the same step) (Jaques et al. 2019).
     - instantaneous_coordination: I(symbol; what another of the team does at the next step), the mean over pairs (Jaques
       et al. 2019). Both may look at the same world: this does not show that the message was heard.

@@ -27,7 +27,6 @@ def returns_with(cfg: Config, batch: Batch, teams: Any, key: Array) -> dict[str,
     """
     # Both stages are there if their numbers are not 0 in the config; how much of each is the team's own.
     algorithm = make_algorithm(cfg.replace({"comm.noise": NOISES[0], "comm.loss": LOSSES[0]}), batch.env)
-    cases = [("noise", x) for x in NOISES] + [("loss", x) for x in LOSSES]
 
     @jax.jit
     def run(team: Any, noise: Array, loss: Array) -> Array:
@@ -35,12 +34,15 @@ def returns_with(cfg: Config, batch: Batch, teams: Any, key: Array) -> dict[str,
         actor = team_actor(batch, algorithm, worse, jnp.array(True))
         return play(batch, actor, key, treatment=jnp.array(CLEAR), hears_words=False).returns
 
-    found: dict[str, dict[str, np.ndarray]] = {"noise": {}, "loss": {}}
-    for name, value in cases:
+    def with_much(name: str, value: float) -> np.ndarray:
+        """`[seeds, E]` returns."""
         returns = []
         for k in range(len(teams.numbers.noise)):
             team = jax.tree.map(lambda x, k=k: x[k], teams)
-            given = {"noise": team.numbers.noise, "loss": team.numbers.loss, name: jnp.array(value)}
-            returns.append(np.asarray(run(team, **given)))
-        found[name][str(value)] = np.stack(returns)
-    return found
+            own = {"noise": team.numbers.noise, "loss": team.numbers.loss}
+            # Of the same type as the team's own, so that there is but one program to compile.
+            returns.append(np.asarray(run(team, **own | {name: jnp.full_like(own[name], value)})))
+        return np.stack(returns)
+
+    values = {"noise": NOISES, "loss": LOSSES}
+    return {name: {str(value): with_much(name, value) for value in each} for name, each in values.items()}
