@@ -10,6 +10,7 @@ from scipy.stats import binom
 
 from jaxmarl_comm import default_cfg
 from jaxmarl_comm.algorithms import Act, View, make_algorithm
+from jaxmarl_comm.comm.channel import Packet
 from jaxmarl_comm.distributions import action_distribution
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
@@ -20,6 +21,8 @@ from jaxmarl_comm.evaluation.messages import bits_per_message, message_statistic
 from jaxmarl_comm.evaluation.robustness import returns_with
 from jaxmarl_comm.report.messages import plot_messages
 from jaxmarl_comm.report.table import CURVES, LINES, evaluation_table
+
+pytestmark = pytest.mark.usefixtures("compile_quickly")
 
 LN2, LN3 = np.log(2), np.log(3)
 TASK = "simple_speaker_listener_v4"
@@ -50,14 +53,15 @@ def scripted_act(team, key, view, greedy, intervene):
     speaker, odds, hears = team
     goal = view.obs["speaker"][:, 0].argmax(axis=-1)
     word = jax.nn.one_hot(jax.lax.switch(speaker, list(SPEAKERS.values()), key, goal), 3)
-    packets = jnp.zeros((len(goal), 2, 4)).at[:, 0].set(jnp.pad(word, ((0, 0), (0, 1)), constant_values=1))
-    logits = odds * hears * jnp.pad(intervene(packets)[:, 0, :3], ((0, 0), (0, 2)))
+    silence = Packet(jnp.zeros((len(goal), 2, 3)), jnp.zeros((len(goal), 2)))
+    packets = Packet(silence.message.at[:, 0].set(word), silence.sent.at[:, 0].set(1))
+    logits = odds * hears * jnp.pad(intervene(packets).message[:, 0], ((0, 0), (0, 2)))
     distributions = {
         "speaker": action_distribution(jnp.zeros((len(goal), 1, 0)), {}, False),
         "listener": action_distribution(logits[:, None], {"move": 5}, False),
     }
     actions = {"speaker": jnp.zeros((len(goal), 1), int), "listener": distributions["listener"].mode()["move"]}
-    return Act(actions, packets[..., :-1], packets[:, None, :, -1], (), distributions)
+    return Act(actions, packets.message, packets.sent[:, None], (), distributions)
 
 
 @cache
