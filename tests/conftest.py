@@ -1,12 +1,11 @@
 """What tests share."""
 
 import jax
-import pytest
 
 
-@pytest.fixture
-def compile_quickly():
-    """For tests that compile more than they run: half the time to compile, in exchange for slower programs."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
+def pytest_runtest_setup(item):
+    """Most tests compile more than they run: they do it in half the time, in exchange for slower programs.
+
+    Those marked `optimised` run what users run.
+    """
+    jax.config.update("jax_disable_most_optimizations", item.get_closest_marker("optimised") is None)

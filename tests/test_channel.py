@@ -30,12 +30,6 @@ IMPERFECT = {
 LEARNERS, PLAYED = {}, {}  # compiling is what takes time here
 
 
-@pytest.fixture(autouse=True)
-def compile_quickly_unless_bits_count(request):
-    if "bit_for_bit" not in request.node.name:
-        request.getfixturevalue("compile_quickly")
-
-
 def learner_of(task, **changes):
     what = repr((task, changes))
     if what not in LEARNERS:
@@ -176,6 +170,7 @@ def test_the_first_minibatch_has_ratio_one(task, changes):
     assert metrics["clip_fraction"] == 0 and metrics["approx_kl"] == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.optimised
 @pytest.mark.parametrize("preset", ["commnet", "gumbel"])
 def test_imperfections_of_no_strength_are_the_clean_channel_bit_for_bit(preset):
     clean = {"comm.preset": preset}

@@ -22,8 +22,6 @@ from jaxmarl_comm.evaluation.robustness import returns_with
 from jaxmarl_comm.report.messages import plot_messages
 from jaxmarl_comm.report.table import CURVES, LINES, evaluation_table
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 LN2, LN3 = np.log(2), np.log(3)
 TASK = "simple_speaker_listener_v4"
 KEY = jax.random.key(0)

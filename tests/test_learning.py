@@ -21,7 +21,7 @@ REACHED = {
 TALKING = [name for name in REACHED if "silent" not in name and "spread" not in name]
 SILENT_OPTIMUM = {"mappo_ref": -16.6, "mappo_speaker_listener": -15.0}
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.optimised]
 
 
 @pytest.fixture(scope="module")

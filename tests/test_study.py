@@ -11,8 +11,6 @@ from jaxmarl_comm.study.config import load_study, programs
 from jaxmarl_comm.study.folder import StudyFolder
 from jaxmarl_comm.study.run import run_study
 
-pytestmark = pytest.mark.usefixtures("compile_quickly")
-
 TINY = """
 run: {num_iters: 3, num_envs: 4, num_minibatches: 1, hidden_dim: 8, num_seeds: 2, log_interval: 2, eval_episodes: 20}
 protocols:

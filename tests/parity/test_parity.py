@@ -23,6 +23,8 @@ from jaxmarl_comm.envs.mpe.parity import (
     record,
 )
 
+pytestmark = pytest.mark.optimised
+
 
 class Played(NamedTuple):
     case: Case
