@@ -9,7 +9,7 @@ from jaxmarl_comm import default_cfg, load_policy, make_env, train_wrapper
 from jaxmarl_comm.checkpoint import CheckpointError
 from jaxmarl_comm.envs.mpe.original import make_mpe2
 from jaxmarl_comm.envs.mpe.parity import read_state
-from jaxmarl_comm.envs.pettingzoo import to_pettingzoo
+from jaxmarl_comm.envs.pettingzoo import PettingZooEnv, to_pettingzoo
 from jaxmarl_comm.run_folder import RunError, RunFolder
 
 TINY = {
@@ -41,12 +41,26 @@ def speaking(tmp_path_factory):
     return trained(tmp_path_factory, **SPEAKING)
 
 
+@pytest.fixture(scope="module")
+def late_and_near(tmp_path_factory):
+    """Agents who hear whoever is nearest, two steps late: their team has a memory, and needs to know where they are."""
+    changes = {"comm.preset": "dial", "comm.delay": 2, "comm.route": "nearest", "comm.noise": 0.1}
+    return trained(tmp_path_factory, **{"env.name": "simple_spread_v3", **changes})
+
+
+def positions(env):
+    """agent -> where it is, in mpe2 or in ours."""
+    if isinstance(env, PettingZooEnv):
+        return dict(zip(env.possible_agents, env._state.pos, strict=True))
+    return {agent.name: agent.state.p_pos for agent in env.unwrapped.world.agents}
+
+
 def play(env, act, obs):
     """(return, all actions) of one episode from these observations on."""
     total, actions = 0.0, []
     act.reset()
     while env.agents:
-        actions.append(act(obs))
+        actions.append(act(obs, positions(env)))
         for agent, action in actions[-1].items():
             assert env.action_space(agent).contains(action), (agent, action)
         obs, rewards, *_ = env.step(actions[-1])
@@ -69,17 +83,36 @@ def in_ours(act, seed):
     return play(env, act, obs)
 
 
-@pytest.mark.parametrize("name", ["reference", "speaking"])
+@pytest.mark.parametrize("name", ["reference", "speaking", "late_and_near"])
 def test_it_plays_the_same_in_mpe2_and_in_ours(name, request):
     act = load_policy(request.getfixturevalue(name))
     for seed in range(3):
-        assert in_mpe2(act, seed)[0] == pytest.approx(in_ours(act, seed)[0], abs=1e-3)
+        act.reset(0)
+        there = in_mpe2(act, seed)[0]
+        act.reset(0)
+        assert there == pytest.approx(in_ours(act, seed)[0], abs=1e-3)
 
 
 def test_its_returns_in_mpe2_are_those_of_the_evaluation(speaking):
     act = load_policy(speaking)
     returns = [in_mpe2(act, speaking.cfg.seed + k)[0] for k in range(3)]
     assert np.mean(returns) == pytest.approx(speaking.evaluation["return_mpe2"]["mean"], abs=1e-3)
+
+
+def test_a_team_that_hears_the_nearest_must_know_where_they_are(late_and_near):
+    act = load_policy(late_and_near)
+    obs = {agent: np.zeros(18) for agent in act.env.agents}
+    with pytest.raises(ValueError, match="'nearest' needs to know where the agents are: give positions"):
+        act(obs)
+    with pytest.raises(ValueError, match="positions must be of agent_0, agent_1, agent_2"):
+        act(obs, {"agent_0": np.zeros(2)})
+
+
+def test_what_is_under_way_is_forgotten_at_a_reset(late_and_near):
+    act = load_policy(late_and_near)
+    first = in_mpe2(act, 0)[1]
+    act.reset(0)
+    assert in_mpe2(act, 0)[1] == first
 
 
 def test_each_seed_is_another_team(reference):

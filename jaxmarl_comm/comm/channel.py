@@ -151,7 +151,7 @@ class Channel:
         """What chance and place decide at this step. positions: `[E, N, 2]`, if needed. The key is consumed."""
         cfg, num_envs = self.cfg, memory.clock.shape[0]
         shape = (num_envs, cfg.rounds, self.num_agents)
-        choice_key, noise_key, flip_key, other_key, loss_key = jax.random.split(key, 5)
+        choice_key, noise_key, flip_key, other_key, loss_key, turn_key = jax.random.split(key, 6)
         found: Circumstances = {}
         if cfg.delay or cfg.gate == "every_n" or cfg.speech == "differentiable":
             found["clock"] = memory.clock
@@ -163,6 +163,8 @@ class Channel:
             found["choice"] = jax.random.gumbel(choice_key, (*shape, cfg.width))
         if training and cfg.discretise == "dru":
             found["choice"] = jax.random.normal(choice_key, (*shape, cfg.width))
+        if training and cfg.gate == "top_k":
+            found["turn"] = jax.random.gumbel(turn_key, shape)
         if cfg.noise:
             found["noise"] = jax.random.normal(noise_key, (*shape, cfg.width))
         if cfg.bit_flip:
@@ -256,7 +258,7 @@ class Channel:
         self, k: int, content: Array, score: Array | None, numbers: Numbers, circumstances: Circumstances
     ) -> Packet:
         """What senders' `content` `[..., N, M]` of round k becomes under way. score: `[..., N]`, of learned gates."""
-        of_a_round = {"choice", "noise", "flip", "other"} & set(circumstances)
+        of_a_round = {"choice", "turn", "noise", "flip", "other"} & set(circumstances)
         here = circumstances | {name: _of_round(circumstances[name], k, content.ndim) for name in of_a_round}
         sent = self._gate(content, score, here)
         message = self._corrupt(self._discretise(content, numbers, here), numbers, here)
@@ -280,7 +282,7 @@ class Channel:
                 return gate.every_n(here["clock"], self.cfg.gate_every, self.num_agents)
             return jnp.ones(content.shape[:-1])
         if self.cfg.gate == "top_k":
-            return gate.top_k(score, self.cfg.gate_k, self.links(here))
+            return gate.top_k(score, self.cfg.gate_k, self.links(here), here.get("turn"))
         return gate.learned(score)
 
     def _corrupt(self, message: Array, numbers: Numbers, here: Circumstances) -> Array:

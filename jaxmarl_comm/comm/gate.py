@@ -21,11 +21,14 @@ def learned(score: Array) -> Array:
     return straight_through(jnp.where(score + OPEN > 0, 1.0, 0.0), jax.nn.sigmoid(score + OPEN))
 
 
-def top_k(score: Array, k: int, links: Array | np.ndarray) -> Array:
+def top_k(score: Array, k: int, links: Array | np.ndarray, draw: Array | None) -> Array:
     """Open for the k agents of the highest score `[..., N]`, among those whom anyone hears by `links` `[..., N, N]`.
 
-    SchedNet (Kim et al. 2019), whose weights come from a critic; here straight-through. Equals: the first goes first.
+    SchedNet (Kim et al. 2019), whose weights come from a critic; here straight-through. In training k are drawn with
+    probabilities softmax(score) (Gumbel-top-k: Kool et al. 2019), so that everyone has turns to learn from; draw:
+    `[..., N]` from the Gumbel distribution, None in execution. Equals: the first goes first.
     """
+    score = score if draw is None else score + draw
     heard = jnp.broadcast_to(jnp.asarray(links).any(axis=-2), score.shape)
     mine, other = score[..., :, None], score[..., None, :]
     agents = np.arange(score.shape[-1])
