@@ -123,9 +123,10 @@ def random_actions(env: Env, key: Array, num_envs: int) -> dict[str, Array]:
 def random_indices(key: Array, num_envs: int, sizes: Sequence[int]) -> Array:
     """`[E, N]`, uniform in 0 .. size - 1 for each of N sizes.
 
-    From 16 random bits each: as cheap as can be, for it is the environment that is measured.
+    From 16 random bits each, two to a word: as cheap as can be, for it is the environment that is measured.
     """
-    bits = jax.random.bits(key, (num_envs, len(sizes)), jnp.uint16).astype(jnp.uint32)
+    words = jax.random.bits(key, (num_envs, -(-len(sizes) // 2)), jnp.uint32)
+    bits = jnp.concatenate([words & 0xFFFF, words >> 16], axis=1)[:, : len(sizes)]
     return (bits * np.array(sizes, np.uint32) >> 16).astype(jnp.int32)
 
 
