@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxmarl_comm.comm.channel import Channel, Circumstances, Deliver, Numbers, Packet
+from jaxmarl_comm.comm.channel import Channel, Circumstances, Deliver, Numbers
+from jaxmarl_comm.comm.mailbox import Packet
 from jaxmarl_comm.envs.base import Env
 
 Array = jax.Array

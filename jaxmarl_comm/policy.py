@@ -16,7 +16,7 @@ from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.envs.base import Array, Env
 from jaxmarl_comm.evaluation.mpe2 import PlayStep, agent_actions, group_observations
 from jaxmarl_comm.run_folder import RunFolder
-from jaxmarl_comm.runner import Runner, TrainResult
+from jaxmarl_comm.runner import Runner, TrainResult, teams_of
 
 
 def load_policy(run: str | Path | TrainResult, seed: int = 0, greedy: bool = True, key: int = 0) -> Policy:
@@ -31,7 +31,7 @@ def load_policy(run: str | Path | TrainResult, seed: int = 0, greedy: bool = Tru
         raise ValueError(f"seed is {seed}, but {folder.path} has {cfg.num_seeds} (from 0 to {cfg.num_seeds - 1})")
     runner = Runner(cfg, folder)
     algorithm = runner.algorithm
-    teams = runner.teams(runner.load()[0])
+    teams = teams_of(algorithm, runner.load()[0])
 
     @jax.jit
     def act(team: Any, key: Array, view: View) -> tuple[dict[str, Array], Any]:

@@ -97,7 +97,7 @@ class Runner:
             self.record(pending)  # of the chunk before, so that the device never waits
             before, done = done, done + length
             if crosses(cfg.eval_interval, before, done):
-                metrics |= self.quick_evaluate(self.teams(state))
+                metrics |= self.quick_evaluate(teams_of(self.algorithm, state))
             pending = (done, metrics)
             interrupted = stopped() and done < cfg.num_iters
             if crosses(cfg.checkpoint_interval, before, done) or done == cfg.num_iters or interrupted:
@@ -110,10 +110,6 @@ class Runner:
             if interrupted:
                 raise InterruptedRunError(f"stopped after iteration {done}; go on with --resume {self.folder.path}")
         return state
-
-    def teams(self, state: Any) -> Any:
-        """The teams of all seeds, a leading axis on every array."""
-        return jax.vmap(self.algorithm.team, in_axes=(self.algorithm.state_axes,))(state)
 
     def compiled_chunk(self, state: Any, done: int) -> tuple[Any, int]:
         """(the next chunk as one compiled program, its number of iterations)."""
@@ -148,7 +144,7 @@ class Runner:
     def evaluate(self, state: Any, cfg: Config) -> Evaluation:
         """Evaluate a state's policies as this config asks: print the table, write evaluation.json, draw messages."""
         began = time.perf_counter()
-        evaluation = evaluate_teams(cfg, self.env, self.algorithm, self.teams(state), self.console.say)
+        evaluation = evaluate_teams(cfg, self.env, self.algorithm, teams_of(self.algorithm, state), self.console.say)
         self.seconds["evaluate"] = time.perf_counter() - began
         evaluation |= {"env_steps": self.cfg.env_steps, "seconds": self.seconds}
         self.folder.write_json(self.folder.evaluation, evaluation)
@@ -178,6 +174,11 @@ def compile_chunk(algorithm: Algorithm, state: Any, length: int) -> Any:
     axes = algorithm.state_axes
     over_seeds = jax.vmap(chunk, in_axes=(axes,), out_axes=(axes, 0))
     return jax.jit(over_seeds, donate_argnums=0).lower(state).compile()
+
+
+def teams_of(algorithm: Algorithm, state: Any) -> Any:
+    """The teams of all seeds in a state, a leading axis on every array."""
+    return jax.vmap(algorithm.team, in_axes=(algorithm.state_axes,))(state)
 
 
 def crosses(interval: int, before: int, done: int) -> bool:

@@ -274,6 +274,57 @@ def test_words_chosen_for_the_gradient_are_the_words_that_are_said():
     assert len(np.unique(spoken)) > 3
 
 
+# What the config asks of messages, and who hears them
+
+
+def losses(**changes):
+    """(loss, its measures, gradients of policy and critic) of a whole rollout."""
+    learner = learner_of("simple_reference_v3", **changes)
+    state, after, traj = played(learner)
+    data, _, _ = learner.prepare(state, traj, after, jax.random.key(2))
+    team = learner.team(state)
+    loss = jax.value_and_grad(learner.loss, has_aux=True)
+    (value, measures), grads = jax.jit(loss)(state.params, data, state.hparams, team.numbers)
+    return float(value), measures, grads
+
+
+@pytest.mark.parametrize(
+    ("preset", "setting", "measure"),
+    [
+        ("gumbel", "signalling_coef", "signalling_loss"),
+        ("commnet", "listening_coef", "listening_loss"),
+        ("ic3net", "message_price", "messages_sent"),
+    ],
+)
+def test_what_is_asked_of_messages_enters_the_loss(preset, setting, measure):
+    without, with_it = losses(**{"comm.preset": preset}), losses(**{"comm.preset": preset, f"comm.{setting}": 0.7})
+    assert with_it[0] - without[0] == pytest.approx(0.7 * float(with_it[1][measure]), abs=1e-4)
+    assert float(with_it[1][measure]) != 0
+    asked = jax.tree.map(lambda a, b: np.abs(a - b).max(), with_it[2].policy, without[2].policy)
+    assert max(jax.tree.leaves(asked)) > 1e-4
+
+
+def test_a_critic_that_listens_teaches_the_speaker_and_a_policy_that_does_not_is_deaf():
+    learner = learner_of("simple_reference_v3", **{"comm.integrate_into": "critic"})
+    state, after, traj = played(learner)
+    data, _, _ = learner.prepare(state, traj, after, jax.random.key(2))
+
+    def output(params, changed):
+        obs = {"agent": data.obs["agent"].at[:, :, 1].add(changed)}
+        return learner.actor.replay(Team(params, learner.team(state).numbers), obs, data.circumstances, data.memory)
+
+    deaf, changed = (output(state.params.policy, x).output for x in (0.0, 0.7))
+    np.testing.assert_array_equal(deaf.outputs["agent"][..., 0, :], changed.outputs["agent"][..., 0, :])
+    assert (deaf.heard[..., 0, :] != changed.heard[..., 0, :]).any()
+    silent_loss = state._replace(hparams=state.hparams._replace(ent_coef=jnp.zeros(())))
+    data = data._replace(advantages=jnp.zeros_like(data.advantages))
+    grads, _ = jax.grad(learner.loss, has_aux=True)(
+        state.params, data, silent_loss.hparams, learner.team(state).numbers
+    )
+    of_message = grads.policy["params"]["agent_message_0"]["Dense_0"]["kernel"]
+    assert np.abs(of_message).max() > 1e-6
+
+
 # Execution
 
 

@@ -84,6 +84,7 @@ def test_every_yaml_is_valid_and_short(path):
         ({"env.continuous_actions": "maybe"}, "'continuous_actions' of simple_reference_v3 is 'maybe'"),
         ({"env": 3}, "'env' is 3"),
         ({"comm.preset": "none", "comm.noise": 1}, "comm.noise acts on the channel, but 'none' has none"),
+        ({"comm.preset": "none", "comm.bit_price": 1}, "comm.bit_price acts on the channel"),
         ({"comm.bit_flip": 0.1}, "comm.bit_flip needs messages made of bits"),
         ({"comm.preset": "tarmac", "comm.heads": 3}, "message_dim \\(8\\) must be a multiple of comm.heads \\(3\\)"),
         ({"comm.route": "matrix"}, "comm.route: matrix and comm.route_matrix go together"),

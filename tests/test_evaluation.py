@@ -10,7 +10,7 @@ from scipy.stats import binom
 
 from jaxmarl_comm import default_cfg
 from jaxmarl_comm.algorithms import Act, View, make_algorithm
-from jaxmarl_comm.comm.channel import Packet
+from jaxmarl_comm.comm.mailbox import Packet
 from jaxmarl_comm.distributions import action_distribution
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch

@@ -83,6 +83,7 @@ def test_a_study_goes_on_where_it_stopped(finished, capsys):
         (("protocols: [silent]", "protocols: [loud]"), "unknown protocol 'loud'"),
         (("sweeps:", "sweep:"), "unknown key 'sweep', did you mean 'sweeps'?"),
         (("run: {", "run: {lr: -1, "), "'lr' is -1"),
+        (("values: [0, 3]", "values: []"), "'sweeps.1.values' is []"),
     ],
 )
 def test_mistakes_are_one_line_that_names_the_file(tmp_path, capsys, wrong, message):

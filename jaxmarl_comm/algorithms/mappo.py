@@ -13,9 +13,9 @@ from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.algorithms.losses import approx_kl, policy_loss, value_loss
 from jaxmarl_comm.algorithms.returns import ValueNorm, gae, share_rewards
 from jaxmarl_comm.algorithms.rollout import Moved, RolloutState, Trajectory, rollout, rollout_axes, start
-from jaxmarl_comm.algorithms.team import Decision, Team, TeamActor
-from jaxmarl_comm.comm.channel import Circumstances, Memory, Numbers
-from jaxmarl_comm.comm.regularise import listening_loss, price, signalling_loss
+from jaxmarl_comm.algorithms.team import Team, TeamActor
+from jaxmarl_comm.comm.channel import Circumstances, Numbers
+from jaxmarl_comm.comm.mailbox import Memory
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.nets import Critic, Params
@@ -270,33 +270,11 @@ class Mappo:
             "approx_kl": approx_kl(log_ratio).mean(),
             "clip_fraction": jnp.mean(jnp.abs(ratio - 1) > hparams.clip_eps),
         }
-        channel_loss, of_channel = self.channel_loss(team, data, decision)
-        return surrogate - hparams.ent_coef * entropy + critic_loss + channel_loss, metrics | of_channel
-
-    def channel_loss(self, team: Team, data: Batchwise, decision: Decision) -> tuple[Array, dict[str, Array]]:
-        """What the config asks of messages beside being useful, and what they look like."""
-        comm, loss, metrics = self.cfg.comm, jnp.zeros(()), {}
-        packets = decision.output.packets
-        if comm.signalling_coef:
-            metrics["signalling_loss"] = signalling_loss(self.actor.word_logits(decision), comm.signalling_entropy)
-            loss += comm.signalling_coef * metrics["signalling_loss"]
-        if comm.listening_coef:
+        muted = None
+        if self.cfg.comm.listening_coef:
             muted = self.actor.replay(team, data.obs, data.circumstances, data.memory, mute=True)
-            metrics["listening_loss"] = sum(
-                (
-                    listening_loss(x, muted.distributions[g].probs()[name])
-                    for g in self.env.groups
-                    for name, x in decision.distributions[g].probs().items()
-                ),
-                jnp.zeros(()),
-            )
-            loss += comm.listening_coef * metrics["listening_loss"]
-        if comm.rounds:
-            metrics["messages_sent"] = packets.sent.sum(axis=-2).mean()
-            metrics["message_spread"] = packets.message.std(axis=(0, 1)).mean()
-            bits = self.actor.channel.bits_per_message
-            loss += price(packets.sent, bits, comm.message_price, comm.bit_price)
-        return loss, metrics
+        channel_loss, of_channel = self.actor.channel_loss(decision, muted)
+        return surrogate - hparams.ent_coef * entropy + critic_loss + channel_loss, metrics | of_channel
 
 
 def environments_first(tree: Any) -> Any:

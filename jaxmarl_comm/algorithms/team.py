@@ -9,8 +9,10 @@ import jax.numpy as jnp
 
 from jaxmarl_comm.algorithms import Act, View
 from jaxmarl_comm.algorithms.rollout import Moved
-from jaxmarl_comm.comm.channel import Channel, Circumstances, Deliver, Intervention, Memory, Numbers, unchanged
+from jaxmarl_comm.comm.channel import Channel, Circumstances, Deliver, Intervention, Numbers, unchanged
 from jaxmarl_comm.comm.discretise import gumbel
+from jaxmarl_comm.comm.mailbox import Memory
+from jaxmarl_comm.comm.regularise import listening_loss, price, signalling_loss
 from jaxmarl_comm.distributions import ActionDistribution, action_distribution, num_outputs
 from jaxmarl_comm.envs.base import Env, State
 from jaxmarl_comm.envs.batch import Batch
@@ -174,6 +176,27 @@ class TeamActor:
             logits[group] = x if speaks else jnp.zeros((*x.shape[:-1], size))
             said[group] = gumbel(x, jnp.array(WORD_TEMPERATURE), choices.get(group)) if speaks else logits[group]
         return self.env.join(said, axis=-2), self.env.join(logits, axis=-2)
+
+    def channel_loss(self, decision: Decision, muted: Decision | None) -> tuple[Array, dict[str, Array]]:
+        """(what the config asks of messages beside being useful, how it and they look), of a replay `[E, T]`.
+
+        muted: the same replay with nothing heard, if there is a listening_coef.
+        """
+        comm, packets = self.channel.cfg, decision.output.packets
+        loss, metrics = jnp.zeros(()), {}
+        if comm.signalling_coef:
+            metrics["signalling_loss"] = signalling_loss(self.word_logits(decision), comm.signalling_entropy)
+            loss += comm.signalling_coef * metrics["signalling_loss"]
+        if muted is not None:
+            given, unheard = ({g: d.probs() for g, d in each.distributions.items()} for each in (decision, muted))
+            parts = [listening_loss(x, unheard[g][name]) for g in given for name, x in given[g].items()]
+            metrics["listening_loss"] = sum(parts, jnp.zeros(()))
+            loss += comm.listening_coef * metrics["listening_loss"]
+        if comm.rounds:
+            metrics["messages_sent"] = packets.sent.sum(axis=-2).mean()
+            metrics["message_spread"] = packets.message.std(axis=(0, 1)).mean()
+            loss += price(packets.sent, self.channel.bits_per_message, comm.message_price, comm.bit_price)
+        return loss, metrics
 
     def word_logits(self, decision: Decision) -> Array:
         """`[E, T, ..., W]`: logits of all words that are chosen from: of the channel, or the task's own."""

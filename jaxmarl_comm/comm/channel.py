@@ -21,18 +21,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmarl_comm.comm import aggregate, corrupt, discretise, gate, route
+from jaxmarl_comm.comm import aggregate, corrupt, discretise, gate, mailbox, route
 from jaxmarl_comm.comm.config import BITS_OF_A_NUMBER, CommConfig
-from jaxmarl_comm.trees import where_each
+from jaxmarl_comm.comm.mailbox import Memory, Packet
 
 Array = jax.Array
-
-
-class Packet(NamedTuple):
-    """What each agent sends. message: `[..., N, M]`, 0 if none was sent. sent: `[..., N]`, 1 if one was, else 0."""
-
-    message: Array
-    sent: Array
 
 
 Intervention = Callable[[Any], Any]
@@ -56,20 +49,6 @@ class Numbers(NamedTuple):
     bit_flip: Array
     bits: Array
     temperature: Array
-
-
-class Memory(NamedTuple):
-    """What the channel remembers from step to step, all zeros at the start of an episode.
-
-    mail: packets `[E, R, delay, N, ...]` of R rounds under way, the oldest first. held: `[E, R, N, ...]`, the last
-    packets sent, if they are held. lost: `[E, R, N, N]` bool, the links that failed in the last step. clock: `[E]`,
-    steps since the start.
-    """
-
-    mail: Packet
-    held: Packet
-    lost: Array
-    clock: Array
 
 
 @dataclass(frozen=True)
@@ -189,20 +168,14 @@ class Channel:
     def advance(self, memory: Memory, circumstances: Circumstances, packets: Packet) -> Memory:
         """The memory after a step in which `packets` `[E, R, N, ...]` were sent."""
         on_air = self.on_air(packets, memory.held, memory.clock)
-
-        def enqueue(mail: Array, new: Array) -> Array:
-            return jnp.concatenate([mail, new[:, :, None]], axis=2)[:, :, 1:]
-
-        mail = jax.tree.map(enqueue, memory.mail, on_air) if self.cfg.delay else memory.mail
+        mail = mailbox.post(memory.mail, on_air) if self.cfg.delay else memory.mail
         held = on_air if self.cfg.gate_hold else memory.held
         lost = circumstances["lost"] if self.cfg.loss_burst > 1 and self.cfg.loss else memory.lost
         return Memory(mail, held, lost, memory.clock + 1)
 
     def on_air(self, packets: Packet, held: Packet, clock: Array) -> Packet:
         """What is sent now `[E, ...]`, or still held from the last time that something was."""
-        if not self.cfg.gate_hold:
-            return packets
-        return where_each(clock % self.cfg.gate_every == 0, packets, held)
+        return mailbox.on_air(packets, held, clock, self.cfg.gate_every) if self.cfg.gate_hold else packets
 
     def post(self, memory: Memory, intervene: Intervention) -> Deliver:
         """Delivery at one step, of packets `[E, N, ...]`."""
@@ -210,10 +183,8 @@ class Channel:
         def deliver(k: int, packets: Packet) -> Packet:
             if self.cfg.delay:
                 return intervene(jax.tree.map(lambda mail: mail[:, k, 0], memory.mail))
-            if self.cfg.gate_hold:
-                held = jax.tree.map(lambda held: held[:, k], memory.held)
-                return intervene(self.on_air(packets, held, memory.clock))
-            return intervene(packets)
+            held = jax.tree.map(lambda held: held[:, k], memory.held) if self.cfg.gate_hold else memory.held
+            return intervene(self.on_air(packets, held, memory.clock))
 
         return deliver
 
@@ -223,36 +194,13 @@ class Channel:
         def deliver(k: int, packets: Packet) -> Packet:
             if self.cfg.gate_hold:
                 held = jax.tree.map(lambda held: held[:, k], start.held)
-                packets = self._on_air_along(packets, held, circumstances["clock"])
+                packets = mailbox.on_air_along(packets, held, circumstances["clock"], self.cfg.gate_every)
             if self.cfg.delay:
                 mail = jax.tree.map(lambda mail: mail[:, k], start.mail)
-                packets = self._late_along(packets, mail, circumstances["clock"])
+                packets = mailbox.arriving_along(packets, mail, circumstances["clock"])
             return packets
 
         return deliver
-
-    def _on_air_along(self, packets: Packet, held: Packet, clock: Array) -> Packet:
-        """`on_air` of every step of packets `[E, T, N, ...]`, `held` being from before the first."""
-        steps = jnp.arange(clock.shape[1]) - clock % self.cfg.gate_every
-
-        def of_step(sent: Array, step: Array, before: Array) -> Array:
-            return jnp.where(step >= 0, sent[jnp.maximum(step, 0)], before)
-
-        along = jax.vmap(jax.vmap(of_step, in_axes=(None, 0, None)))
-        return jax.tree.map(lambda sent, before: along(sent, steps, before), packets, held)
-
-    def _late_along(self, packets: Packet, mail: Packet, clock: Array) -> Packet:
-        """What arrives at every step of packets `[E, T, N, ...]`, `mail` being under way before the first.
-
-        What was sent in an episode is never heard in the next: the clock tells how old the episode is.
-        """
-        there = clock >= self.cfg.delay
-
-        def late(mail: Array, sent: Array) -> Array:
-            arriving = jnp.concatenate([mail, sent], axis=1)[:, : sent.shape[1]]
-            return jnp.where(there.reshape(*there.shape, *(1,) * (sent.ndim - 2)), arriving, 0.0)
-
-        return jax.tree.map(late, mail, packets)
 
     def emit(
         self, k: int, content: Array, score: Array | None, numbers: Numbers, circumstances: Circumstances

@@ -11,7 +11,17 @@ from jaxmarl_comm.suggest import did_you_mean
 
 BITS_OF_A_NUMBER = 32  # of one that is sent as it is
 
-NEEDS_A_CHANNEL = ("discretise", "gate", "noise", "loss", "delay", "bit_flip", "listening_coef", "message_price")
+NEEDS_A_CHANNEL = (
+    "discretise",
+    "gate",
+    "noise",
+    "loss",
+    "delay",
+    "bit_flip",
+    "listening_coef",
+    "message_price",
+    "bit_price",
+)
 
 
 class CommConfig(BaseModel):

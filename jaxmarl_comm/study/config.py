@@ -21,7 +21,7 @@ class Sweep(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     field: str | None = Field(None, description="a setting of the channel, e.g. noise")
-    values: list[Any] = Field(default_factory=lambda: [None])
+    values: list[Any] = Field(default_factory=lambda: [None], min_length=1)
     protocols: list[str] | None = Field(None, description="default: all")
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.report.study import study_table
-from jaxmarl_comm.runner import compile_chunk
+from jaxmarl_comm.runner import compile_chunk, teams_of
 from jaxmarl_comm.study.config import Program, StudyConfig, programs
 from jaxmarl_comm.study.folder import StudyFolder, is_done
 from jaxmarl_comm.study.judge import judge
@@ -44,14 +44,12 @@ def run_program(program: Program, tell: Callable[[str], None]) -> list[dict[str,
     env = make_env(cfg.env.name, **cfg.env.arguments)
     algorithm = make_algorithm(cfg, env)
     state = start(program, algorithm)
-    chunks = {}
-    done, seconds, compile_seconds = 0, 0.0, 0.0
+    chunks: dict[int, Any] = {}
+    done, seconds = 0, 0.0
     while done < cfg.num_iters:
         length = min(cfg.log_interval, cfg.num_iters - done)
         if length not in chunks:
-            began = time.perf_counter()
             chunks[length] = compile_chunk(algorithm, state, length)
-            compile_seconds += time.perf_counter() - began
         began = time.perf_counter()
         state, metrics = jax.block_until_ready(chunks[length](state))
         seconds += time.perf_counter() - began
@@ -59,9 +57,8 @@ def run_program(program: Program, tell: Callable[[str], None]) -> list[dict[str,
     tell(f"  return in training at the end: {float(jnp.nanmean(metrics['return'])):.2f}; judging")
     num_runs = len(program.values) * cfg.num_seeds
     rate = cfg.env_steps * num_runs / seconds
-    teams = jax.vmap(algorithm.team, in_axes=(algorithm.state_axes,))(state)
-    diverged = ~jnp.isfinite(metrics["policy_loss"])
-    found = judge(program, env, algorithm, teams)
+    diverged = metrics["first_bad"] >= 0
+    found = judge(program, env, algorithm, teams_of(algorithm, state))
     return [
         {
             "protocol": program.protocol,
