@@ -181,6 +181,35 @@ class Env(ABC):
         return (0,) * self.num_agents
 
     @property
+    def team_names(self) -> tuple[str, ...]:
+        """Names of the teams, by their numbers."""
+        return ("good", "adversary")[: max(self.teams) + 1]
+
+    @cached_property
+    def team_members(self) -> tuple[tuple[int, ...], ...]:
+        """Of each team, the canonical positions of its agents."""
+        return tuple(
+            tuple(agent for agent, of in enumerate(self.teams) if of == team) for team in range(len(self.team_names))
+        )
+
+    @cached_property
+    def group_teams(self) -> dict[str, int]:
+        """Group -> the team that its agents belong to."""
+        return {group: self.teams[where[0]] for group, where in self.groups.items()}
+
+    def per_team(self, measure: str) -> tuple[str, ...]:
+        """Names under which a measure of each team is reported.
+
+        `("return",)` in a task of one team, `("return_good", "return_adversary")` where sides compete.
+        """
+        names = self.team_names
+        return (measure,) if len(names) == 1 else tuple(f"{measure}_{name}" for name in names)
+
+    def team_means(self, x: Array) -> Array:
+        """`[..., N]` -> `[..., T]`: the mean over each team's agents."""
+        return jnp.stack([x[..., np.array(where)].mean(axis=-1) for where in self.team_members], axis=-1)
+
+    @property
     def ends_early(self) -> bool:
         """Whether an episode can terminate before `max_cycles`; if not, a batch runs in lockstep (see `batch.py`)."""
         return False
@@ -268,5 +297,5 @@ class Env(ABC):
         raise ValueError(f"{self.name} has no positions, so its agents cannot hear whoever is near")
 
     def outcome(self, state: State) -> dict[str, Array]:
-        """In this state, `success` ([] bool) and `distance` ([] mean distance to the targets); NaN if undefined."""
-        return {"success": jnp.array(jnp.nan), "distance": jnp.array(jnp.nan)}
+        """In this state, each team's `success` (`[T]`) and the mean `distance` to targets (`[]`); NaN if undefined."""
+        return {"success": jnp.full(len(self.team_names), jnp.nan), "distance": jnp.array(jnp.nan)}

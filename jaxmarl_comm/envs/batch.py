@@ -84,5 +84,5 @@ class Batch:
         return jax.vmap(self.env.goals, in_axes=(self.env.state_axes,))(state)
 
     def outcome(self, state: State) -> dict[str, Array]:
-        """Each `[E]`."""
+        """`success` `[E, T]` of T teams, and `distance` `[E]`."""
         return jax.vmap(self.env.outcome, in_axes=(self.env.state_axes,))(state)

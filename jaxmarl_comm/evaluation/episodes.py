@@ -22,9 +22,10 @@ CLEAR, MUTED, SHUFFLED = 0, 1, 2
 
 
 class Episodes(NamedTuple):
-    """E finished episodes of N agents.
+    """E finished episodes of N agents in T teams.
 
-    returns: `[E]`, undiscounted, mean over agents. success, distance: `[E]`, at the last step; NaN if undefined.
+    returns: `[E, T]`, undiscounted, mean over each team's agents. success: `[E, T]`, each team's, and distance: `[E]`,
+    at the last step; NaN if undefined.
     messages: `[E, N, M]`, each agent's at one random step of the episode, as sent (before muting or shuffling).
     actions, next_actions: group -> `[E, n, ...]`, at that step and at the one after it.
     followed: `[E]` bool, whether there was one after it; where there was none, next_actions means nothing.
@@ -106,7 +107,8 @@ def play(batch: Batch, actor: Actor, key: Array, *, treatment: Array, hears_word
             carry.noted.followed | ((noted_step == t - 1) & carry.going),
             carry.noted.num_sent + num_sent * carry.going[:, None],
         )
-        return Carry(after, obs, act.memory, noted, carry.going & ~ts.terminated), ts.reward.mean(-1) * carry.going
+        reward = batch.env.team_means(ts.reward) * carry.going[:, None]
+        return Carry(after, obs, act.memory, noted, carry.going & ~ts.terminated), reward
 
     def first_note() -> Noted:
         act = actor.act(key, start, first.obs, memory, unchanged)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import pytest
 
 from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.envs.mpe.task import GOOD
 
 
 @pytest.mark.parametrize(
@@ -67,5 +68,5 @@ def test_outcome_of_crypto(eve: int | None, bob: int, success: bool) -> None:
     if eve is not None:
         words = words.at[0, eve].set(1.0)
     state = env.with_words(state._replace(choice=jnp.array([0, 1])), words)
-    assert env.outcome(state)["success"] == success
+    assert env.outcome(state)["success"][GOOD] == success
     assert jnp.isclose(env.outcome(state)["distance"], 0.0 if bob == 0 else jnp.sqrt(2.0))

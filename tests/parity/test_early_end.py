@@ -41,7 +41,7 @@ def test_a_lucky_start_is_not_an_end() -> None:
     env = make_env("simple_spread_v3", N=1, terminate_on_success=True)
     state, _ = env.reset(jax.random.key(0))
     lucky = state._replace(landmarks=state.pos)
-    assert env.outcome(lucky)["success"]
+    assert env.solved(lucky)
     _, ts = env.reset(jax.random.key(0))
     assert not ts.terminated
     _, ts = env.step(jax.random.key(1), lucky, {"agent": jnp.zeros(1, int)})

@@ -27,9 +27,12 @@ class Chase(MPETask):
         return (ADVERSARY,) * self.num_adversaries + (GOOD,) * self.num_good
 
     def outcome(self, state: WorldState) -> dict[str, Array]:
-        """Success: every prey is hit. Distance: from each prey to its nearest adversary, on average."""
-        distance = jnp.mean(jnp.min(distances(*self.sides(state)), axis=0))
-        return {"success": jnp.all(jnp.any(self.hits(state), axis=0)), "distance": distance}
+        """Success: no prey is hit; the adversaries': every prey is. Distance: of a prey to its nearest adversary."""
+        distance, hit = jnp.mean(jnp.min(distances(*self.sides(state)), axis=0)), jnp.any(self.hits(state), axis=0)
+        return {"success": jnp.stack([~jnp.any(hit), jnp.all(hit)]), "distance": distance}
+
+    def solved(self, state: WorldState) -> Array:
+        return self.outcome(state)["success"][ADVERSARY]
 
     def sides(self, state: WorldState) -> tuple[Array, Array]:
         """Positions of the adversaries `[num_adversaries, 2]` and of the prey `[num_good, 2]`."""

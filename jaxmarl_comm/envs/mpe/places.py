@@ -53,7 +53,7 @@ class TakePlaces(MPETask):
     def outcome(self, state: WorldState) -> dict[str, Array]:
         """Success: everyone is within 0.05 of a place of its own."""
         distances = self._distances(state)
-        return {"success": jnp.all(distances < SUCCESS_DISTANCE), "distance": jnp.mean(distances)}
+        return {"success": jnp.all(distances < SUCCESS_DISTANCE)[None], "distance": jnp.mean(distances)}
 
     def _distances(self, state: WorldState) -> Array:
         return assigned_costs(norm(state.pos[:, None] - self.places(state)[None]))

@@ -77,9 +77,9 @@ class SimpleAdversary(MPETask):
         return jnp.stack([jnp.full_like(state.choice[0], -1), *(state.choice[0],) * self.N])
 
     def outcome(self, state: WorldState) -> dict[str, Array]:
-        """Success: a good agent is nearer to the goal than the adversary."""
+        """Success: a good agent is nearer to the goal than the adversary; the adversary's: it is nearer than all."""
         adversary, good = self._distances(state)
-        return {"success": good < adversary, "distance": good}
+        return {"success": jnp.stack([good < adversary, adversary < good]), "distance": good}
 
     def _distances(self, state: WorldState) -> tuple[Array, Array]:
         """Distances to the goal: of the adversary, and of the nearest good agent."""

@@ -51,9 +51,9 @@ class SimplePush(MPETask):
         return jnp.stack([jnp.full_like(state.choice[0], -1), state.choice[0]])
 
     def outcome(self, state: WorldState) -> dict[str, Array]:
-        """Success: the good agent is nearer to its landmark than the adversary."""
+        """Success, of either side: to be nearer to the good agent's landmark than the other."""
         adversary, good = self._distances(state)
-        return {"success": good < adversary, "distance": good}
+        return {"success": jnp.stack([good < adversary, adversary < good]), "distance": good}
 
     def _distances(self, state: WorldState) -> Array:
         """`[2]`: distances to the goal, of the adversary and of the good agent."""

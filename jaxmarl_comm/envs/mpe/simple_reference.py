@@ -52,7 +52,7 @@ class SimpleReference(MPETask):
     def outcome(self, state: WorldState) -> dict[str, Array]:
         """Success: both agents are within 0.1 of their landmark."""
         distances = self._distances(state)
-        return {"success": jnp.all(distances < SUCCESS_DISTANCE), "distance": jnp.mean(distances)}
+        return {"success": jnp.all(distances < SUCCESS_DISTANCE)[None], "distance": jnp.mean(distances)}
 
     def targets(self, state: WorldState) -> Array:
         """`[A, 2]`: where each agent must go."""

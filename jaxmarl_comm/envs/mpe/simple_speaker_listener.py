@@ -48,7 +48,7 @@ class SimpleSpeakerListener(MPETask):
     def outcome(self, state: WorldState) -> dict[str, Array]:
         """Success: the listener is within 0.1 of its landmark."""
         distance = norm(state.pos[LISTENER] - self.targets(state)[LISTENER])
-        return {"success": distance < SUCCESS_DISTANCE, "distance": distance}
+        return {"success": distance < SUCCESS_DISTANCE[None], "distance": distance}
 
     def targets(self, state: WorldState) -> Array:
         """`[A, 2]`: where each agent must go; the speaker stays where it is."""

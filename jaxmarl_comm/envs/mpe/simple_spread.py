@@ -94,7 +94,7 @@ class SimpleSpread(MPETask):
     def outcome(self, state: WorldState) -> dict[str, Array]:
         """Success: every landmark has an agent within 0.1."""
         uncovered = self._uncovered(state)
-        return {"success": jnp.all(uncovered < SUCCESS_DISTANCE), "distance": jnp.mean(uncovered)}
+        return {"success": jnp.all(uncovered < SUCCESS_DISTANCE)[None], "distance": jnp.mean(uncovered)}
 
     def _uncovered(self, state: WorldState) -> Array:
         """`[N]`: each landmark's distance to its nearest agent."""

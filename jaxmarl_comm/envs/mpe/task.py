@@ -108,6 +108,10 @@ class MPETask(Env):
             t=jnp.zeros((), jnp.int32),
         )
 
+    def solved(self, state: WorldState) -> Array:
+        """`[]` bool: whether an episode that can end early ends in this state."""
+        return self.outcome(state)["success"][GOOD]
+
     def positions(self, state: WorldState) -> Array:
         return state.pos
 
@@ -128,7 +132,7 @@ class MPETask(Env):
         terminated = jnp.zeros_like(truncated)
         if self.ends_early:
             # A start that happens to be a success is played on; a success at the last step counts as truncation.
-            terminated = self.outcome(state)["success"] & (state.t > 0) & ~truncated
+            terminated = self.solved(state) & (state.t > 0) & ~truncated
         return TimeStep(self.observe(state), reward, terminated, truncated)
 
     def _forces(self, actions: dict[str, Array]) -> Array:
