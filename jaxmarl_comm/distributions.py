@@ -10,6 +10,18 @@ import jax.numpy as jnp
 
 Array = jax.Array
 
+EDGE = 1e-6  # of [0, 1], which drawn actions keep away from: the density may vanish there, and float32 rounds to 1
+EXCESS = (1e-6, 1e3)
+"""What Beta's parameters exceed 1 by: enough for float32 to tell, so that there is one mode; and not so much that the
+rounding of its logarithms would show in probability ratios."""
+
+
+class InnerBeta(distrax.Beta):
+    """A Beta distribution whose draws keep EDGE away from 0 and 1, so that all that is computed of them is finite."""
+
+    def _sample_n(self, key: Array, n: int) -> Array:
+        return jnp.clip(super()._sample_n(key, n), EDGE, 1 - EDGE)
+
 
 class ActionDistribution(NamedTuple):
     """Independent distributions of the factors of an action (move, say), each with batch shape `[...]`.
@@ -74,5 +86,5 @@ def action_distribution(outputs: Array, factors: dict[str, int], continuous: boo
 def _factor(outputs: Array, continuous: bool) -> distrax.Distribution:
     if not continuous:
         return distrax.Categorical(logits=outputs)
-    alpha, beta = jnp.split(1.0 + jax.nn.softplus(outputs), 2, axis=-1)
-    return distrax.Independent(distrax.Beta(alpha, beta), reinterpreted_batch_ndims=1)
+    alpha, beta = jnp.split(1.0 + jnp.clip(jax.nn.softplus(outputs), *EXCESS), 2, axis=-1)
+    return distrax.Independent(InnerBeta(alpha, beta), reinterpreted_batch_ndims=1)

@@ -59,3 +59,23 @@ def test_an_agent_without_choice_has_no_entropy():
     assert distribution.sample(jax.random.key(0)) == {}
     np.testing.assert_array_equal(distribution.log_prob({}), jnp.zeros(4))
     np.testing.assert_array_equal(distribution.entropy(), jnp.zeros(4))
+
+
+@pytest.mark.parametrize("outputs", [(-200.0, -200.0), (-200.0, 0.0), (1e9, -200.0), (1e9, 1e9), (20.0, -15.0)])
+def test_continuous_actions_are_finite_wherever_a_network_may_drive_them(outputs):
+    """Draws, modes, log-probabilities, entropies and all their gradients; float32 draws of 1.0 are kept inside."""
+    keys = jax.random.split(jax.random.key(0), 2000)
+
+    def measures(outputs):
+        distribution = action_distribution(outputs, {"move": 1}, continuous=True)
+        drawn = jax.lax.stop_gradient(jax.vmap(distribution.sample)(keys))
+        at_edges = {"move": jnp.array([[1e-6], [1 - 1e-6]])}
+        return (
+            drawn["move"],
+            distribution.mode()["move"],
+            distribution.log_prob(drawn).sum() + (distribution.log_prob(at_edges).sum() + distribution.entropy()),
+        )
+
+    drawn, mode, density = measures(jnp.array(outputs))
+    assert ((drawn > 0) & (drawn < 1)).all() and (0 <= mode).all() and (mode <= 1).all()
+    assert jnp.isfinite(density) and jnp.isfinite(jax.grad(lambda x: measures(x)[2])(jnp.array(outputs))).all()
