@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from jaxmarl_comm.envs.ladder import Ladder
 
 Array = jax.Array
 State = Any
@@ -91,6 +94,11 @@ class ActionSpace(NamedTuple):
             action = action + stride * parts.get(name, jnp.zeros(batch_shape, jnp.int32))
             stride *= size
         return action
+
+
+def per_team(measure: str, team_names: Sequence[str]) -> tuple[str, ...]:
+    """Names under which a measure of each of these teams is reported: see `Env.per_team`."""
+    return (measure,) if len(team_names) == 1 else tuple(f"{measure}_{name}" for name in team_names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,12 +210,20 @@ class Env(ABC):
 
         `("return",)` in a task of one team, `("return_good", "return_adversary")` where sides compete.
         """
-        names = self.team_names
-        return (measure,) if len(names) == 1 else tuple(f"{measure}_{name}" for name in names)
+        return per_team(measure, self.team_names)
 
     def team_means(self, x: Array) -> Array:
         """`[..., N]` -> `[..., T]`: the mean over each team's agents."""
         return jnp.stack([x[..., np.array(where)].mean(axis=-1) for where in self.team_members], axis=-1)
+
+    @property
+    def ladder(self) -> Ladder | None:
+        """Where silent and all-knowing teams stand; None unless it was computed for these very arguments."""
+        return None
+
+    def is_default(self, *but: str) -> bool:
+        """Whether all arguments, other than those named, have their default values."""
+        return all(getattr(self, field.name) == field.default for field in fields(self) if field.name not in but)
 
     @property
     def ends_early(self) -> bool:
