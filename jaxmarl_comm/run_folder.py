@@ -107,11 +107,11 @@ def make_folder(path: Path) -> None:
         raise RunError(f"cannot create run folder {path}: {error.strerror}") from None
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file whole or not at all. Raises RunError."""
     draft = path.with_name(path.name + ".part")
     try:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
         draft.replace(path)
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}") from None
