@@ -36,4 +36,4 @@ class Simple(MPETask):
     def outcome(self, state: WorldState) -> dict[str, Array]:
         """Success: the agent is within 0.1 of the landmark."""
         distance = norm(state.pos - state.landmarks)[0]
-        return {"success": distance < SUCCESS_DISTANCE[None], "distance": distance}
+        return {"success": (distance < SUCCESS_DISTANCE)[None], "distance": distance}

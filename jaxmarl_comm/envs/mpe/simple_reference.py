@@ -8,6 +8,7 @@ from functools import cached_property
 import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import Array
+from jaxmarl_comm.envs.ladder import Ladder
 from jaxmarl_comm.envs.mpe.task import MPETask, check_ratio, flat, one_hot
 from jaxmarl_comm.envs.mpe.world import Body, World, WorldState, norm
 
@@ -53,6 +54,13 @@ class SimpleReference(MPETask):
         """Success: both agents are within 0.1 of their landmark."""
         distances = self._distances(state)
         return {"success": jnp.all(distances < SUCCESS_DISTANCE)[None], "distance": jnp.mean(distances)}
+
+    @property
+    def ladder(self) -> Ladder | None:
+        """For any `local_ratio`, which moves pay from one agent to the other and leaves their mean as it is."""
+        if not self.is_default("continuous_actions", "local_ratio"):
+            return None
+        return Ladder(silent=None, oracle=-5.71) if self.continuous_actions else Ladder(silent=-16.7, oracle=-7.24)
 
     def targets(self, state: WorldState) -> Array:
         """`[A, 2]`: where each agent must go."""

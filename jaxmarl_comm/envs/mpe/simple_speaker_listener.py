@@ -8,6 +8,7 @@ from functools import cached_property
 import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import Array
+from jaxmarl_comm.envs.ladder import Ladder
 from jaxmarl_comm.envs.mpe.task import MPETask, flat, one_hot
 from jaxmarl_comm.envs.mpe.world import Body, World, WorldState, norm
 
@@ -48,7 +49,13 @@ class SimpleSpeakerListener(MPETask):
     def outcome(self, state: WorldState) -> dict[str, Array]:
         """Success: the listener is within 0.1 of its landmark."""
         distance = norm(state.pos[LISTENER] - self.targets(state)[LISTENER])
-        return {"success": distance < SUCCESS_DISTANCE[None], "distance": distance}
+        return {"success": (distance < SUCCESS_DISTANCE)[None], "distance": distance}
+
+    @property
+    def ladder(self) -> Ladder | None:
+        if not self.is_default("continuous_actions"):
+            return None
+        return Ladder(silent=None, oracle=-5.79) if self.continuous_actions else Ladder(silent=-15.3, oracle=-7.36)
 
     def targets(self, state: WorldState) -> Array:
         """`[A, 2]`: where each agent must go; the speaker stays where it is."""
