@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
@@ -21,3 +22,8 @@ def test_cheapest_assignment(n: int, ties: bool) -> None:
     for mine, matrix in zip(found, costs, strict=True):
         assert np.isclose(mine.sum(), matrix[linear_sum_assignment(matrix)].sum(), rtol=0, atol=1e-12)
         assert all(np.isin(cost, row) for cost, row in zip(mine, matrix, strict=True))
+
+
+@pytest.mark.parametrize("n", [4, 7])
+def test_nan_stays_nan_and_ends(n: int) -> None:
+    assert np.isnan(assigned_costs(jnp.full((n, n), jnp.nan))).all()

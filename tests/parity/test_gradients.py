@@ -65,7 +65,9 @@ def test_gradients_are_finite(name: str, arguments: dict[str, Any]) -> None:
     assert any(np.any(np.asarray(leaf[0])) for leaf in jax.tree.leaves(by_action))
 
 
-def test_assignment_has_the_gradient_of_the_chosen_costs() -> None:
+@pytest.mark.parametrize("copies", [1, 2])
+def test_assignment_has_the_gradient_of_the_chosen_costs(copies: int) -> None:
     costs = jnp.array([[1.0, 2.0, 9.0], [1.5, 9.0, 9.0], [9.0, 9.0, 0.5]])
-    gradient = jax.grad(lambda x: jnp.sum(assigned_costs(x)))(costs)
-    assert np.array_equal(gradient, [[0, 1, 0], [1, 0, 0], [0, 0, 1]])
+    apart, same = 99 * (1 - np.eye(copies)), np.eye(copies)
+    gradient = jax.grad(lambda x: jnp.sum(assigned_costs(x)))(jnp.kron(same, costs) + jnp.kron(apart, jnp.ones((3, 3))))
+    assert np.array_equal(gradient, np.kron(same, [[0, 1, 0], [1, 0, 0], [0, 0, 1]]))
