@@ -1,5 +1,6 @@
 """Estimators of what messages tell, on speakers whose true value is known."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,10 +10,16 @@ from jaxmarl_comm.comm.metrics import (
     context_independence,
     distinct_symbols,
     entropy,
+    information_by_step,
+    jensen_shannon,
+    mean_over_steps,
     message_information,
     mutual_information,
     probe_information,
+    sampled_jensen_shannon,
+    sampled_total_variation,
     symbols,
+    total_variation,
 )
 
 N = 6000
@@ -51,6 +58,55 @@ def test_information_of_words(words, expected):
 def test_information_of_real_valued_messages(messages, expected):
     measured = probe_information(messages.astype(np.float32), GOALS, 3)
     assert measured == pytest.approx(expected, abs=0.03)
+
+
+@pytest.mark.parametrize("nuisance", [30, 1000])
+def test_what_all_numbers_share_does_not_hide_a_code(nuisance):
+    code = np.pad(CODE, ((0, 0), (0, 4)))[GOALS] + RNG.normal(0, 0.05, (N, 6))
+    messages = code + nuisance * RNG.normal(size=(N, 1)) * [1, 1, -1, 1, 1, -1]
+    assert probe_information(messages.astype(np.float32), GOALS, 3) > 1.0
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_messages_that_are_not_finite_tell_nothing_that_is_known(wrong):
+    messages = np.where(np.arange(N)[:, None] == 7, wrong, CODE[GOALS])
+    assert np.isnan(message_information(messages, GOALS, 3))
+    sent = np.ones((N, 1), bool)
+    assert np.isnan(mean_over_steps(information_by_step(messages[:, None], sent, GOALS, 3), sent))
+
+
+# Codes along five steps: the message `[n, T, M]` that each step has for each goal, and the steps at which it is sent.
+EPISODES, T = 1500, 5
+ITS_GOALS = GOALS[:EPISODES]
+SHIFTED = (ITS_GOALS[:, None] + np.arange(T)) % 3  # at each step the words are permuted
+ALWAYS = np.ones((EPISODES, T), bool)
+ONCE = np.arange(T) == RNG.integers(T, size=(EPISODES, 1))
+HISS = RNG.normal(0, 0.02, (EPISODES, T, 2))
+
+
+@pytest.mark.parametrize(
+    ("messages", "sent", "expected", "spread"),
+    [
+        (np.eye(3)[SHIFTED], ALWAYS, LN3, 0.01),
+        (CODE[SHIFTED] + HISS, ALWAYS, LN3, 0.05),
+        (np.eye(3)[SHIFTED] * ONCE[..., None], ONCE, LN3, 0.01),  # one message, at a random step
+        (np.eye(3)[SHIFTED], ALWAYS & (np.arange(T) == 0), LN3, 0.01),  # at the first step
+        (CODE[SHIFTED] + HISS, ALWAYS & (np.arange(T) == 0), LN3, 0.05),
+        (np.eye(10)[RNG.integers(10, size=(EPISODES, T))], ALWAYS, 0, 0.005),  # a babbler
+        (HISS, ALWAYS, 0, 0.01),
+        (np.zeros((EPISODES, T, 2)), ~ALWAYS, 0, 0),  # silence
+    ],
+)
+def test_information_given_the_step(messages, sent, expected, spread):
+    curve = information_by_step(messages.astype(np.float32), sent, ITS_GOALS, 3)
+    assert np.isnan(curve[~sent.any(axis=0)]).all()
+    assert mean_over_steps(curve, sent) == pytest.approx(expected, abs=spread)
+
+
+def test_of_a_handful_of_messages_nothing_is_said():
+    sent = np.arange(EPISODES)[:, None] < [10, 0]
+    curve = information_by_step(np.zeros((EPISODES, 2, 1)), sent, ITS_GOALS, 3)
+    assert np.isnan(mean_over_steps(curve, sent))
 
 
 def test_the_probe_reads_a_code_that_no_straight_line_separates():
@@ -120,8 +176,41 @@ def test_context_independence_prefers_the_frequent_one_of_two_sure_words():
         (np.eye(5), np.log(5)),  # as large as it can be
         # One of two equally probable messages moves the action from certain to a coin's: H(3/4, 1/4) - H(1/2, 1/2) / 2.
         ([[1.0, 0.0], [0.5, 0.5]], 0.75 * np.log(4 / 3) + 0.25 * np.log(4) - np.log(2) / 2),
+        ([[1.0, 0.0]] * 15 + [[1.0, 5e-38]], 0.0),  # a mean that underflows
+        (jax.nn.softmax(jnp.array([[0.0, 300.0]] * 8 + [[300.0, 0.0]] * 8)), np.log(2)),
     ],
 )
 def test_causal_influence_by_hand(probs, expected):
-    found = float(causal_influence(jnp.array(probs)))
+    found = float(jax.jit(causal_influence)(jnp.array(probs, jnp.float32)))
     assert found == expected if expected == 0 else found == pytest.approx(expected, abs=1e-6)
+
+
+def test_influence_that_is_unknown_is_so_alone():
+    probs = jnp.full((4, 2, 3), 1 / 3).at[1, 0, 2].set(jnp.nan)
+    np.testing.assert_array_equal(causal_influence(probs), [jnp.nan, 0])
+
+
+@pytest.mark.parametrize(
+    ("p", "q", "variation", "divergence"),
+    [
+        ([0.2, 0.3, 0.5], [0.2, 0.3, 0.5], 0, 0),
+        ([1, 0, 0], [0, 0, 1], 1, np.log(2)),
+        ([1, 0, 0], [1, 1e-40, 0], 0, 0),
+        ([0.5, 0.5], [1, 0], 0.5, 0.75 * np.log(4 / 3) + 0.25 * np.log(4) - np.log(2) / 2),
+    ],
+)
+def test_distances_of_distributions_by_hand(p, q, variation, divergence):
+    p, q = (jnp.array(x, jnp.float32) for x in (p, q))
+    assert total_variation(p, q) == pytest.approx(variation, abs=1e-6)
+    assert jensen_shannon(p, q) == pytest.approx(divergence, abs=1e-6)
+
+
+def test_distances_from_draws_are_bounded_and_right():
+    p, q = np.array([0.1, 0.2, 0.7]), np.array([0.6, 0.3, 0.1])
+    draws = np.stack([RNG.choice(3, 40_000, p=x) for x in (p, q)])
+    odds = jnp.log(p / q)[draws]
+    assert sampled_total_variation(odds).mean() == pytest.approx(float(total_variation(p, q)), abs=0.01)
+    assert sampled_jensen_shannon(odds).mean() == pytest.approx(float(jensen_shannon(p, q)), abs=0.005)
+    far = jnp.array([[0.0, 1e4], [0.0, -1e4]])
+    np.testing.assert_allclose(sampled_total_variation(far), [0, 1])
+    np.testing.assert_allclose(sampled_jensen_shannon(far), [0, np.log(2)], atol=1e-6)

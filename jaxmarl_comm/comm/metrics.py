@@ -7,13 +7,13 @@ messages muted and shuffled (Lowe et al. 2019, "On the pitfalls of measuring eme
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from scipy.cluster import vq
+
+from jaxmarl_comm.comm.probe import CONSTANT, held_out_cross_entropy
 
 Array = jax.Array
 
@@ -22,12 +22,7 @@ SAMPLES_PER_SYMBOL = 8  # what few samples show to differ may still be numbers t
 CLUSTERS = 8
 CLUSTER_SAMPLES = 10_000  # clusters are found on the first ones; the others are only assigned
 SAME = 1e-4  # differences of this share of a message's spread are float noise
-CONSTANT = 1e-6  # a spread of this share of a message's size is float noise, too
-
-PROBE_FEATURES = 64
-PROBE_STEPS = 300
-PROBE_LR = 0.05
-PROBE_DECAY = 1e-4  # weight of the squared parameters, so that a babbler's probe does not memorise
+FEWEST_SENT = 16  # of fewer messages at a step nothing is said
 
 
 def symbols(messages: np.ndarray) -> np.ndarray:
@@ -94,8 +89,18 @@ def _entropy_of(counts: np.ndarray) -> float:
 
 def mutual_information(a: np.ndarray, b: np.ndarray) -> float:
     """Plug-in I(a; b) of two `[n]` series of symbols; too large by about (#a - 1)(#b - 1) / 2n (Miller 1955)."""
-    table = contingency(a, b)
-    return max(0.0, _entropy_of(table.sum(axis=1)) + _entropy_of(table.sum(axis=0)) - _entropy_of(table))
+    return _plug_in(contingency(a, b))
+
+
+def _plug_in(counts: np.ndarray) -> float:
+    """I of a table of counts."""
+    return max(0.0, _entropy_of(counts.sum(axis=1)) + _entropy_of(counts.sum(axis=0)) - _entropy_of(counts))
+
+
+def _excess(counts: np.ndarray) -> float:
+    """By how much the plug-in I of a table is too large, to first order, going by the cells in use (Miller 1955)."""
+    rows, columns = (np.count_nonzero(counts.sum(axis=axis)) for axis in (1, 0))
+    return (np.count_nonzero(counts) - rows - columns + 1) / (2 * counts.sum())
 
 
 def context_independence(spoken: np.ndarray, goals: np.ndarray) -> float:
@@ -116,20 +121,51 @@ def context_independence(spoken: np.ndarray, goals: np.ndarray) -> float:
 def causal_influence(probs: Array) -> Array:
     """I(message; action) under p(m) p(a | do(m)): probs `[K, ..., A]` of actions, had one heard each of K messages.
 
-    The mean over k of KL(p(a | m_k) || p(a)), where p(a) is the mean over k (causal influence of communication, Lowe et
-    al. 2019; social influence, Jaques et al. 2019). Exactly 0 if messages change nothing, at most ln K, and on average
-    too small for messages drawn from p(m), for actions that follow from messages by about (actions in use - 1) / 2K.
+    H(mean over k of p(a | m_k)) less the mean of H(p(a | m_k)), which is the mean of KL(p(a | m_k) || p(a)) (causal
+    influence of communication, Lowe et al. 2019; social influence, Jaques et al. 2019), but finite where probabilities
+    vanish. From 0, exactly, if messages change nothing, to ln K; on average too small for messages drawn from p(m), for
+    actions that follow from messages by about (actions in use - 1) / 2K.
     """
-    marginal = probs[0] + (probs - probs[0]).mean(axis=0)  # so that the mean of K equal numbers is that number
-    terms = jnp.where(probs == marginal, 0.0, jax.scipy.special.rel_entr(probs, marginal))
-    return jnp.sum(terms, axis=-1).mean(axis=0)
+    gap = _entropies(probs.mean(axis=0)) - _entropies(probs).mean(axis=0)
+    return jnp.where((probs == probs[0]).all(axis=(0, -1)), 0.0, jnp.clip(gap, 0.0, np.log(len(probs))))
+
+
+def _entropies(probs: Array) -> Array:
+    """`[...]` nats, of `[..., A]`, with 0 log 0 = 0."""
+    return -(probs * jnp.log(jnp.maximum(probs, jnp.finfo(probs.dtype).tiny))).sum(axis=-1)
+
+
+def total_variation(p: Array, q: Array) -> Array:
+    """`[...]`, 0 to 1: half the L1 distance of two distributions `[..., A]`."""
+    return jnp.minimum(jnp.abs(p - q).sum(axis=-1) / 2, 1.0)
+
+
+def jensen_shannon(p: Array, q: Array) -> Array:
+    """`[...]` nats, 0 to ln 2: I(which of the two; action) of two distributions `[..., A]` (Lin 1991)."""
+    return causal_influence(jnp.stack([p, q]))
+
+
+def sampled_total_variation(log_odds: Array) -> Array:
+    """`[...]`, 0 to 1, unbiased: of log p(x) - log q(x) `[2, ...]` at draws x, the first of p and the second of q.
+
+    The mean of |p - q| / (p + q) over the mixture of p and q.
+    """
+    return jnp.abs(jnp.tanh(log_odds / 2)).mean(axis=0)
+
+
+def sampled_jensen_shannon(log_odds: Array) -> Array:
+    """`[...]` nats, 0 to ln 2, unbiased, from the same: ln 2 less the entropy of which of the two it was, given x."""
+    which = jax.nn.sigmoid(jnp.stack([log_odds, -log_odds], axis=-1))
+    return jnp.clip(np.log(2) - _entropies(which).mean(axis=0), 0.0, np.log(2))
 
 
 def message_information(messages: np.ndarray, goals: np.ndarray, num_goals: int) -> float:
     """I(message; goal) of messages `[n, M]` and goals `[n]`: plug-in for words and few distinct ones, else the probe's.
 
-    So the bias is that of `mutual_information`, or it is a lower bound.
+    So the bias is that of `mutual_information`, or it is a lower bound. NaN of messages that are not finite.
     """
+    if not np.isfinite(messages).all():
+        return np.nan
     found = distinct_symbols(messages)
     if found is None:
         return probe_information(messages, goals, num_goals)
@@ -137,46 +173,50 @@ def message_information(messages: np.ndarray, goals: np.ndarray, num_goals: int)
 
 
 def probe_information(messages: np.ndarray, goals: np.ndarray, num_goals: int) -> float:
-    """Lower bound on I(message; goal) of real-valued messages `[n, M]` and goals `[n]`.
+    """Lower bound on I(message; goal) of real-valued messages `[n, M]` and goals `[n]`; never below 0.
 
     A probe learns to tell the goal from half of the messages; on the other half, the entropy of the goal less the
-    probe's cross-entropy is a lower bound in expectation (Barber and Agakov 2003). Never below 0.
+    probe's cross-entropy is a lower bound in expectation (Barber and Agakov 2003).
     """
-    half = len(messages) // 2
-    # float64 on the way, so that a message that hardly varies keeps its digits
-    scale = messages[:half].std(axis=0, dtype=np.float64)
-    inputs = ((messages - messages[:half].mean(axis=0, dtype=np.float64)) / np.where(scale > 0, scale, 1)).astype("f4")
-    cross_entropy = _probe_cross_entropy(
-        jnp.asarray(inputs[:half]),
-        jnp.asarray(goals[:half]),
-        jnp.asarray(inputs[half:]),
-        jnp.asarray(goals[half:]),
-        jnp.zeros(num_goals),
-    )
-    return max(0.0, entropy(goals[half:]) - float(cross_entropy))
+    return float(_probed(messages[:, None], np.ones((len(goals), 1), bool), goals, num_goals)[0])
 
 
-@jax.jit
-def _probe_cross_entropy(train_x: Array, train_y: Array, test_x: Array, test_y: Array, classes: Array) -> Array:
-    """Softmax regression on the message and on random ReLU features of it, which make it non-linear but convex."""
-    projection = jax.random.normal(jax.random.key(0), (train_x.shape[1] + 1, PROBE_FEATURES))
+def information_by_step(messages: np.ndarray, sent: np.ndarray, goals: np.ndarray, num_goals: int) -> np.ndarray:
+    """`[T]`: I(message; goal) of the messages that are sent at each step; NaN where fewer than FEWEST_SENT are.
 
-    def features(x: Array) -> Array:
-        one = jnp.ones((len(x), 1))
-        hidden = jax.nn.relu(jnp.concatenate([x, one], 1) @ projection) / jnp.sqrt(x.shape[1] + 1.0)
-        return jnp.concatenate([x, one, hidden], axis=1)
+    messages: `[n, T, M]` of n episodes; sent: `[n, T]` bool; goals: `[n]`. Words and few distinct messages: plug-in,
+    its bias corrected to first order (Miller 1955), so that it may be slightly negative; else the probe's lower bound.
+    All NaN if messages are not finite. What is told by sending at all is left out: `message_information` has it.
+    """
+    enough, curve = sent.sum(axis=0) >= FEWEST_SENT, np.full(sent.shape[1], np.nan)
+    if not enough.any() or not np.isfinite(messages[sent]).all():
+        return curve
+    found = distinct_symbols(messages[sent])
+    if found is None:
+        curve[enough] = _probed(messages[:, enough], sent[:, enough], goals, num_goals)
+        return curve
+    spoken = np.zeros(sent.shape, int)
+    spoken[sent] = found
+    for step in np.flatnonzero(enough):
+        counts = contingency(spoken[sent[:, step], step], goals[sent[:, step]])
+        curve[step] = _plug_in(counts) - _excess(counts)
+    return curve
 
-    def cross_entropy(weights: Array, x: Array, y: Array) -> Array:
-        return optax.softmax_cross_entropy_with_integer_labels(x @ weights, y).mean()
 
-    seen, optimiser = features(train_x), optax.adam(optax.cosine_decay_schedule(PROBE_LR, PROBE_STEPS))
+def mean_over_steps(curve: np.ndarray, sent: np.ndarray) -> float:
+    """I(message; goal | step), not below 0: the mean of `information_by_step`, each step weighing as much as is sent.
 
-    def step(carry: tuple[Array, Any], _: None) -> tuple[tuple[Array, Any], None]:
-        weights, opt_state = carry
-        grad = jax.grad(lambda w: cross_entropy(w, seen, train_y) + PROBE_DECAY * jnp.sum(w * w))(weights)
-        update, opt_state = optimiser.update(grad, opt_state)
-        return (weights + update, opt_state), None
+    0 if nothing ever is; NaN if that is unknown.
+    """
+    weights = np.where(np.isfinite(curve), sent.sum(axis=0), 0)
+    if not weights.any():
+        return np.nan if sent.any() else 0.0
+    return max(0.0, float(np.average(np.nan_to_num(curve), weights=weights)))
 
-    weights = jnp.zeros((seen.shape[1], len(classes)))
-    (weights, _), _ = jax.lax.scan(step, (weights, optimiser.init(weights)), length=PROBE_STEPS)
-    return cross_entropy(weights, features(test_x), test_y)
+
+def _probed(messages: np.ndarray, counted: np.ndarray, goals: np.ndarray, num_goals: int) -> np.ndarray:
+    """`[T]`: what a probe for each step tells of goals `[n]` from messages `[n, T, M]`, where `counted` `[n, T]`."""
+    cross_entropy = held_out_cross_entropy(messages, counted, goals, num_goals)
+    half = len(goals) // 2
+    entropies = [entropy(goals[half:][tested]) for tested in counted[half:].T]
+    return np.maximum(0.0, entropies - cross_entropy)
