@@ -15,22 +15,24 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.fields import FieldInfo
 
 from jaxmarl_comm.comm.config import CommConfig
-from jaxmarl_comm.suggest import did_you_mean
+from jaxmarl_comm.settings import ConfigError, Count, Real, Seed, Settings, Share, Size, Whole, explain, read_mapping
+from jaxmarl_comm.suggest import shown
+
+__all__ = ["Config", "ConfigError", "build_config", "default_cfg", "load_config", "merge"]
 
 ALIASES = {"clip_param": "clip_eps", "entropy_coef": "ent_coef"}
 """Other names of fields, read and written alike; the right-hand one is stored."""
 
+SECTIONS = {"env": "name", "comm": "preset"}
+"""What a section's own name is taken for most often."""
+
 REWARD_SHARING_WEIGHT = {"individual": 0.0, "shared": 1.0}
 
 
-class ConfigError(ValueError):
-    """A mistake in a config, told in one line: what was wrong, where, and what would be right."""
-
-
-class EnvConfig(BaseModel):
+class EnvConfig(Settings):
     """The task. Further keys are the task's own arguments, e.g. `N: 5` for simple_spread_v3."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(extra="allow")
 
     name: str = Field("simple_reference_v3", description="task, as PettingZoo names it")
 
@@ -40,51 +42,61 @@ class EnvConfig(BaseModel):
         return dict(self.model_extra or {})
 
 
-class Config(BaseModel):
-    """Everything about a run. Frozen: `replace` makes a changed copy."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Config(Settings):
+    """Everything about a run. Frozen: `replace` makes a changed copy. Raises ConfigError for what cannot be."""
 
     env: EnvConfig = Field(default_factory=EnvConfig, description="the task and its arguments")
     comm: CommConfig = Field(default_factory=CommConfig, description="how agents communicate")
     algorithm: Literal["mappo"] = Field("mappo", description="how agents learn")
 
-    seed: int = Field(0, ge=0, description="of everything random")
-    num_seeds: int = Field(1, ge=1, description="independent runs trained at once, from one seed")
-    num_iters: int = Field(
-        620, ge=1, description="iterations, each num_envs * rollout_len env steps and the updates on them"
+    seed: Seed = Field(0, description="of everything random")
+    num_seeds: Count = Field(1, description="independent runs trained at once, from one seed")
+    num_iters: Count = Field(
+        620, description="iterations, each num_envs * rollout_len env steps and the updates on them"
     )
-    num_envs: int = Field(512, ge=1, description="environments side by side")
-    rollout_len: int = Field(25, ge=1, description="steps of each environment per iteration")
+    num_envs: Count = Field(512, description="environments side by side")
+    rollout_len: Count = Field(25, description="steps of each environment per iteration")
 
     reward_sharing: Literal["individual", "shared", "mixed"] = Field(
         "shared", description="what an agent learns from: its own reward, its team's mean, or both, mixed by reward_mix"
     )
-    reward_mix: float = Field(0.5, ge=0, le=1, description="weight of the team's mean if reward_sharing is mixed")
+    reward_mix: Share = Field(0.5, description="weight of the team's mean if reward_sharing is mixed")
     share_params: bool = Field(True, description="one network per group of like agents; if not, one per agent")
-    hidden_dim: int = Field(64, ge=1, description="width of the networks")
+    hidden_dim: Size = Field(64, description="width of the networks")
 
-    ppo_epochs: int = Field(2, ge=1, description="passes over each rollout")
-    num_minibatches: int = Field(16, ge=1, description="minibatches per pass, cut along environments")
-    lr: float = Field(5e-3, gt=0, description="Adam's learning rate at the start")
+    ppo_epochs: Count = Field(2, description="passes over each rollout")
+    num_minibatches: Count = Field(16, description="minibatches per pass, cut along environments")
+    lr: Real = Field(5e-3, gt=0, description="Adam's learning rate at the start")
     anneal_lr: bool = Field(True, description="whether the learning rate falls to 0, linearly, over the run")
-    gamma: float = Field(0.8, ge=0, le=1, description="discount per step")
-    gae_lambda: float = Field(0.98, ge=0, le=1, description="decay of generalised advantage estimates")
-    clip_eps: float = Field(0.1, gt=0, description="PPO's clip of probability ratios and of (normalised) values")
-    ent_coef: float = Field(0.001, ge=0, description="weight of the entropy bonus")
-    max_grad_norm: float = Field(0.5, gt=0, description="cap on the norm of policies' and of critics' gradients")
+    gamma: Share = Field(0.8, description="discount per step")
+    gae_lambda: Share = Field(0.98, description="decay of generalised advantage estimates")
+    clip_eps: Real = Field(0.1, gt=0, description="PPO's clip of probability ratios and of (normalised) values")
+    ent_coef: Real = Field(0.001, ge=0, description="weight of the entropy bonus")
+    max_grad_norm: Real = Field(0.5, gt=0, description="cap on the norm of policies' and of critics' gradients")
 
-    log_interval: int = Field(20, ge=1, description="iterations per jitted call, and per row of metrics.jsonl")
-    eval_interval: int = Field(0, ge=0, description="iterations between evaluations in training; 0: at the end only")
-    eval_episodes: int = Field(10_000, ge=2, description="episodes of each evaluation in our environment")
-    eval_episodes_mpe2: int = Field(1_000, ge=0, description="episodes of the evaluation in the real mpe2; 0: none")
-    checkpoint_interval: int = Field(100, ge=1, description="iterations between checkpoints; the last is always kept")
+    log_interval: Count = Field(20, description="iterations per jitted call, and per row of metrics.jsonl")
+    eval_interval: Whole = Field(0, description="iterations between evaluations in training; 0: at the end only")
+    eval_episodes: Count = Field(10_000, ge=2, description="episodes of each evaluation in our environment")
+    eval_episodes_mpe2: Whole = Field(1_000, description="episodes of the evaluation in the real mpe2; 0: none")
+    checkpoint_interval: Count = Field(100, description="iterations between checkpoints; the last is always kept")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError(explain(error, Config, *ALIASES)) from None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sections_are_sections(cls, given: Any) -> Any:
+        for name, section in given.items():
+            if name in SECTIONS and not isinstance(section, Mapping | BaseModel):
+                raise ValueError(no_section(name, section))
+        return given
 
     @model_validator(mode="before")
     @classmethod
     def _rename_aliases(cls, given: Any) -> Any:
-        if not isinstance(given, dict):
-            return given
         for alias, name in ALIASES.items():
             if alias in given and name in given:
                 raise ValueError(f"'{alias}' and '{name}' are the same setting; give one of them")
@@ -100,6 +112,12 @@ class Config(BaseModel):
         Channel(self.comm, env.teams)
         if self.comm.speech != "none" and not any("say" in dict(space.factors) for space in env.action_spaces.values()):
             raise ValueError(f"comm.speech is {self.comm.speech}, but nobody can speak in {env.name}")
+        choices = {name for space in env.action_spaces.values() for name, _ in space.factors}
+        if self.comm.speech == "none" and not choices - {"say"}:
+            raise ValueError(
+                f"all that the agents of {env.name} can choose are words, but comm.speech is none, so nothing could be "
+                "learned; set comm.preset to speech"
+            )
         if env.continuous_actions and self.comm.listening_coef:
             raise ValueError("comm.listening_coef needs discrete actions")
         if env.continuous_actions and self.comm.signalling_coef and self.comm.speech == "reinforced":
@@ -155,10 +173,19 @@ def default_cfg() -> Config:
 
 def build_config(values: Mapping[str, Any]) -> Config:
     """Config from nested values. Raises ConfigError, in one line, for anything unknown, mistyped or impossible."""
-    try:
-        return Config.model_validate(dict(values))
-    except ValidationError as error:
-        raise ConfigError("; ".join(explain(each, Config) for each in error.errors())) from None
+    for key in values:
+        if not isinstance(key, str):
+            raise ConfigError(f"unknown key {shown(key)}: keys are words")
+    return Config(**values)
+
+
+def as_config(cfg: Config | Mapping[str, Any]) -> Config:
+    """A config as it is, or one made of a dictionary, whose keys may be dotted. Raises ConfigError."""
+    if isinstance(cfg, Config):
+        return cfg
+    if not isinstance(cfg, Mapping):
+        raise ConfigError(f"a config is a Config or a dictionary of settings, but this is {shown(cfg)}")
+    return build_config(merge({}, cfg))
 
 
 def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> Config:
@@ -169,36 +196,30 @@ def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> C
         raise ConfigError(f"config {path}: {error}") from None
 
 
-def read_mapping(path: str | Path) -> dict[str, Any]:
-    """What a YAML file says. Raises ConfigError if it cannot be read, or is no mapping."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not a text file"
-        raise ConfigError(f"cannot read it: {reason}") from None
-    try:
-        values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError(f"not valid YAML: {_yaml_problem(error)}") from None
-    if not isinstance(values, dict):
-        raise ConfigError(f"it must be a mapping of keys to values, but is a {type(values).__name__}")
-    return values
-
-
 def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested values with dotted changes on top; an alias replaces the name that it stands for."""
+    """Nested values with dotted changes on top; an alias replaces the name that it stands for. Raises ConfigError."""
     merged = dict(values)
     for dotted, value in changes.items():
-        key, _, rest = dotted.partition(".")
+        key, _, rest = dotted.partition(".") if isinstance(dotted, str) else (dotted, "", "")
         if rest:
             inner = merged.get(key, {})
-            merged[key] = merge(inner if isinstance(inner, Mapping) else {}, {rest: value})
+            inner = inner.model_dump() if isinstance(inner, BaseModel) else inner
+            if not isinstance(inner, Mapping):
+                raise ConfigError(f"'{dotted}' cannot be set: {no_section(key, inner)}")
+            merged[key] = merge(inner, {rest: value})
         else:
             synonyms = {ALIASES.get(key, key), *(alias for alias, name in ALIASES.items() if name == key)}
             for synonym in synonyms - set(changes):
                 merged.pop(synonym, None)
             merged[key] = value
     return merged
+
+
+def no_section(name: str, value: Any) -> str:
+    """What is wrong with a value where there should be settings with names of their own."""
+    if name not in SECTIONS:
+        return f"'{name}' is {shown(value)}, not a section"
+    return f"'{name}' is {shown(value)}, but must be a section; its name is given as {name}.{SECTIONS[name]}"
 
 
 def differing_keys(a: Config, b: Config) -> list[str]:
@@ -231,22 +252,3 @@ def _leaves(model: type[BaseModel], values: BaseModel, prefix: str = "") -> Iter
             yield from _leaves(type(value), value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", field, value
-
-
-def explain(error: Any, model: type[BaseModel]) -> str:
-    """One of pydantic's errors about such a model as a clause that names the key."""
-    where = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        model = CommConfig if where.startswith("comm.") else model
-        known = [*model.model_fields, *(ALIASES if model is Config else ())]
-        return f"unknown key '{where}'{did_you_mean(str(error['loc'][-1]), known)}"
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "value_error":
-        return message
-    return f"'{where}' is {error['input']!r}: {message[0].lower()}{message[1:]}"
-
-
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or "cannot be parsed"
-    return f"line {mark.line + 1}: {problem}" if mark else problem

@@ -1,12 +1,45 @@
-"""Helping with a mistyped word."""
+"""Words for a user's mistake: what was given, in short, and what may have been meant."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from reprlib import Repr
+from typing import Any
+
+LONGEST_LINE = 400  # characters of an error
+HUGE = 10**40
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of an error message that suggests the known word most like a mistyped one; empty if none is like it."""
-    match = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f", did you mean '{match[0]}'?" if match else ""
+    """The end of an error message that suggests the known word most like a mistyped one; empty if none is like it.
+
+    Of dotted words the last part alone is enough: `delay` means `comm.delay`.
+    """
+    known = list(known)
+    parts = {each.rpartition(".")[2]: each for each in reversed(known)} | {each: each for each in known}
+    match = difflib.get_close_matches(word[:LONGEST_LINE], list(parts), n=1, cutoff=0.5)
+    return f", did you mean '{parts[match[0]]}'?" if match else ""
+
+
+def shown(value: Any) -> str:
+    """What was given, as Python writes it, in one line of at most some two hundred characters."""
+    return _Short().repr(value)
+
+
+def one_line(message: str) -> str:
+    """The same message without line breaks, its middle left out where it is too long to read."""
+    line, half = " ".join(message.split()), LONGEST_LINE // 2
+    return line if len(line) <= LONGEST_LINE else f"{line[: half - 2]} ... {line[-half + 3 :]}"
+
+
+class _Short(Repr):
+    """Few elements, few levels, and no digits of numbers that Python refuses to write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = 60
+        self.maxlevel = self.maxdict = self.maxlist = self.maxtuple = 3
+
+    def repr_int(self, x: int, level: int) -> str:
+        return repr(x) if abs(x) < HUGE else f"a number of {x.bit_length():,} bits"

@@ -38,7 +38,7 @@ def test_a_preset_brings_its_settings_and_yields_to_overrides(preset):
     comm = default_cfg().replace({"comm.preset": preset}).comm
     for name, value in PRESETS[preset].items():
         assert getattr(comm, name) == value
-    assert default_cfg().replace({"comm.preset": preset, "comm.rounds": 3}).comm.rounds == 3
+    assert default_cfg().replace({"comm.preset": preset, "comm.message_dim": 3}).comm.message_dim == 3
 
 
 def test_another_preset_takes_nothing_of_the_old_one_but_overrides():
@@ -69,7 +69,7 @@ def test_every_yaml_is_valid_and_short(path):
     [
         ({"num_env": 8}, "unknown key 'num_env', did you mean 'num_envs'?"),
         ({"clip_parm": 0.1}, "unknown key 'clip_parm', did you mean 'clip_param'?"),
-        ({"comm.message_dims": 4}, "unknown key 'comm.message_dims', did you mean 'message_dim'?"),
+        ({"comm.message_dims": 4}, "unknown key 'comm.message_dims', did you mean 'comm.message_dim'?"),
         ({"num_envs": 0}, "'num_envs' is 0: input should be greater than or equal to 1"),
         ({"lr": "fast"}, "'lr' is 'fast': input should be a valid number"),
         ({"num_envs": 100, "num_minibatches": 16}, "num_envs \\(100\\) must be a multiple of num_minibatches \\(16\\)"),
@@ -95,6 +95,8 @@ def test_every_yaml_is_valid_and_short(path):
         ({"comm.route": "matrix", "comm.route_matrix": [[1, 1], [1, 0]]}, "nobody hears itself"),
         ({"comm.gate": "top_k", "comm.gate_k": 3}, "comm.gate_k is 3, but must be at most 2"),
         ({"comm.gate_hold": True}, "comm.gate_hold needs comm.gate: every_n"),
+        ({"comm.speech": "reinforced"}, "agents talk either by words or over a channel"),
+        ({"env.name": "simple_crypto_v3"}, "all that the agents of simple_crypto_v3 can choose are words"),
         ({"comm.signalling_coef": 1}, "comm.signalling_coef needs words"),
         ({"comm.listening_coef": 1, "env.continuous_actions": True}, "needs discrete actions"),
         ({"env.name": "simple_spread_v3", "comm.preset": "speech"}, "nobody can speak in simple_spread_v3"),

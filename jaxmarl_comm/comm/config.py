@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from jaxmarl_comm.comm.presets import PRESETS
-from jaxmarl_comm.suggest import did_you_mean
+from jaxmarl_comm.settings import Count, Real, Settings, Share, Size, Whole
+from jaxmarl_comm.suggest import did_you_mean, shown
 
 BITS_OF_A_NUMBER = 32  # of one that is sent as it is
 
@@ -24,13 +25,18 @@ NEEDS_A_CHANNEL = (
 )
 
 
-class CommConfig(BaseModel):
+MAX_ROUNDS = 16  # each is compiled for itself
+
+Temperature = Annotated[Real, Field(ge=1e-3, le=1e3)]  # beyond which a softmax in float32 is none
+
+
+class CommConfig(Settings):
     """The communication channel. What is not given comes from the preset."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     preset: str = Field("commnet", description=f"protocol to start from: {', '.join(PRESETS)}")
-    rounds: int = Field(0, ge=0, description="times that agents exchange messages within a step; 0: no channel")
+    rounds: Whole = Field(
+        0, le=MAX_ROUNDS, description="times that agents exchange messages within a step; 0: no channel"
+    )
     speech: Literal["none", "reinforced", "differentiable"] = Field(
         "none",
         description="the task's own words: always the first; chosen as actions; or chosen by a straight-through Gumbel "
@@ -38,47 +44,47 @@ class CommConfig(BaseModel):
     )
 
     encoder: Literal["linear", "mlp"] = Field("linear", description="what makes a message of a hidden state")
-    message_dim: int = Field(8, ge=1, description="numbers in a message (gumbel: words that there are)")
+    message_dim: Size = Field(8, description="numbers in a message (gumbel: words that there are)")
     discretise: Literal["none", "binary", "quantise", "gumbel", "dru"] = Field(
         "none", description="what can be sent: numbers, one bit each, `bits` bits each, one word, or DIAL's unit"
     )
-    bits: int = Field(2, ge=0, le=16, description="of each number, if quantised")
-    temperature: float = Field(1.0, gt=0, description="of gumbel words at the start")
-    temperature_end: float = Field(0.5, gt=0, description="of gumbel words at the end, reached geometrically")
-    dru_noise: float = Field(0.5, ge=0, description="standard deviation of what the dru adds in training")
+    bits: Whole = Field(2, le=16, description="of each number, if quantised")
+    temperature: Temperature = Field(1.0, description="of gumbel words at the start")
+    temperature_end: Temperature = Field(0.5, description="of gumbel words at the end, reached geometrically")
+    dru_noise: Real = Field(0.5, ge=0, description="standard deviation of what the dru adds in training")
 
     gate: Literal["always", "learned", "top_k", "every_n"] = Field("always", description="who sends at a step")
-    gate_k: int = Field(1, ge=1, description="senders per step, if top_k")
-    gate_every: int = Field(2, ge=1, description="steps from one message to the next, if every_n")
+    gate_k: Count = Field(1, description="senders per step, if top_k")
+    gate_every: Count = Field(2, description="steps from one message to the next, if every_n")
     gate_hold: bool = Field(False, description="whether the last message is heard until the next, if every_n")
 
-    noise: float = Field(0.0, ge=0, description="standard deviation of Gaussian noise on each number")
-    bit_flip: float = Field(0.0, ge=0, le=1, description="probability that a bit (gumbel: a word) arrives wrong")
-    loss: float = Field(0.0, ge=0, le=1, description="probability that a message does not reach a listener")
-    loss_burst: float = Field(1.0, ge=1, description="mean length of a series of losses, in steps; 1: independent")
-    delay: int = Field(0, ge=0, description="steps until a message is heard; 0: within the same step")
+    noise: Real = Field(0.0, ge=0, description="standard deviation of Gaussian noise on each number")
+    bit_flip: Share = Field(0.0, description="probability that a bit (gumbel: a word) arrives wrong")
+    loss: Share = Field(0.0, description="probability that a message does not reach a listener")
+    loss_burst: Real = Field(1.0, ge=1, description="mean length of a series of losses, in steps; 1: independent")
+    delay: Whole = Field(0, description="steps until a message is heard; 0: within the same step")
 
     route: Literal["team", "all", "ring", "star", "nearest", "radius", "matrix"] = Field(
         "team", description="who hears whom; all but `all` and `matrix` stay within a team"
     )
-    route_k: int = Field(1, ge=1, description="neighbours that one hears, if nearest")
-    route_radius: float = Field(1.0, gt=0, description="how far one hears, if radius; the arena is 2 wide")
+    route_k: Count = Field(1, description="neighbours that one hears, if nearest")
+    route_radius: Real = Field(1.0, gt=0, description="how far one hears, if radius; the arena is 2 wide")
     route_matrix: list[list[float]] | None = Field(None, description="rows hear columns where 1, if matrix")
 
     aggregate: Literal["mean", "sum", "max", "concat", "attention", "hard_attention"] = Field(
         "mean", description="what becomes of many messages; hard_attention first chooses whom to hear"
     )
-    heads: int = Field(1, ge=1, description="of attention; message_dim is shared out among them")
-    key_dim: int = Field(8, ge=1, description="numbers in each head's key, sent with a message, if attention")
+    heads: Size = Field(1, description="of attention; message_dim is shared out among them")
+    key_dim: Size = Field(8, description="numbers in each head's key, sent with a message, if attention")
 
     integrate: Literal["concat", "add", "gru"] = Field("concat", description="how what is heard enters a hidden state")
     integrate_into: Literal["policy", "critic", "both"] = Field("policy", description="whose hidden state")
 
-    signalling_coef: float = Field(0.0, ge=0, description="weight of positive signalling (Eccles et al. 2019)")
-    signalling_entropy: float = Field(0.0, ge=0, description="nats of a word that positive signalling leaves to chance")
-    listening_coef: float = Field(0.0, ge=0, description="weight of positive listening (Eccles et al. 2019)")
-    message_price: float = Field(0.0, ge=0, description="added to the loss for each message of an agent")
-    bit_price: float = Field(0.0, ge=0, description="added to the loss for each bit of a message")
+    signalling_coef: Real = Field(0.0, ge=0, description="weight of positive signalling (Eccles et al. 2019)")
+    signalling_entropy: Real = Field(0.0, ge=0, description="nats of a word that positive signalling leaves to chance")
+    listening_coef: Real = Field(0.0, ge=0, description="weight of positive listening (Eccles et al. 2019)")
+    message_price: Real = Field(0.0, ge=0, description="added to the loss for each message of an agent")
+    bit_price: Real = Field(0.0, ge=0, description="added to the loss for each bit of a message")
 
     @model_validator(mode="before")
     @classmethod
@@ -86,9 +92,9 @@ class CommConfig(BaseModel):
         if not isinstance(given, dict):
             return given
         preset = given.get("preset", cls.model_fields["preset"].default)
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:
             raise ValueError(
-                f"unknown preset {preset!r}{did_you_mean(str(preset), PRESETS)}; there are {', '.join(PRESETS)}"
+                f"unknown preset {shown(preset)}{did_you_mean(str(preset), PRESETS)}; there are {', '.join(PRESETS)}"
             )
         return {**PRESETS[preset], **given}
 
@@ -98,6 +104,11 @@ class CommConfig(BaseModel):
             for name in NEEDS_A_CHANNEL:
                 if getattr(self, name) != type(self).model_fields[name].default:
                     raise ValueError(f"comm.{name} acts on the channel, but '{self.preset}' has none (rounds: 0)")
+        if self.rounds and self.speech != "none":
+            raise ValueError(
+                f"agents talk either by words or over a channel: comm.speech is {self.speech}, and comm.rounds "
+                f"{self.rounds}; set comm.speech to none, or comm.rounds to 0 (as comm.preset speech does)"
+            )
         if self.bit_flip and self.discretise == "none":
             raise ValueError("comm.bit_flip needs messages made of bits: set comm.discretise")
         if self.gate_hold and self.gate != "every_n":

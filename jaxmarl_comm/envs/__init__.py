@@ -7,10 +7,13 @@ from dataclasses import fields
 from importlib import import_module
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from jaxmarl_comm.envs.base import Env
-from jaxmarl_comm.suggest import did_you_mean
+from jaxmarl_comm.suggest import did_you_mean, shown
+
+MAX_CYCLES = 2**31 - 1  # the clock counts in 32 bits
+FINITE = ConfigDict(allow_inf_nan=False)
 
 _MPE = "jaxmarl_comm.envs.mpe."
 
@@ -43,20 +46,23 @@ def make_env(name: str, **arguments: Any) -> Env:
     for key, value in arguments.items():
         if key not in known:
             raise ValueError(
-                f"unknown argument '{key}' of {name}{did_you_mean(key, known)}; it takes {', '.join(known)}"
+                f"unknown argument {shown(key)} of {name}{did_you_mean(key, known)}; it takes {', '.join(known)}"
             )
         try:
-            TypeAdapter(types[key]).validate_python(value, strict=not isinstance(value, int))
+            TypeAdapter(types[key], config=FINITE).validate_python(value, strict=True)
         except ValidationError as error:
-            raise ValueError(f"argument '{key}' of {name} is {value!r}: {error.errors()[0]['msg']}") from None
-    if arguments.get("max_cycles", 1) < 1:
-        raise ValueError(f"argument 'max_cycles' of {name} is {arguments['max_cycles']}, but must be at least 1")
+            raise ValueError(f"argument '{key}' of {name} is {shown(value)}: {error.errors()[0]['msg']}") from None
+    if not 1 <= arguments.get("max_cycles", 1) <= MAX_CYCLES:
+        raise ValueError(
+            f"argument 'max_cycles' of {name} is {shown(arguments['max_cycles'])}, but must be at least 1 "
+            f"and at most {MAX_CYCLES:,}"
+        )
     return cls(**arguments)
 
 
 def env_class(name: str) -> type[Env]:
     """The class behind a registered name. Raises ValueError for an unknown one."""
     if name not in ENVS:
-        raise ValueError(f"unknown task '{name}'{did_you_mean(name, ENVS)}; there are {', '.join(ENVS)}")
+        raise ValueError(f"unknown task {shown(name)}{did_you_mean(name, ENVS)}; there are {', '.join(ENVS)}")
     module, cls = ENVS[name].split(":")
     return getattr(import_module(module), cls)

@@ -6,35 +6,32 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from jaxmarl_comm.config import Config, ConfigError, build_config, explain, merge, read_mapping
+from jaxmarl_comm.config import Config, ConfigError, build_config, merge
+from jaxmarl_comm.settings import Settings, explain, read_mapping
 from jaxmarl_comm.suggest import did_you_mean
 
 SWEPT = ("noise", "loss", "bit_flip", "bits")
 """Settings of the channel whose values are trained side by side, in one program; others one after the other."""
 
 
-class Sweep(BaseModel):
+class Sweep(Settings):
     """One setting in several values, for some of the protocols. Without a field: each protocol once, as it is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     field: str | None = Field(None, description="a setting of the channel, e.g. noise")
     values: list[Any] = Field(default_factory=lambda: [None], min_length=1)
     protocols: list[str] | None = Field(None, description="default: all")
 
 
-class StudyConfig(BaseModel):
+class StudyConfig(Settings):
     """All of a study.
 
     run: settings of every run, as in a config of `scripts/train.py`. protocols: name -> settings of the channel.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     run: dict[str, Any]
-    protocols: dict[str, dict[str, Any]]
+    protocols: dict[str, dict[str, Any]] = Field(min_length=1)
     sweeps: list[Sweep] = Field(default_factory=lambda: [Sweep()])
 
 
@@ -55,13 +52,10 @@ def load_study(path: Path, changes: Mapping[str, Any]) -> StudyConfig:
     """From a YAML file, with dotted changes to its `run`. Raises ConfigError that names the file."""
     try:
         study = StudyConfig.model_validate(read_mapping(path))
-    except ValidationError as error:
-        raise ConfigError(
-            f"study {path}: " + "; ".join(explain(each, StudyConfig) for each in error.errors())
-        ) from None
-    study = study.model_copy(update={"run": merge(study.run, changes)})
-    try:
+        study = study.model_copy(update={"run": merge(study.run, changes)})
         list(programs(study))
+    except ValidationError as error:
+        raise ConfigError(f"study {path}: {explain(error, StudyConfig)}") from None
     except ConfigError as error:
         raise ConfigError(f"study {path}: {error}") from None
     return study
@@ -78,7 +72,8 @@ def programs(study: StudyConfig) -> Iterator[Program]:
             for values in side_by_side:
                 cfgs = [config_of(study, name, sweep.field, value) for value in values]
                 # The largest value decides which stages the program has.
-                largest = values.index(max(values)) if len(values) > 1 else 0
+                numbers = [getattr(cfg.comm, sweep.field) if sweep.field else 0 for cfg in cfgs]
+                largest = numbers.index(max(numbers))
                 yield Program(name, sweep.field, values, cfgs[largest], cfgs)
 
 

@@ -13,9 +13,11 @@ import numpy as np
 
 from jaxmarl_comm.envs.base import ActionSpace, Array, Env, TimeStep
 from jaxmarl_comm.envs.mpe.world import World, WorldState, length, move, norm
+from jaxmarl_comm.suggest import shown
 
 NUM_MOVES = 5  # stay, left, right, down, up
 GOOD, ADVERSARY = 0, 1  # teams
+MOST = 1_000  # agents, or landmarks, of a kind: the work grows with the square of their number
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,26 +236,28 @@ def outside(pos: Array) -> Array:
 def check_neighbors(agents: int | None, landmarks: int | None) -> None:
     """Raise ValueError unless the numbers of visible neighbours are positive (or None: all)."""
     for kind, count in {"agent": agents, "landmark": landmarks}.items():
-        if count is not None and count < 1:
-            raise ValueError(f"num_{kind}_neighbors is {count}, but must be at least 1, or None to see all")
+        if count is not None and not 1 <= count <= MOST:
+            raise ValueError(
+                f"num_{kind}_neighbors is {shown(count)}, but must be at least 1 and at most {MOST}, or None to see all"
+            )
 
 
 def check_stage(curriculum: bool, stage: int, num_stages: int) -> None:
     """Raise ValueError unless the curriculum has this stage."""
     if not 0 <= stage < num_stages:
-        raise ValueError(f"curriculum_stage is {stage}, but must be 0 to {num_stages - 1}")
+        raise ValueError(f"curriculum_stage is {shown(stage)}, but must be 0 to {num_stages - 1}")
     if stage and not curriculum:
         raise ValueError(f"curriculum_stage is {stage}, but curriculum is False")
 
 
 def check_counts(at_least: int, **counts: int) -> None:
-    """Raise ValueError unless each of these numbers is large enough."""
+    """Raise ValueError unless each of these numbers is large enough, and not beyond what a world can hold."""
     for argument, count in counts.items():
-        if count < at_least:
-            raise ValueError(f"{argument} is {count}, but must be at least {at_least}")
+        if not at_least <= count <= MOST:
+            raise ValueError(f"{argument} is {shown(count)}, but must be at least {at_least} and at most {MOST}")
 
 
 def check_ratio(local_ratio: float) -> None:
     """Raise ValueError unless the ratio is a share."""
     if not 0 <= local_ratio <= 1:
-        raise ValueError(f"local_ratio is {local_ratio}, but must lie between 0 and 1")
+        raise ValueError(f"local_ratio is {shown(local_ratio)}, but must lie between 0 and 1")
