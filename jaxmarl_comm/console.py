@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxmarl_comm.comm.channel import Channel
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 
-COLUMNS = {
-    "iteration": 11,
-    "env steps": 11,
-    "return": 9,
-    "entropy": 9,
-    "policy loss": 13,
-    "value loss": 12,
-    "KL": 9,
-    "steps/s": 9,
-    "left": 8,
-}
+WIDTH = 10  # of a column, at least
 
 
 class Console:
     """Header, table and progress on standard output. Every line is also useful in a log file."""
 
-    def __init__(self) -> None:
+    def __init__(self, shown: Sequence[str]) -> None:
+        """shown: names of the metrics that have a column."""
+        self.shown = tuple(shown)
         self.began = time.perf_counter()
         self.first_steps: int | None = None
 
@@ -45,6 +39,10 @@ class Console:
             f"{seeds} of {cfg.env_steps:,} env steps on {jax.device_count()} {device.platform} ({device.device_kind})"
         )
         self.say(f"run folder {folder}")
+        if cfg.comm.rounds and not Channel(cfg.comm, env.teams).reaches_anyone:
+            self.say(
+                f"hint: nobody can hear anybody in {env.name} (comm.route: {cfg.comm.route}), so messages do nothing"
+            )
 
     def compiled(self, seconds: float) -> None:
         self.say(f"compiled in {seconds:.1f} s")
@@ -52,7 +50,7 @@ class Console:
     def start_table(self, env_steps: int) -> None:
         """Column names; rate and time left are counted from here."""
         self.began, self.first_steps = time.perf_counter(), env_steps
-        self.say("".join(f"{name:>{width}}" for name, width in COLUMNS.items()))
+        self._line([*map(self._heading, ("iteration", "env_steps", *self.shown)), "steps/s", "left"])
 
     def row(self, row: dict[str, Any], cfg: Config) -> None:
         """One row of metrics.jsonl, means over seeds, and how fast it goes."""
@@ -60,10 +58,15 @@ class Console:
         steps = row["env_steps"] - (self.first_steps or 0)
         rate = steps * cfg.num_seeds / elapsed
         left = elapsed * (cfg.env_steps - row["env_steps"]) / max(steps, 1)
+        numbers = [float(np.mean(row[name])) for name in self.shown]
         cells = [f"{row['iteration']:,}", f"{row['env_steps'] / 1e6:.2f} M"]
-        numbers = [
-            float(np.mean(row[name])) for name in ("return", "entropy", "policy_loss", "value_loss", "approx_kl")
-        ]
         cells += [f"{number:.4f}" if abs(number) < 1 else f"{number:.2f}" for number in numbers]
-        cells += [f"{rate:,.0f}", f"{int(left) // 60}:{int(left) % 60:02d}"]
-        self.say("".join(f"{cell:>{width}}" for cell, width in zip(cells, COLUMNS.values(), strict=True)))
+        self._line([*cells, f"{rate:,.0f}", f"{int(left) // 60}:{int(left) % 60:02d}"])
+
+    def _line(self, cells: Sequence[str]) -> None:
+        names = ("iteration", "env_steps", *self.shown, "", "")
+        self.say("".join(f"{cell:>{max(WIDTH, len(name) + 2)}}" for cell, name in zip(cells, names, strict=True)))
+
+    @staticmethod
+    def _heading(name: str) -> str:
+        return name.replace("_", " ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -55,6 +55,21 @@ def orthogonal(scale: float) -> Callable[..., Array]:
         return scale * (kernel if shape[0] == long else kernel.T)
 
     return init
+
+
+def by_team(env: Env, params: Params) -> tuple[Params, ...]:
+    """The parameters of each team, of those of all agents' networks: their modules' names begin with a group's."""
+    modules = params["params"]
+    owner = {name: max((g for g in env.groups if name.startswith(f"{g}_")), key=len) for name in modules}
+    return tuple(
+        {"params": {name: module for name, module in modules.items() if env.group_teams[owner[name]] == team}}
+        for team in range(len(env.team_names))
+    )
+
+
+def together(teams: Sequence[Params]) -> Params:
+    """The inverse of `by_team`."""
+    return {"params": {name: module for params in teams for name, module in params["params"].items()}}
 
 
 class TeamOutput(NamedTuple):

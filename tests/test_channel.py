@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmarl_comm.algorithms.mappo import Mappo, environments_first, vary
+from jaxmarl_comm.algorithms.mappo import Mappo, environments_first
 from jaxmarl_comm.algorithms.team import Team
 from jaxmarl_comm.comm import PRESETS
 from jaxmarl_comm.comm.channel import unchanged
@@ -178,7 +178,7 @@ def test_imperfections_of_no_strength_are_the_clean_channel_bit_for_bit(preset):
 
     def after_an_update(learner):
         update, state = jax.jit(learner.update), jax.jit(learner.init)(jax.random.key(0))
-        return lambda numbers: update(vary(state, numbers))
+        return lambda numbers: update(learner.vary(state, numbers))
 
     nothing = {name: 0.0 for name in faulty if name not in clean}
     with_faults = after_an_update(learner_of("simple_reference_v3", **faulty))

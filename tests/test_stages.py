@@ -65,15 +65,20 @@ def test_learned_gates_begin_open_and_pass_their_gradient():
 
 def test_top_k_takes_the_heaviest_of_those_whom_anyone_hears():
     everyone = route.everyone(4)
-    np.testing.assert_array_equal(gate.top_k(jnp.array([0.1, 3.0, 2.0, 2.0]), 2, everyone, None), [0, 1, 1, 0])
+    np.testing.assert_array_equal(
+        gate.top_k(jnp.array([0.1, 3.0, 2.0, 2.0]), 2, everyone, (0,) * 4, None), [0, 1, 1, 0]
+    )
     unheard = everyone.copy()
     unheard[:, 1] = 0
-    np.testing.assert_array_equal(gate.top_k(jnp.array([0.1, 3.0, 2.0, 2.0]), 2, unheard, None), [0, 0, 1, 1])
+    np.testing.assert_array_equal(gate.top_k(jnp.array([0.1, 3.0, 2.0, 2.0]), 2, unheard, (0,) * 4, None), [0, 0, 1, 1])
+    # each team has a medium of its own
+    of_two = gate.top_k(jnp.array([0.1, 3.0, 2.0, 2.0]), 1, everyone, (0, 1, 1, 0), None)
+    np.testing.assert_array_equal(of_two, [0, 1, 0, 1])
 
 
 def test_in_training_turns_follow_the_softmax_of_the_scores():
     draw = jax.random.gumbel(KEY, (20_000, 3))
-    turns = gate.top_k(jnp.log(jnp.array([0.2, 0.5, 0.3])), 1, route.everyone(3), draw)
+    turns = gate.top_k(jnp.log(jnp.array([0.2, 0.5, 0.3])), 1, route.everyone(3), (0,) * 3, draw)
     np.testing.assert_allclose(turns.mean(axis=0), [0.2, 0.5, 0.3], atol=0.015)
 
 

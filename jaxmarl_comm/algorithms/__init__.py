@@ -55,6 +55,7 @@ class Algorithm(NamedTuple):
     memory: number of environments -> a team's memory at the start of an episode.
     vary: (state, name -> `[]` number) -> state with these of its swept hyperparameters; `comm.noise` is one name.
     state_axes: `vmap` axes of the state over seeds.
+    shown: names of the metrics that a user wants to see while it learns.
     """
 
     init: Callable[[Array], Any]
@@ -65,6 +66,7 @@ class Algorithm(NamedTuple):
     memory: Callable[[int], Any]
     vary: Callable[[Any, Mapping[str, Array]], Any]
     state_axes: Any
+    shown: tuple[str, ...]
 
 
 ALGORITHMS: dict[str, str] = {

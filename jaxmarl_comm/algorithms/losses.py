@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -10,6 +11,7 @@ Array = jax.Array
 
 def policy_loss(ratio: Array, advantage: Array, clip_eps: Array) -> Array:
     """Clipped surrogate, negated: `-min(ratio * A, clip(ratio, 1 ± clip_eps) * A)`."""
+    chex.assert_equal_shape([ratio, advantage])
     clipped = jnp.clip(ratio, 1 - clip_eps, 1 + clip_eps)
     return -jnp.minimum(ratio * advantage, clipped * advantage)
 
@@ -19,6 +21,7 @@ def value_loss(value: Array, old_value: Array, target: Array, clip_eps: Array) -
 
     All in units of the normalised return: a clip of 0.2 would stop learning on raw returns.
     """
+    chex.assert_equal_shape([value, old_value, target])
     near_old = old_value + jnp.clip(value - old_value, -clip_eps, clip_eps)
     return 0.5 * jnp.maximum((value - target) ** 2, (near_old - target) ** 2)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -18,7 +19,7 @@ from jaxmarl_comm.comm.channel import Circumstances, Numbers
 from jaxmarl_comm.comm.mailbox import Memory
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.nets import Critic, Params
+from jaxmarl_comm.nets import Critic, Params, by_team, together
 
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
@@ -27,6 +28,8 @@ Array = jax.Array
 
 VALUE_NORM_DECAY = 0.99  # per iteration
 ADAM_EPS = 1e-5
+SHOWN = ("return", "entropy", "approx_kl", "value_loss")
+MAX_LOG_RATIO = 20.0  # of probabilities: a ratio beyond e^20 is as hopeless, and must not be infinite
 
 
 class Hyperparams(NamedTuple):
@@ -85,18 +88,10 @@ def make_mappo(cfg: Config, env: Env) -> Algorithm:
         act=learner.actor.act,
         view=learner.actor.view,
         memory=learner.actor.memory,
-        vary=vary,
+        vary=learner.vary,
         state_axes=TrainState(0, 0, 0, rollout_axes(learner.batch), 0, 0, 0),  # type: ignore[arg-type]
+        shown=tuple(name for measure in SHOWN for name in env.per_team(measure)),
     )
-
-
-def vary(state: TrainState, changes: Mapping[str, Array]) -> TrainState:
-    """The state with other hyperparameters, each as the one that it replaces; `comm.loss` is a name."""
-    numbers = {name: jnp.asarray(value, float) for name, value in changes.items()}
-    of_comm = {name.removeprefix("comm."): x for name, x in numbers.items() if name.startswith("comm.")}
-    rest: dict[str, Any] = {name: x for name, x in numbers.items() if not name.startswith("comm.")}
-    hparams = state.hparams._replace(comm=state.hparams.comm._replace(**of_comm), **rest)
-    return state._replace(hparams=hparams)
 
 
 class Mappo:
@@ -121,7 +116,7 @@ class Mappo:
         )
         return TrainState(
             params=params,
-            opt_state=Learned(*map(self.optimiser.init, params)),
+            opt_state=Learned(*(tuple(map(self.optimiser.init, by_team(self.env, part))) for part in params)),
             value_norm=ValueNorm.start(self.env.num_agents),
             rollout=rollout_state,
             hparams=self.hyperparams(),
@@ -137,6 +132,24 @@ class Mappo:
         }
         return Hyperparams(**own, comm=comm)
 
+    def vary(self, state: TrainState, changes: Mapping[str, Array]) -> TrainState:
+        """The state with other hyperparameters, each as the one that it replaces; `comm.loss` is a name.
+
+        Raises ValueError for what is no hyperparameter, or belongs to a stage that the config has left out.
+        """
+        numbers = {name: jnp.asarray(value, float) for name, value in changes.items()}
+        of_comm = {name.removeprefix("comm."): x for name, x in numbers.items() if name.startswith("comm.")}
+        own: dict[str, Any] = {name: x for name, x in numbers.items() if not name.startswith("comm.")}
+        known = set(Hyperparams._fields) - {"comm"} | {f"comm.{name}" for name in Numbers._fields}
+        for name in changes:
+            if name not in known:
+                raise ValueError(f"'{name}' cannot be varied; what can is {', '.join(sorted(known))}")
+        for name in of_comm:
+            if not self.actor.channel.uses(name):
+                raise ValueError(f"comm.{name} cannot be varied: the config's channel has no stage that reads it")
+        hparams = state.hparams._replace(comm=state.hparams.comm._replace(**of_comm), **own)
+        return state._replace(hparams=hparams)
+
     def team(self, state: TrainState) -> Team:
         """The team as it stands, with the temperature that its words have come to."""
         numbers, comm, progress = state.hparams.comm, self.cfg.comm, state.iteration / self.cfg.num_iters
@@ -151,8 +164,8 @@ class Mappo:
         progress = state.iteration / self.cfg.num_iters
         lr = state.hparams.lr * (1 - progress if self.cfg.anneal_lr else 1.0)
         (params, opt_state), losses = self.optimise(state, data, lr, update_key)
-        metrics = {"return": finished_mean(traj), "lr": lr, "value_mean": returns.mean(), **losses}
-        metrics["param_norm"] = optax.tree.norm(params)
+        metrics = self.of_teams({"return": finished_mean(traj), "value_mean": self.per_team(returns)}) | losses
+        metrics |= {"lr": lr, "param_norm": optax.tree.norm(params)}
         after = state._replace(
             params=params,
             opt_state=opt_state,
@@ -232,9 +245,10 @@ class Mappo:
             minibatch = jax.tree.map(lambda x: x[rows], data)
             grads, metrics = jax.grad(self.loss, has_aux=True)(params, minibatch, state.hparams, numbers)
             stepped = [self.descend(*each, lr) for each in zip(grads, opt_state, params, strict=True)]
-            metrics["policy_grad_norm"] = optax.tree.norm(grads.policy)
-            metrics["critic_grad_norm"] = optax.tree.norm(grads.critic)
-            return (Learned(*(p for p, _ in stepped)), Learned(*(o for _, o in stepped))), metrics
+            norms = {f"{part}_grad_norm": self.norms(x) for part, x in grads._asdict().items()}
+            return (Learned(*(p for p, _ in stepped)), Learned(*(o for _, o in stepped))), metrics | self.of_teams(
+                norms
+            )
 
         def epoch(carry: Any, epoch_key: Array) -> tuple[Any, dict[str, Array]]:
             rows = jax.random.permutation(epoch_key, cfg.num_envs).reshape(cfg.num_minibatches, -1)
@@ -244,37 +258,57 @@ class Mappo:
         carry, metrics = jax.lax.scan(epoch, start, jax.random.split(key, cfg.ppo_epochs))
         return carry, jax.tree.map(jnp.mean, metrics)
 
-    def descend(self, grads: Params, opt_state: Any, params: Params, lr: Array) -> tuple[Params, Any]:
-        """(parameters, optimiser state) after one step of Adam on the clipped gradients."""
-        direction, opt_state = self.optimiser.update(grads, opt_state)
-        return jax.tree.map(lambda p, d: p - lr * d, params, direction), opt_state
+    def norms(self, grads: Params) -> list[Array]:
+        """Of each team's part of the gradients."""
+        return [optax.tree.norm(part) for part in by_team(self.env, grads)]
+
+    def descend(
+        self, grads: Params, opt_state: tuple[Any, ...], params: Params, lr: Array
+    ) -> tuple[Params, tuple[Any, ...]]:
+        """(parameters, optimiser states of the teams) after one step of Adam on gradients clipped team by team."""
+        moved = []
+        for grad, before, own in zip(by_team(self.env, grads), opt_state, by_team(self.env, params), strict=True):
+            direction, after = self.optimiser.update(grad, before)
+            moved.append((jax.tree.map(lambda p, d: p - lr * d, own, direction), after))
+        return together([own for own, _ in moved]), tuple(after for _, after in moved)
 
     def loss(
         self, params: Learned, data: Batchwise, hparams: Hyperparams, numbers: Numbers
     ) -> tuple[Array, dict[str, Array]]:
-        """The sum of the policy's, the critic's and the channel's losses: one gradient serves them all."""
+        """The sum of the policies', the critics' and the channel's losses of all teams: one gradient serves them all.
+
+        Each is a mean over a team's agents, and moves the parameters of that team alone.
+        """
         team, groups, spaces = Team(params.policy, numbers), self.env.groups, self.env.action_spaces
         decision = self.actor.replay(team, data.obs, data.circumstances, data.memory)
         distributions = decision.distributions
         log_probs = self.env.join({g: distributions[g].log_prob(spaces[g].split(data.actions[g])) for g in groups})
-        entropy = self.env.join({g: distributions[g].entropy() for g in groups}).mean()
-        log_ratio = log_probs - data.log_probs
-        ratio = jnp.exp(log_ratio)
-        surrogate = policy_loss(ratio, data.advantages, hparams.clip_eps).mean()
         values = self.critic_net.apply(params.critic, data.obs, decision.output.heard if self.critic_listens else None)
-        critic_loss = value_loss(values, data.old_values, data.targets, hparams.clip_eps).mean()
-        metrics = {
-            "policy_loss": surrogate,
-            "value_loss": critic_loss,
-            "entropy": entropy,
-            "approx_kl": approx_kl(log_ratio).mean(),
-            "clip_fraction": jnp.mean(jnp.abs(ratio - 1) > hparams.clip_eps),
+        chex.assert_equal_shape([log_probs, values, data.log_probs, data.advantages, data.targets])
+        log_ratio = jnp.clip(log_probs - data.log_probs, -MAX_LOG_RATIO, MAX_LOG_RATIO)
+        ratio = jnp.exp(log_ratio)
+        of_agents = {
+            "policy_loss": policy_loss(ratio, data.advantages, hparams.clip_eps),
+            "value_loss": value_loss(values, data.old_values, data.targets, hparams.clip_eps),
+            "entropy": self.env.join({g: distributions[g].entropy() for g in groups}),
+            "approx_kl": approx_kl(log_ratio),
+            "clip_fraction": jnp.abs(ratio - 1) > hparams.clip_eps,
         }
+        found = {name: self.per_team(x) for name, x in of_agents.items()}
         muted = None
         if self.cfg.comm.listening_coef:
             muted = self.actor.replay(team, data.obs, data.circumstances, data.memory, mute=True)
         channel_loss, of_channel = self.actor.channel_loss(decision, muted)
-        return surrogate - hparams.ent_coef * entropy + critic_loss + channel_loss, metrics | of_channel
+        losses = found["policy_loss"] - hparams.ent_coef * found["entropy"] + found["value_loss"] + channel_loss
+        return losses.sum(), self.of_teams(found | of_channel)
+
+    def per_team(self, x: Array) -> Array:
+        """`[..., N]` -> `[teams]`: the mean over all but teams."""
+        return self.env.team_means(x.mean(axis=tuple(range(x.ndim - 1))))
+
+    def of_teams(self, measures: Mapping[str, Sequence[Array] | Array]) -> dict[str, Array]:
+        """Measure -> `[teams]` as name -> `[]`, under the names of `Env.per_team`."""
+        return {name: x for key, of in measures.items() for name, x in zip(self.env.per_team(key), of, strict=True)}
 
 
 def environments_first(tree: Any) -> Any:
@@ -289,6 +323,6 @@ def normalise_per_group(env: Env, advantages: Array) -> Array:
 
 
 def finished_mean(traj: Trajectory) -> Array:
-    """Mean return of the episodes that ended in this rollout, NaN if none did."""
+    """`[teams]`: mean return of the episodes that ended in this rollout, NaN if none did."""
     ended = (traj.terminated | traj.truncated).sum()
-    return jnp.where(ended > 0, traj.returns.sum() / jnp.maximum(ended, 1), jnp.nan)
+    return jnp.where(ended > 0, traj.returns.sum(axis=(0, 1)) / jnp.maximum(ended, 1), jnp.nan)

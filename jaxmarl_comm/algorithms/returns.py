@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -21,6 +22,9 @@ def gae(
     episode was truncated there. terminated: `[T, ...]` bool, nothing follows. ended: terminated or truncated: what
     follows belongs to another episode.
     """
+    chex.assert_equal_shape([rewards, values, next_values])
+    chex.assert_equal_rank([rewards, terminated, ended])
+    chex.assert_type([terminated, ended], bool)
     deltas = rewards + gamma * next_values * ~terminated - values
 
     def backwards(later: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -33,6 +37,7 @@ def gae(
 
 def share_rewards(rewards: Array, teams: tuple[int, ...], weight: float) -> Array:
     """`[..., N]` -> `[..., N]`: (1 - weight) of one's own reward and weight of the mean of one's team."""
+    chex.assert_axis_dimension(rewards, -1, len(teams))
     team = jnp.array(teams)
     same = (team[:, None] == team[None, :]).astype(rewards.dtype)
     means = jnp.sum(rewards[..., None, :] * (same / same.sum(axis=1, keepdims=True)), axis=-1)
@@ -55,6 +60,7 @@ class ValueNorm(NamedTuple):
 
     def update(self, returns: Array, decay: float) -> ValueNorm:
         """With returns `[..., N]`."""
+        chex.assert_axis_dimension(returns, -1, self.mean.shape[0])
         axes = tuple(range(returns.ndim - 1))
         return ValueNorm(
             decay * self.mean + (1 - decay) * returns.mean(axes),

@@ -34,7 +34,7 @@ class Trajectory(NamedTuple):
     obs, actions: group -> `[T, E, n, ...]`. log_probs, rewards: `[T, E, N]`. terminated, truncated: `[T, E]` bool.
     circumstances: pytree of `[T, E, ...]`, what the update must replay.
     final_values: `[T, E, N]`, the value of the true last observation where an episode was truncated, else 0.
-    returns: `[T, E]`, the finished episode's return (mean over agents, as the task pays it), else 0.
+    returns: `[T, E, teams]`, the finished episode's return (mean over a team's agents, as the task pays it), else 0.
     """
 
     obs: dict[str, Array]
@@ -51,7 +51,7 @@ class Trajectory(NamedTuple):
 class RolloutState(NamedTuple):
     """Where the batch of environments stands.
 
-    env: state of the batch. obs: group -> `[E, n, obs_dim]`. running_return: `[E]`, of the episodes under way.
+    env: state of the batch. obs: group -> `[E, n, obs_dim]`. running_return: `[E, teams]`, of the episodes under way.
     memory: the team's, a pytree of `[E, ...]`.
     """
 
@@ -68,7 +68,7 @@ ValueFn = Callable[[Array, RolloutState], Array]
 def start(batch: Batch, memory: Any, key: Array) -> RolloutState:
     """Fresh episodes, with the team's memory at their start. The key is consumed."""
     env_state, ts = batch.reset(key)
-    return RolloutState(env_state, ts.obs, jnp.zeros(batch.num_envs), memory)
+    return RolloutState(env_state, ts.obs, jnp.zeros((batch.num_envs, len(batch.env.team_names))), memory)
 
 
 def rollout_axes(batch: Batch) -> RolloutState:
@@ -85,18 +85,19 @@ def rollout(
         act_key, env_key, restart_key, value_key = jax.random.split(step_key, 4)
         moved = act(act_key, state)
         env_state, ts = batch.step(env_key, state.env, moved.actions)
-        total = state.running_return + ts.reward.mean(axis=-1)
+        total = state.running_return + batch.env.team_means(ts.reward)
         last = RolloutState(env_state, ts.obs, total, moved.memory)
         # A real branch in lockstep, where no episode but all of them are truncated.
         nothing = jnp.zeros_like(moved.log_probs)
         final_values = jax.lax.cond(ts.truncated.any(), value, lambda *_: nothing, value_key, last)
-        terminated, truncated = (jnp.broadcast_to(flag, total.shape) for flag in (ts.terminated, ts.truncated))
+        terminated, truncated = (jnp.broadcast_to(flag, (batch.num_envs,)) for flag in (ts.terminated, ts.truncated))
         over = terminated | truncated
         after, obs = batch.restart_if_over(restart_key, env_state, ts)
+        finished, unfinished = total * over[:, None], total * ~over[:, None]
         transition = Trajectory(
-            state.obs, moved.actions, moved.log_probs, ts.reward, terminated, truncated, final_values, total * over,
+            state.obs, moved.actions, moved.log_probs, ts.reward, terminated, truncated, final_values, finished,
             moved.circumstances,
         )  # fmt: skip
-        return RolloutState(after, obs, total * ~over, where_each(over, fresh, moved.memory)), transition
+        return RolloutState(after, obs, unfinished, where_each(over, fresh, moved.memory)), transition
 
     return jax.lax.scan(step, start_state, jax.random.split(key, rollout_len))

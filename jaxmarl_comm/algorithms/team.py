@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxmarl_comm.algorithms import Act, View
 from jaxmarl_comm.algorithms.rollout import Moved
@@ -125,8 +126,8 @@ class TeamActor:
         )
 
     def listen(self, team: Team, key: Array, view: View) -> Array:
-        """`[E, N, H]`: what agents hear at this step, as in execution. The key is consumed."""
-        circumstances = self.meet(team, key, view, training=False)
+        """`[E, N, H]`: what agents hear at this step, with the chance of training. The key is consumed."""
+        circumstances = self.meet(team, key, view, training=True)
         return self.decide(team, view.obs, circumstances, self.channel.post(view.memory, unchanged)).output.heard
 
     def replay(
@@ -153,7 +154,13 @@ class TeamActor:
         late = jnp.concatenate([heard[:, :1], said[:, :-1]], axis=1)
         words = jnp.where((circumstances["clock"] > 0)[..., None, None], late, heard)
         observe = jax.vmap(jax.vmap(lambda s, w: self.env.observe(self.env.with_words(s, w))))
-        return observe(state, words)
+        seen = [observe(state, self._learned_by(team, words)) for team in range(len(self.env.team_names))]
+        return {group: seen[team][group] for group, team in self.env.group_teams.items()}
+
+    def _learned_by(self, team: int, words: Array) -> Array:
+        """The same words `[..., N, dim_c]`, of which only the team's own carry a gradient."""
+        own = np.equal(self.env.teams, team)[:, None]
+        return jnp.where(own, words, jax.lax.stop_gradient(words))
 
     def decide(self, team: Team, obs: dict[str, Array], circumstances: Circumstances, deliver: Deliver) -> Decision:
         """Distributions over actions, and what is said."""
@@ -170,42 +177,56 @@ class TeamActor:
         """(words, their logits) `[..., N, dim_c]` of all agents, zeros for those who cannot speak."""
         size = max(self.vocabulary.values())
         choices = {} if choice is None else self.env.split(choice, axis=-2)
-        said = {}
+        said, all_logits = {}, {}
         for group, x in logits.items():
-            speaks = self.vocabulary[group] > 0
-            logits[group] = x if speaks else jnp.zeros((*x.shape[:-1], size))
-            said[group] = gumbel(x, jnp.array(WORD_TEMPERATURE), choices.get(group)) if speaks else logits[group]
-        return self.env.join(said, axis=-2), self.env.join(logits, axis=-2)
+            if self.vocabulary[group]:
+                all_logits[group] = x
+                said[group] = gumbel(x, jnp.array(WORD_TEMPERATURE), choices.get(group))
+            else:
+                all_logits[group] = said[group] = jnp.zeros((*x.shape[:-1], size))
+        return self.env.join(said, axis=-2), self.env.join(all_logits, axis=-2)
 
     def channel_loss(self, decision: Decision, muted: Decision | None) -> tuple[Array, dict[str, Array]]:
-        """(what the config asks of messages beside being useful, how it and they look), of a replay `[E, T]`.
+        """(what the config asks of messages beside being useful, how it and they look) of a replay: `[teams]` each.
 
         muted: the same replay with nothing heard, if there is a listening_coef.
         """
+        parts = [self._channel_loss(team, decision, muted) for team in range(len(self.env.team_names))]
+        losses, metrics = zip(*parts, strict=True)
+        return jnp.stack(losses), jax.tree.map(lambda *x: jnp.stack(x), *metrics)
+
+    def _channel_loss(self, team: int, decision: Decision, muted: Decision | None) -> tuple[Array, dict[str, Array]]:
         comm, packets = self.channel.cfg, decision.output.packets
+        members = np.array(self.env.team_members[team])
         loss, metrics = jnp.zeros(()), {}
         if comm.signalling_coef:
-            metrics["signalling_loss"] = signalling_loss(self.word_logits(decision), comm.signalling_entropy)
+            logits = self.word_logits(team, decision)
+            metrics["signalling_loss"] = signalling_loss(logits, comm.signalling_entropy) if logits.size else loss
             loss += comm.signalling_coef * metrics["signalling_loss"]
         if muted is not None:
             given, unheard = ({g: d.probs() for g, d in each.distributions.items()} for each in (decision, muted))
-            parts = [listening_loss(x, unheard[g][name]) for g in given for name, x in given[g].items()]
+            own = [g for g in given if self.env.group_teams[g] == team]
+            parts = [listening_loss(x, unheard[g][name]) for g in own for name, x in given[g].items()]
             metrics["listening_loss"] = sum(parts, jnp.zeros(()))
             loss += comm.listening_coef * metrics["listening_loss"]
         if comm.rounds:
-            metrics["messages_sent"] = packets.sent.sum(axis=-2).mean()
-            metrics["message_spread"] = packets.message.std(axis=(0, 1)).mean()
-            loss += price(packets.sent, self.channel.bits_per_message, comm.message_price, comm.bit_price)
+            sent = packets.sent[..., members]
+            metrics["messages_sent"] = sent.sum(axis=-2).mean()
+            metrics["message_spread"] = packets.message[..., members, :].std(axis=(0, 1)).mean()
+            loss += price(sent, self.channel.bits_per_message, comm.message_price, comm.bit_price)
         return loss, metrics
 
-    def word_logits(self, decision: Decision) -> Array:
-        """`[E, T, ..., W]`: logits of all words that are chosen from: of the channel, or the task's own."""
+    def word_logits(self, team: int, decision: Decision) -> Array:
+        """`[E, T, ..., n, W]`: logits of all words that a team's n speakers choose: the channel's, or the task's."""
+        groups = [g for g, of in self.env.group_teams.items() if of == team]
         if self.channel.cfg.discretise == "gumbel":
-            return decision.output.contents
+            return decision.output.contents[..., np.array(self.env.team_members[team]), :]
         if self.relaxed:
-            return decision.word_logits
-        said = [d.factors["say"].logits for d in decision.distributions.values() if "say" in d.factors]
-        return jnp.concatenate(said, axis=-2)
+            speakers = [agent for g in groups if self.vocabulary[g] for agent in self.env.groups[g]]
+            return decision.word_logits[..., np.array(speakers, int), :]
+        factors = {g: decision.distributions[g].factors for g in groups}
+        said = [of["say"].logits for of in factors.values() if "say" in of]
+        return jnp.concatenate(said, axis=-2) if said else jnp.zeros((*decision.said.shape[:-2], 0, 1))
 
     def to_actions(self, chosen: dict[str, dict[str, Array]], decision: Decision) -> dict[str, Array]:
         """The environment's actions from the factors that the policies chose, and from what is said."""

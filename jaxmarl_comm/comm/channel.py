@@ -62,7 +62,9 @@ class Channel:
     teams: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        for name, most in {"gate_k": self.num_agents, "route_k": self.num_agents - 1}.items():
+        if self.cfg.rounds == 0:
+            return
+        for name, most in {"gate_k": self.largest_team, "route_k": max(1, self.largest_team - 1)}.items():
             used = {"gate_k": self.cfg.gate == "top_k", "route_k": self.cfg.route == "nearest"}[name]
             if used and getattr(self.cfg, name) > most:
                 raise ValueError(f"comm.{name} is {getattr(self.cfg, name)}, but must be at most {most} in this task")
@@ -72,6 +74,23 @@ class Channel:
     @property
     def num_agents(self) -> int:
         return len(self.teams)
+
+    @property
+    def largest_team(self) -> int:
+        """Agents in the largest team."""
+        return max(map(self.teams.count, self.teams))
+
+    @property
+    def reaches_anyone(self) -> bool:
+        """Whether there is any agent that may hear another."""
+        return self.cfg.rounds > 0 and (
+            self.largest_team > 1 if self.needs_positions else bool(self.static_links.any())
+        )
+
+    @cached_property
+    def crosses_teams(self) -> bool:
+        """Whether anyone hears an agent of another team."""
+        return not self.needs_positions and bool((self.static_links * np.not_equal.outer(self.teams, self.teams)).any())
 
     @property
     def needs_positions(self) -> bool:
@@ -87,6 +106,16 @@ class Channel:
     def query_dim(self) -> int:
         """Numbers that a listener asks attention with: a query for each head, and one to choose whom to hear."""
         return (self.cfg.heads * self.cfg.attends + (self.cfg.aggregate == "hard_attention")) * self.cfg.key_dim
+
+    def uses(self, name: str) -> bool:
+        """Whether a stage that the config has built reads this one of Numbers."""
+        return {
+            "noise": self.cfg.noise > 0,
+            "loss": self.cfg.loss > 0,
+            "bit_flip": self.cfg.bit_flip > 0,
+            "bits": self.cfg.discretise == "quantise",
+            "temperature": self.cfg.discretise == "gumbel",
+        }[name]
 
     @property
     def learns_gate(self) -> bool:
@@ -230,7 +259,7 @@ class Channel:
                 return gate.every_n(here["clock"], self.cfg.gate_every, self.num_agents)
             return jnp.ones(content.shape[:-1])
         if self.cfg.gate == "top_k":
-            return gate.top_k(score, self.cfg.gate_k, self.links(here), here.get("turn"))
+            return gate.top_k(score, self.cfg.gate_k, self.links(here), self.teams, here.get("turn"))
         return gate.learned(score)
 
     def _corrupt(self, message: Array, numbers: Numbers, here: Circumstances) -> Array:
@@ -253,8 +282,25 @@ class Channel:
     def receive(self, k: int, packets: Packet, query: Array | None, circumstances: Circumstances) -> Array:
         """What each agent hears in round k: packets -> `[..., N, heard_dim]`.
 
-        query: `[..., N, query_dim]`, what attention goes by.
+        query: `[..., N, query_dim]`, what attention goes by. No gradient passes from a team's ears into another team.
         """
+        if not self.crosses_teams:
+            return self._hear(k, packets, query, circumstances)
+        heard = [
+            self._hear(k, self._learned_by(team, packets), query, circumstances) for team in range(max(self.teams) + 1)
+        ]
+        return jnp.stack([heard[team][..., agent, :] for agent, team in enumerate(self.teams)], axis=-2)
+
+    def _learned_by(self, team: int, packets: Packet) -> Packet:
+        """The same packets, of which only the team's own carry a gradient."""
+        own = np.equal(self.teams, team)
+
+        def stop(x: Array, mine: np.ndarray) -> Array:
+            return jnp.where(mine, x, jax.lax.stop_gradient(x))
+
+        return Packet(stop(packets.message, own[:, None]), stop(packets.sent, own))
+
+    def _hear(self, k: int, packets: Packet, query: Array | None, circumstances: Circumstances) -> Array:
         (content, sent), links = packets, self.links(circumstances)
         arrives: Array | np.ndarray = links
         if "lost" in circumstances:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,8 +23,8 @@ def learned(score: Array) -> Array:
     return straight_through(jnp.where(score + OPEN > 0, 1.0, 0.0), jax.nn.sigmoid(score + OPEN))
 
 
-def top_k(score: Array, k: int, links: Array | np.ndarray, draw: Array | None) -> Array:
-    """Open for the k agents of the highest score `[..., N]`, among those whom anyone hears by `links` `[..., N, N]`.
+def top_k(score: Array, k: int, links: Array | np.ndarray, teams: Sequence[int], draw: Array | None) -> Array:
+    """Open for the k agents of each team with the highest score `[..., N]`, of those heard by `links` `[..., N, N]`.
 
     SchedNet (Kim et al. 2019), whose weights come from a critic; here straight-through. In training k are drawn with
     probabilities softmax(score) (Gumbel-top-k: Kool et al. 2019), so that everyone has turns to learn from; draw:
@@ -33,7 +35,7 @@ def top_k(score: Array, k: int, links: Array | np.ndarray, draw: Array | None) -
     mine, other = score[..., :, None], score[..., None, :]
     agents = np.arange(score.shape[-1])
     ahead = (other > mine) | ((other == mine) & (agents < agents[:, None]))
-    rank = jnp.sum(ahead & heard[..., None, :], axis=-1)
+    rank = jnp.sum(ahead & heard[..., None, :] & np.equal.outer(teams, teams), axis=-1)
     chosen = jnp.where(heard & (rank < k), 1.0, 0.0)
     return straight_through(chosen, jnp.where(heard, jax.nn.sigmoid(score), 0.0))
 

@@ -51,7 +51,7 @@ class SimpleCrypto(MPETask):
         return jnp.stack([unknown, unknown, state.choice[0]])
 
     def outcome(self, state: WorldState) -> dict[str, Array]:
-        """Success: Bob's loudest word is the bit, and Eve's is not; hers: it is. Distance: Bob's answer to the bit's code."""
+        """Success: Bob's loudest word is the bit, and Eve's is not; Eve's: hers is. Distance: of Bob's to the bit's."""
         spoke = jnp.any(state.say != 0, axis=-1)
         right = spoke & (jnp.argmax(state.say, axis=-1) == state.choice[0])
         distance = norm(state.say[BOB] - one_hot(state.choice[0], NUM_WORDS))

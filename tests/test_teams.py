@@ -1,0 +1,169 @@
+"""Sides that compete learn each for itself: nothing of one team's loss moves another's parameters."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmarl_comm import default_cfg
+from jaxmarl_comm.algorithms.mappo import Mappo
+from jaxmarl_comm.comm.channel import Channel, unchanged
+from jaxmarl_comm.console import Console
+from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.envs.mpe.simple_world_comm import SimpleWorldComm
+from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD
+from jaxmarl_comm.nets import by_team, together
+
+SMALL = {"num_envs": 4, "num_minibatches": 1, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 4}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overheard(SimpleWorldComm):
+    """simple_world_comm, where the prey, too, hears what the leading adversary says."""
+
+    def observe(self, state):
+        seen = super().observe(state)
+        word = jnp.broadcast_to(state.say[0], (self.num_good, self.world.dim_c))
+        return seen | {"agent": jnp.concatenate([seen["agent"], word], axis=-1)}
+
+
+def learner_of(task, **changes):
+    if task == "overheard":
+        return Mappo(default_cfg().replace({"env.name": "simple_world_comm_v3", **SMALL, **changes}), Overheard())
+    cfg = default_cfg().replace({"env.name": task, **SMALL, **changes})
+    return Mappo(cfg, make_env(task, **cfg.env.arguments))
+
+
+def lively(learner):
+    """A state whose parameters are large enough for everything to matter."""
+    state = learner.init(jax.random.key(0))
+    params = jax.tree.map(lambda x: x + 0.3 * jax.random.normal(jax.random.key(1), x.shape), state.params)
+    return state._replace(params=params)
+
+
+@pytest.mark.parametrize(
+    ("task", "changes"),
+    [
+        ("simple_adversary_v3", {"comm.preset": "commnet", "comm.integrate_into": "both"}),
+        ("simple_adversary_v3", {"comm.preset": "tarmac"}),
+        ("simple_adversary_v3", {"comm.preset": "g2anet", "comm.gate": "learned", "comm.delay": 1}),
+        ("simple_push_v3", {"comm.preset": "none"}),
+        ("overheard", {"comm.preset": "none", "comm.speech": "differentiable"}),
+    ],
+)
+def test_a_team_learns_from_its_own_loss_alone(task, changes):
+    """What a team's advantages are moves it, and not the other; gradients are clipped team by team."""
+    route = {"comm.route": "all"} if changes["comm.preset"] != "none" else {}
+    learner = learner_of(task, **changes, **route)
+    teams = np.array(learner.env.teams)
+
+    @jax.jit
+    def step(scales):
+        state = lively(learner)
+        after, traj = learner.play(state, jax.random.key(2))
+        data, _, _ = learner.prepare(state, traj, after, jax.random.key(3))
+        for name in ("advantages", "targets"):
+            data = data._replace(**{name: getattr(data, name) * scales[teams]})
+        (params, _), _ = learner.optimise(state, data, jnp.array(0.01), jax.random.key(4))
+        return params
+
+    before = step(jnp.ones(2))
+    for team in (GOOD, ADVERSARY):
+        after = step(jnp.ones(2).at[team].set(-1e4))
+        for part in ("policy", "critic"):
+            one, other = (by_team(learner.env, getattr(params, part)) for params in (before, after))
+            jax.tree.map(np.testing.assert_array_equal, one[1 - team], other[1 - team])
+            moved = jax.tree.map(lambda a, b: float(np.abs(a - b).max()), one[team], other[team])
+            assert max(jax.tree.leaves(moved)) > 1e-3
+
+
+def test_the_listeners_own_team_does_learn_to_speak():
+    """The control of the test above: within a team the gradient does pass, also where all hear all."""
+    learner = learner_of("simple_adversary_v3", **{"comm.preset": "commnet", "comm.route": "all"})
+    listener = learner.env.team_members[GOOD][0]
+
+    @jax.jit
+    def grads(scale):
+        state = lively(learner)
+        after, traj = learner.play(state, jax.random.key(2))
+        data, _, _ = learner.prepare(state, traj, after, jax.random.key(3))
+        data = data._replace(advantages=jnp.zeros_like(data.advantages).at[..., listener].set(scale))
+        silent = state.hparams._replace(ent_coef=jnp.zeros(()))
+        found, _ = jax.grad(learner.loss, has_aux=True)(state.params, data, silent, learner.team(state).numbers)
+        return found.policy["params"]
+
+    found = grads(1.0)
+    assert np.abs(found["agent_message_0"]["Dense_0"]["kernel"]).max() > 1e-6
+    assert not np.any(found["adversary_message_0"]["Dense_0"]["kernel"])
+
+
+def test_parameters_come_apart_by_team_and_together_again():
+    learner = learner_of("simple_world_comm_v3", **{"comm.preset": "none"})
+    params = learner.init(jax.random.key(0)).params.policy
+    parts = by_team(learner.env, params)
+    groups = [{name.split("_")[0] for name in part["params"]} for part in parts]
+    assert groups == [{"agent"}, {"adversary", "leadadversary"}]
+    jax.tree.map(np.testing.assert_array_equal, together(parts), params)
+
+
+def test_metrics_are_per_team_where_sides_compete():
+    learner = learner_of("simple_push_v3", **{"comm.preset": "none", "rollout_len": 25, "num_minibatches": 2})
+    _, metrics = jax.jit(learner.update)(learner.init(jax.random.key(0)))
+    for measure in ("return", "entropy", "policy_loss", "value_loss", "approx_kl", "policy_grad_norm"):
+        assert measure not in metrics
+        assert metrics[f"{measure}_good"] != metrics[f"{measure}_adversary"], measure
+
+
+def test_a_critic_hears_in_its_bootstrap_what_it_hears_in_training():
+    learner = learner_of(
+        "simple_reference_v3", **{"comm.preset": "dial", "comm.delay": 0, "comm.integrate_into": "both"}
+    )
+    state = lively(learner)
+    key, now, team = jax.random.key(5), state.rollout, learner.team(state)
+    view = learner.actor.view(learner.batch, now.env, now.obs, now.memory)
+    drawn = learner.actor.meet(team, key, view, training=True)
+    in_training = learner.actor.decide(team, view.obs, drawn, learner.actor.channel.post(view.memory, unchanged))
+    np.testing.assert_array_equal(learner.actor.listen(team, key, view), in_training.output.heard)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("comm.noise", "comm.noise cannot be varied: the config's channel has no stage that reads it"),
+        ("comm.bits", "comm.bits cannot be varied"),
+        ("comm.nois", "'comm.nois' cannot be varied; what can is clip_eps"),
+        ("num_envs", "'num_envs' cannot be varied"),
+    ],
+)
+def test_what_nothing_reads_cannot_be_varied(name, message):
+    learner = learner_of("simple_reference_v3")
+    with pytest.raises(ValueError, match=message):
+        learner.vary(learner.init(jax.random.key(0)), {name: 0.5})
+
+
+@pytest.mark.parametrize(
+    ("task", "changes", "expected"),
+    [
+        ("simple_v3", {}, False),
+        ("simple_push_v3", {}, False),
+        ("simple_push_v3", {"route": "nearest"}, False),
+        ("simple_push_v3", {"route": "all"}, True),
+        ("simple_spread_v3", {}, True),
+        ("simple_spread_v3", {"preset": "none"}, False),
+    ],
+)
+def test_whether_anyone_can_be_heard(task, changes, expected):
+    cfg = default_cfg().replace({"env.name": task, **{f"comm.{name}": value for name, value in changes.items()}})
+    assert Channel(cfg.comm, make_env(task).teams).reaches_anyone == expected
+
+
+def test_a_channel_that_reaches_nobody_is_hinted_at(capsys, tmp_path):
+    for task in ("simple_push_v3", "simple_spread_v3"):
+        Console(()).header(default_cfg().replace({"env.name": task}), make_env(task), tmp_path)
+    assert capsys.readouterr().out.count("hint: nobody can hear anybody in simple_push_v3 (comm.route: team)") == 1
+
+
+def test_a_silent_team_may_keep_settings_of_the_channel():
+    default_cfg().replace({"comm.route": "nearest"}).replace({"comm.preset": "none"})
