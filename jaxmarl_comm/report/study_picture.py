@@ -152,8 +152,8 @@ def _points(line: Line, name: str, column: str) -> Iterator[Point]:
                 median = np.nan if steps["median"] is None else steps["median"] / 1e6
                 yield Point(at, median, np.nan, np.nan, _known(steps["of_each_seed"], 1e-6))
         elif row[column]["mean"] is not None:
-            ends = (np.nan if row[column][end] is None else row[column][end] for end in ("low", "high"))
-            yield Point(at, row[column]["mean"], *ends, _known(row[column]["of_each_seed"]))
+            low, high = (np.nan if row[column][end] is None else row[column][end] for end in ("low", "high"))
+            yield Point(at, row[column]["mean"], low, high, _known(row[column]["of_each_seed"]))
 
 
 def _known(seeds: Sequence[float | None], unit: float = 1.0) -> list[float]:
@@ -200,7 +200,7 @@ def _level(rows: Sequence[Row]) -> float:
 def _label_places(axis: Axes, places: Sequence[Any], field: str | None) -> None:
     labels = [f"{place:g}" if _are_numbers([place]) else str(place) for place in places]
     every = ceil(len(places) / MOST_LABELS)
-    turned = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
+    turned: dict[str, Any] = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
     crowded = len(places) > 10 or max(map(len, labels)) > LONG
     axis.set_xticks(range(0, len(places), every), labels[::every], fontsize=8, **(turned if crowded else {}))
     axis.set_xlim(-0.5, len(places) - 0.5)
