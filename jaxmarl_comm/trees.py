@@ -13,3 +13,8 @@ Array = jax.Array
 def where_each(flags: Array, new: Any, old: Any) -> Any:
     """Of two pytrees of `[E, ...]` arrays, the first one's rows where `flags` `[E]` are true, else the second one's."""
     return jax.tree.map(lambda a, b: jnp.where(flags.reshape(-1, *(1,) * (b.ndim - 1)), a, b), new, old)
+
+
+def unstack(tree: Any) -> list[Any]:
+    """The trees along the leading axis of every array."""
+    return [jax.tree.map(lambda x, k=k: x[k], tree) for k in range(len(jax.tree.leaves(tree)[0]))]

@@ -1,44 +1,25 @@
-"""Yardsticks: where silent and all-knowing teams stand, and scripted controllers to play beside a policy."""
+"""Yardsticks: scripted teams to play beside a policy."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxmarl_comm.algorithms import Act
 from jaxmarl_comm.comm.channel import Intervention
 from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.envs.mpe.task import NUM_MOVES
 from jaxmarl_comm.envs.mpe.world import DAMPING, DT, norm
-from jaxmarl_comm.evaluation.episodes import Actor
+from jaxmarl_comm.evaluation.episodes import CLEAR, Actor, play
+from jaxmarl_comm.evaluation.per_team import returns_of, successes_of
+from jaxmarl_comm.evaluation.plays import stacked
 
 Array = jax.Array
 
-
-class Ladder(NamedTuple):
-    """Returns (mpe2 1.1.1, 25 steps, undiscounted, mean over agents) between which a policy is scored.
-
-    silent: of the best team that does not communicate. oracle: of one that knows all goals.
-    """
-
-    silent: float
-    oracle: float
-
-    def score(self, returns: np.ndarray) -> np.ndarray:
-        """0 as good as silent, 1 as good as the oracle."""
-        return (returns - self.silent) / (self.oracle - self.silent)
-
-
-# For discrete actions, by convex relaxation and trajectory optimisation; the oracle learns goals one step late, as
-# from a word. spread has no private goals: there, "silent" is a random team and "oracle" an assignment in hindsight.
-LADDERS: dict[str, Ladder] = {
-    "simple_reference_v3": Ladder(silent=-16.7, oracle=-7.24),
-    "simple_speaker_listener_v4": Ladder(silent=-15.3, oracle=-7.36),
-    "simple_spread_v3": Ladder(silent=-26.2, oracle=-6.6),
-}
 
 BRAKING_STEPS = 1.25  # how far ahead the scripted controller aims; found by trying, best on simple_reference
 
@@ -92,3 +73,15 @@ def in_silence(env: Env, actions: dict[str, Array]) -> Act:
     num_envs = next(iter(actions.values())).shape[0]
     no_messages, never_sent = jnp.zeros((num_envs, env.num_agents, 0)), jnp.zeros((num_envs, 0, env.num_agents))
     return Act(actions, no_messages, never_sent, (), {})
+
+
+def play_baselines(batch: Batch, key: Array) -> dict[str, Any]:
+    """Scripted teams' returns and successes, for every team, on the episodes that `key` starts."""
+    found = {}
+    for name, make_actor in {"random": random_actor, "oracle": oracle_actor}.items():
+        actor = make_actor(batch.env)
+        if actor is not None:
+            run = jax.jit(partial(play, batch, actor, treatment=jnp.array(CLEAR), hears_words=False))
+            episodes = stacked([jax.device_get(run(key))])
+            found[name] = returns_of(batch.env, episodes.returns) | successes_of(batch.env, episodes.success)
+    return found

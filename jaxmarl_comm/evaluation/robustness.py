@@ -12,6 +12,7 @@ from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.episodes import CLEAR, play, team_actor
+from jaxmarl_comm.trees import unstack
 
 Array = jax.Array
 
@@ -20,7 +21,7 @@ LOSSES = (0.25, 0.5, 0.75, 1.0)
 
 
 def returns_with(cfg: Config, batch: Batch, teams: Any, key: Array) -> dict[str, dict[str, np.ndarray]]:
-    """`noise` and `loss` -> value -> `[seeds, E]` greedy returns with that much of it, on the same episodes.
+    """`noise` and `loss` -> value -> `[seeds, E, T]` greedy returns with that much of it, on the same episodes.
 
     All else on the channel, the other of the two included, is as in training. The config must have a channel. The key
     is consumed.
@@ -35,10 +36,9 @@ def returns_with(cfg: Config, batch: Batch, teams: Any, key: Array) -> dict[str,
         return play(batch, actor, key, treatment=jnp.array(CLEAR), hears_words=False).returns
 
     def with_much(name: str, value: float) -> np.ndarray:
-        """`[seeds, E]` returns."""
+        """`[seeds, E, T]` returns."""
         returns = []
-        for k in range(len(teams.numbers.noise)):
-            team = jax.tree.map(lambda x, k=k: x[k], teams)
+        for team in unstack(teams):
             own = {"noise": team.numbers.noise, "loss": team.numbers.loss}
             # Of the same type as the team's own, so that there is but one program to compile.
             returns.append(np.asarray(run(team, **own | {name: jnp.full_like(own[name], value)})))

@@ -55,15 +55,15 @@ def estimate(values: np.ndarray, bounds: tuple[float, float] = NO_BOUNDS) -> Est
     )
 
 
-def over_seeds(values: np.ndarray, most: float = np.inf) -> Estimate:
+def over_seeds(values: np.ndarray, least: float = -np.inf, most: float = np.inf) -> Estimate:
     """Estimate from `[seeds, episodes]`: over seeds, each seed's mean being one value; over episodes if one seed.
 
-    most: what no team's expected value exceeds, e.g. an oracle's return.
+    least, most: bounds of what can be expected of any team, e.g. an oracle's return; the first holds in every episode.
     """
     values = np.asarray(values, float)
     if values.size == 0:
         return estimate(np.full(len(values), np.nan))
-    found = estimate(values.mean(axis=1), (-np.inf, most + _luck(values)))
+    found = estimate(values.mean(axis=1), (least, most + _luck(values)))
     if len(values) == 1 and found["mean"] is not None and values.size > 1:
         found["low"], found["high"] = student(values[0])
     return found

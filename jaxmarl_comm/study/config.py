@@ -27,12 +27,14 @@ class Sweep(Settings):
 class StudyConfig(Settings):
     """All of a study.
 
-    run: settings of every run, as in a config of `scripts/train.py`. protocols: name -> settings of the channel.
+    run: settings of every run, as in a config of `scripts/train.py`. protocols: name -> settings of the channel. level:
+    a return in training; how many steps each run takes to reach it is reported.
     """
 
     run: dict[str, Any]
     protocols: dict[str, dict[str, Any]] = Field(min_length=1)
     sweeps: list[Sweep] = Field(default_factory=lambda: [Sweep()])
+    level: float | None = Field(None, description="a return in training, to count the steps to", allow_inf_nan=False)
 
 
 class Program(NamedTuple):

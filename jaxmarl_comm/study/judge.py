@@ -8,41 +8,71 @@ import jax
 import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.evaluation import FORMED_SCORE, play_all
-from jaxmarl_comm.evaluation.baselines import LADDERS
-from jaxmarl_comm.evaluation.messages import message_statistics, traffic
-from jaxmarl_comm.evaluation.stats import estimate, over_seeds
+from jaxmarl_comm.evaluation import information, worth
+from jaxmarl_comm.evaluation.communication import speaking
+from jaxmarl_comm.evaluation.episodes import Episodes
+from jaxmarl_comm.evaluation.messages import traffic
+from jaxmarl_comm.evaluation.per_team import returns_of
+from jaxmarl_comm.evaluation.plays import player
+from jaxmarl_comm.evaluation.stats import over_seeds
+from jaxmarl_comm.evaluation.verdict import formed, warnings
 from jaxmarl_comm.study.config import Program
+from jaxmarl_comm.study.curve import Curves
 
 Row = dict[str, Any]
 
 
-def judge(program: Program, env: Env, algorithm: Algorithm, teams: Any) -> list[Row]:
+def judge(program: Program, env: Env, algorithm: Algorithm, teams: Any, untrained: Any, curves: Curves) -> list[Row]:
     """A row for each value: estimates over seeds of return, success, what messages tell and cost, and when muted.
 
-    teams: `[values * seeds, ...]`. All play the same episodes, with whatever noise and loss they were trained with.
+    teams, untrained: `[values * seeds, ...]`. All play the same episodes, with whatever noise and loss they were
+    trained with. Seeds that diverged are left out of every estimate, and have formed no protocol.
     """
     cfg = program.cfg
     batch, key = Batch(env, cfg.eval_episodes), jax.random.fold_in(jax.random.key(cfg.seed), 1)
-    runs = play_all(cfg, batch, algorithm, teams, key)
+    play_seeds = player(cfg, batch, algorithm, key)
+    greedy, muted, before = play_seeds(teams, "greedy"), play_seeds(teams, "muted"), play_seeds(untrained, "greedy")
     rows = []
     for k, of_value in enumerate(program.cfgs):
-        seeds = slice(k * cfg.num_seeds, (k + 1) * cfg.num_seeds)
-        greedy, muted = (jax.tree.map(lambda x, s=seeds: x[s], runs[name]) for name in ("greedy", "muted"))
-        messages, bits = traffic(of_value, env, greedy)
-        score = LADDERS[env.name].score(greedy.returns.mean(axis=1)) if env.name in LADDERS else None
-        rows.append(
-            {
-                "return": over_seeds(greedy.returns),
-                "success": over_seeds(greedy.success),
-                "return_muted": over_seeds(muted.returns),
-                "message_information": estimate(message_statistics(of_value, env, greedy)["message_information"]),
-                "messages_per_step": over_seeds(messages / env.max_cycles),
-                "bits_per_step": over_seeds(bits / env.max_cycles),
-                "protocol_fraction": None if score is None else float(np.mean(score > FORMED_SCORE)),
-                "return_of_each_seed": greedy.returns.mean(axis=1).tolist(),
-            }
-        )
+        own = curves.of(slice(k * cfg.num_seeds, (k + 1) * cfg.num_seeds))
+        healthy = k * cfg.num_seeds + np.flatnonzero(~own.diverged)
+        rows.append(_row(of_value, env, some(greedy, healthy), some(muted, healthy), some(before, healthy), own))
     return rows
+
+
+def some(episodes: Episodes, seeds: np.ndarray) -> Episodes:
+    """The episodes of these seeds."""
+    return jax.tree.map(lambda x: x[seeds], episodes)
+
+
+def _row(cfg: Config, env: Env, greedy: Episodes, muted: Episodes, untrained: Episodes, curves: Curves) -> Row:
+    """Episodes: of the seeds that did not diverge."""
+    messages, bits = traffic(cfg, env, greedy)
+    found: Row = worth(env, greedy) | returns_of(env, muted.returns, "return_muted")
+    found |= information(speaking(cfg, env, greedy))
+    found |= {"messages_per_step": over_seeds(messages / env.max_cycles, least=0)}
+    found |= {"bits_per_step": over_seeds(bits / env.max_cycles, least=0)}
+    before = worth(env, untrained) | information(speaking(cfg, env, untrained))
+    who_formed = formed(cfg, env, greedy)
+    return {
+        **{name: with_gaps(each, curves.diverged) for name, each in found.items()},
+        "untrained": {name: with_gaps(each, curves.diverged) for name, each in before.items()},
+        "protocol_fraction": None if who_formed is None else float(who_formed.sum() / cfg.num_seeds),
+        "diverged": int(curves.diverged.sum()),
+        "interval_over": "seeds" if len(greedy.returns) > 1 else "episodes",
+        "warnings": [*_lost(curves), *warnings(env, greedy, untrained, who_formed, {}, curves.rows())],
+    }
+
+
+def _lost(curves: Curves) -> list[str]:
+    lost, all_seeds = int(curves.diverged.sum()), len(curves.diverged)
+    return [f"{lost} of {all_seeds} seeds diverged and are left out; try a lower lr"] if lost else []
+
+
+def with_gaps(found: Any, missing: np.ndarray) -> Any:
+    """An estimate over the seeds that are not missing (`[seeds]` bool), with None for each that is."""
+    each = iter(found["of_each_seed"])
+    return {**found, "of_each_seed": [None if gone else next(each, None) for gone in missing]}

@@ -8,12 +8,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
 from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.report.study import study_table
 from jaxmarl_comm.runner import compile_chunk, teams_of
 from jaxmarl_comm.study.config import Program, StudyConfig, programs
+from jaxmarl_comm.study.curve import Curves, mean_of_known
 from jaxmarl_comm.study.folder import StudyFolder, is_done
 from jaxmarl_comm.study.judge import judge
 
@@ -31,21 +34,41 @@ def run_study(study: StudyConfig, folder: StudyFolder, tell: Callable[[str], Non
             continue
         began = time.perf_counter()
         tell(f"{k}/{len(todo)} {name}: {program.cfg.env_steps * len(program.values) * program.cfg.num_seeds:,} steps")
-        rows += run_program(program, tell)
-        folder.write(rows, program.cfg.env.name)
+        rows += run_program(program, study.level, tell)
+        folder.write(rows, make_env(program.cfg.env.name, **program.cfg.env.arguments))
         tell(f"  {time.perf_counter() - began:.0f} s")
     tell(study_table(rows))
     return rows
 
 
-def run_program(program: Program, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+def run_program(program: Program, level: float | None, tell: Callable[[str], None]) -> list[dict[str, Any]]:
     """Train all values and seeds of a program side by side; a row of results for each value."""
     cfg = program.cfg
     env = make_env(cfg.env.name, **cfg.env.arguments)
     algorithm = make_algorithm(cfg, env)
     state = start(program, algorithm)
+    untrained = jax.tree.map(np.array, teams_of(algorithm, state))  # copies, as training takes the state's memory
+    state, curves, seconds = train_program(program, algorithm, state)
+    tell(f"  in training at the end: {_returns_at_the_end(env, curves)}; judging")
+    judged = judge(program, env, algorithm, teams_of(algorithm, state), untrained, curves)
+    rows = []
+    for k, (value, of_value) in enumerate(zip(program.values, judged, strict=True)):
+        own = curves.of(slice(k * cfg.num_seeds, (k + 1) * cfg.num_seeds))
+        row = {"protocol": program.protocol, "field": program.field, "value": value}
+        row |= {"env_steps": cfg.env_steps, "steps_per_second": cfg.env_steps * len(curves.diverged) / seconds}
+        row |= {"curve": own.report(env)}
+        row |= {} if level is None else {"steps_to_level": own.steps_to_level(env, level)}
+        rows.append(row | of_value)
+        for warning in of_value["warnings"]:
+            tell(f"  {warning}")
+    return rows
+
+
+def train_program(program: Program, algorithm: Algorithm, state: Any) -> tuple[Any, Curves, float]:
+    """(state of all runs after training, how they learned, seconds that it took once compiled)."""
+    cfg, done, seconds = program.cfg, 0, 0.0
     chunks: dict[int, Any] = {}
-    done, seconds = 0, 0.0
+    steps, logged = [], []
     while done < cfg.num_iters:
         length = min(cfg.log_interval, cfg.num_iters - done)
         if length not in chunks:
@@ -54,23 +77,14 @@ def run_program(program: Program, tell: Callable[[str], None]) -> list[dict[str,
         state, metrics = jax.block_until_ready(chunks[length](state))
         seconds += time.perf_counter() - began
         done += length
-    tell(f"  return in training at the end: {float(jnp.nanmean(metrics['return'])):.2f}; judging")
-    num_runs = len(program.values) * cfg.num_seeds
-    rate = cfg.env_steps * num_runs / seconds
-    diverged = metrics["first_bad"] >= 0
-    found = judge(program, env, algorithm, teams_of(algorithm, state))
-    return [
-        {
-            "protocol": program.protocol,
-            "field": program.field,
-            "value": value,
-            "env_steps": cfg.env_steps,
-            "steps_per_second": rate,
-            "diverged": int(diverged[k * cfg.num_seeds : (k + 1) * cfg.num_seeds].sum()),
-            **of_value,
-        }
-        for k, (value, of_value) in enumerate(zip(program.values, found, strict=True))
-    ]
+        steps.append(done * cfg.num_envs * cfg.rollout_len)
+        logged.append(metrics)
+    return state, Curves.gather(steps, logged), seconds
+
+
+def _returns_at_the_end(env: Env, curves: Curves) -> str:
+    last = {name: mean_of_known(curves.metrics[name][:, ~curves.diverged])[-1] for name in env.per_team("return")}
+    return ", ".join(f"{name.replace('_', ' of ')} {value:.2f}" for name, value in last.items())
 
 
 def start(program: Program, algorithm: Algorithm) -> Any:

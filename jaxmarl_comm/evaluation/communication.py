@@ -1,0 +1,98 @@
+"""What is said, what it costs, whether anyone listens, and what is left of it on a bad channel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import log
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.config import Config
+from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.evaluation.episodes import Episodes
+from jaxmarl_comm.evaluation.influence import Influence, measure_influence
+from jaxmarl_comm.evaluation.messages import message_statistics, speakers_of, traffic
+from jaxmarl_comm.evaluation.per_team import returns_of
+from jaxmarl_comm.evaluation.robustness import returns_with
+from jaxmarl_comm.evaluation.stats import Estimate, estimate, over_seeds
+from jaxmarl_comm.evaluation.streams import information_by_step
+
+Array = jax.Array
+
+INFLUENCE_EPISODES = 1_000
+ROBUSTNESS_EPISODES = 4_000
+MOST = {  # of a measure whose name begins so; what is not named here has no upper bound, and none is negative
+    "listening_tv": 1.0,
+    "listening_js": log(2),
+    "listening_changed": 1.0,
+    "context_independence": 1.0,
+}
+
+
+def speaking(cfg: Config, env: Env, episodes: Episodes) -> dict[str, Estimate]:
+    """What is said in episodes `[seeds, E, ...]`, and what it costs; `mean` is None where undefined.
+
+    What `message_statistics` says; messages_per_episode, bits_per_episode: of each agent that can send.
+    """
+    found = {name: _estimate(env, name, values) for name, values in message_statistics(cfg, env, episodes).items()}
+    messages, bits = traffic(cfg, env, episodes)
+    return {**found, "messages_per_episode": over_seeds(messages, 0), "bits_per_episode": over_seeds(bits, 0)}
+
+
+def exchange(
+    cfg: Config, env: Env, algorithm: Algorithm, groups: list[Any], tell: Callable[[str], None]
+) -> list[dict[str, Estimate]]:
+    """Of each group of teams (with seeds first), what every message tells, and how far hearing changes what is done.
+
+    message_information_by_step: see `Told`. The rest: see `Influence`. `mean` is None where undefined.
+    """
+    found: dict[str, Any] = dict.fromkeys(("message_information_by_step", *Influence._fields))
+    if speakers_of(cfg, env):
+        # All at once, as they are one program, which takes longer to compile than to run.
+        together = jax.tree.map(lambda *x: np.concatenate(x), *jax.device_get(groups))
+        batch, key = _batch_and_key(cfg, env, INFLUENCE_EPISODES, 3)
+        tell(f"replacing what is heard, in {batch.num_envs:,} episodes")
+        found |= measure_influence(cfg, batch, algorithm, together, key)._asdict()
+        told = information_by_step(cfg, env, algorithm, together, _key(cfg, 5))
+        found["message_information_by_step"] = told.message_information_by_step
+    sizes = [len(jax.tree.leaves(teams)[0]) for teams in groups]
+    parts = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
+    return [{name: _estimate(env, name, _part(values, seeds)) for name, values in found.items()} for seeds in parts]
+
+
+def _part(values: np.ndarray | None, seeds: slice) -> np.ndarray:
+    return np.zeros(0) if values is None else values[seeds]
+
+
+def on_bad_channels(cfg: Config, env: Env, teams: Any, tell: Callable[[str], None]) -> dict[str, dict[str, Estimate]]:
+    """return_with_noise, return_with_loss: from the value to an estimate, of each team; empty without a channel."""
+    names = {"noise": env.per_team("return_with_noise"), "loss": env.per_team("return_with_loss")}
+    if not cfg.comm.rounds:
+        return {name: {} for each in names.values() for name in each}
+    batch, key = _batch_and_key(cfg, env, ROBUSTNESS_EPISODES, 4)
+    tell(f"adding noise and loss to messages, in {batch.num_envs:,} episodes")
+    returns = returns_with(cfg, batch, teams, key)
+    return {
+        name: {value: returns_of(env, x, f"return_with_{kind}")[name] for value, x in returns[kind].items()}
+        for kind, each in names.items()
+        for name in each
+    }
+
+
+def _batch_and_key(cfg: Config, env: Env, most: int, stream: int) -> tuple[Batch, Array]:
+    return Batch(env, min(most, cfg.eval_episodes)), _key(cfg, stream)
+
+
+def _key(cfg: Config, stream: int) -> Array:
+    return jax.random.fold_in(jax.random.key(cfg.seed), stream)
+
+
+def _estimate(env: Env, name: str, values: np.ndarray) -> Estimate:
+    most = next((bound for beginning, bound in MOST.items() if name.startswith(beginning)), np.inf)
+    if name.startswith("message_information"):
+        most = log(env.num_goals) if env.num_goals else np.inf
+    return estimate(values, (0.0, most))

@@ -1,0 +1,64 @@
+"""The value of talk: a team's return less that of a trained silent team, on the same episodes.
+
+A drop when muted is not that: a team that learned with messages never learned to do without.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.config import Config, ConfigError, differing_keys
+from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.evaluation.episodes import Episodes
+from jaxmarl_comm.evaluation.messages import speakers_of
+from jaxmarl_comm.evaluation.per_team import differences_of, returns_of, successes_of
+from jaxmarl_comm.evaluation.plays import player
+
+Array = jax.Array
+
+
+class Control(NamedTuple):
+    """A trained silent team. teams: of all seeds, a leading axis on every array. source: its run folder."""
+
+    cfg: Config
+    algorithm: Algorithm
+    teams: Any
+    source: str
+
+
+def check_control(cfg: Config, control: Config, source: str) -> None:
+    """Raises ConfigError unless a run of `control` can be the silent control of a run of `cfg`."""
+    env = make_env(control.env.name, **control.env.arguments)
+    if speakers_of(control, env):
+        raise ConfigError(f"control {source} is not silent: its comm.preset is {control.comm.preset}, not none")
+    if env != make_env(cfg.env.name, **cfg.env.arguments):
+        differing = [key for key in differing_keys(cfg, control) if key.startswith("env.")]
+        raise ConfigError(f"control {source} was trained on another task: {', '.join(differing)} differ")
+
+
+def compare(env: Env, batch: Batch, key: Array, greedy: Episodes, control: Control | None) -> dict[str, Any]:
+    """`value_of_talk` in return and in success, and what the `control` itself reaches; None without one.
+
+    greedy: `[seeds, E, ...]`, the episodes that `key` starts in the batch.
+    """
+    if control is None:
+        names = (*env.per_team("value_of_talk"), *env.per_team("value_of_talk_success"), "control")
+        return dict.fromkeys(names)
+    silent = player(control.cfg, batch, control.algorithm, key)(control.teams, "greedy")
+    few = min(len(greedy.returns), len(silent.returns)) == 1
+    return {
+        **differences_of(env, greedy.returns, silent.returns, "value_of_talk"),
+        **differences_of(env, greedy.success, silent.success, "value_of_talk_success"),
+        "control": {
+            **returns_of(env, silent.returns),
+            **successes_of(env, silent.success),
+            "source": control.source,
+            "env_steps": control.cfg.env_steps,
+            "interval_over": "episodes" if few else "seeds",
+        },
+    }

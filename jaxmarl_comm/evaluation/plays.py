@@ -1,0 +1,48 @@
+"""The same episodes under one treatment after another, for the teams of all seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.config import Config
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, Episodes, hears_words, play, team_actor
+from jaxmarl_comm.trees import unstack
+
+Array = jax.Array
+
+TREATMENTS = {  # name -> (greedy, what is done to messages)
+    "greedy": (True, CLEAR),
+    "sampled": (False, CLEAR),
+    "muted": (True, MUTED),
+    "shuffled": (True, SHUFFLED),
+}
+
+Player = Callable[[Any, str], Episodes]
+"""(teams of all seeds, one of TREATMENTS) -> Episodes whose arrays are `[seeds, ...]`, in numpy."""
+
+
+def player(cfg: Config, batch: Batch, algorithm: Algorithm, key: Array) -> Player:
+    """Who plays the episodes that `key` starts: one compiled program for all teams and treatments."""
+
+    @jax.jit
+    def run(team: Any, greedy: Array, treatment: Array) -> Episodes:
+        actor = team_actor(batch, algorithm, team, greedy)
+        return play(batch, actor, key, treatment=treatment, hears_words=hears_words(cfg))
+
+    def play_seeds(teams: Any, name: str) -> Episodes:
+        greedy, treatment = (jnp.array(x) for x in TREATMENTS[name])
+        return stacked([jax.device_get(run(team, greedy, treatment)) for team in unstack(teams)])
+
+    return play_seeds
+
+
+def stacked(episodes: list[Episodes]) -> Episodes:
+    """Each seed's episodes as one, a leading axis on every array."""
+    return jax.tree.map(lambda *x: np.stack(x), *episodes)
