@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
+import platform
+import shutil
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, ValidationError
+
+from jaxmarl_comm.files import DRAFT, RunError, check_folder, draft_of, read_bytes, sync_folder, write_whole
 
 KEEP = 2  # newest checkpoints kept, so that one damaged file does not cost the run
-CHECKSUMS = "sha256.json"
-
+RECORD = "record.json"
+STATE = "state"
+PACKAGES = ("jaxmarl_comm", "jax", "jaxlib", "flax", "optax", "distrax", "numpy", "orbax-checkpoint")
 
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what is raised anyway
 
@@ -23,61 +30,150 @@ class CheckpointError(RuntimeError):
     """A checkpoint that cannot be used, told in one line."""
 
 
+class DamagedError(CheckpointError):
+    """A checkpoint that is torn or damaged; the one before it may serve."""
+
+
+class Record(BaseModel):
+    """What a checkpoint says of itself.
+
+    config: the run's settings. versions: of Python and packages that computed it. seconds: spent so far, by phase.
+    files: name -> SHA-256.
+    """
+
+    iteration: NonNegativeInt
+    config: dict[str, Any]
+    versions: dict[str, str]
+    seconds: dict[str, NonNegativeFloat]
+    files: dict[str, str]
+
+
 class Checkpoints:
-    """The checkpoints of one run, by iteration. Each appears under its name only once it is complete."""
+    """The checkpoints of one run, by iteration: folders that appear complete, with their record, or not at all.
+
+    Raises RunError if something else has the folder's name. Nothing is written before `save`.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
-        options = ocp.CheckpointManagerOptions(max_to_keep=KEEP, create=True, enable_async_checkpointing=False)
-        self.manager = ocp.CheckpointManager(self.folder, options=options)
+        check_folder(self.folder)
+        self.orbax = ocp.Checkpointer(ocp.StandardCheckpointHandler())
+
+    @property
+    def iterations(self) -> list[int]:
+        """Of all there are, in order."""
+        there = self.folder.iterdir() if self.folder.is_dir() else ()
+        return sorted(int(path.name) for path in there if path.name.isascii() and path.name.isdecimal())
 
     @property
     def latest(self) -> int | None:
         """Iteration of the newest one, None if there is none."""
-        return self.manager.latest_step()
+        return max(self.iterations, default=None)
 
-    def save(self, iteration: int, state: Any) -> None:
-        """Save a pytree of arrays and PRNG keys, with checksums of its files."""
-        if iteration != self.latest:
-            self.manager.save(iteration, args=ocp.args.StandardSave(_saved_leaves(_without_keys(state))))
-            checksums = self.folder / str(iteration) / CHECKSUMS
-            checksums.write_text(json.dumps(_hash_files(checksums.parent)), encoding="utf-8")
+    def save(self, iteration: int, state: Any, config: Mapping[str, Any], seconds: Mapping[str, float]) -> None:
+        """Save a pytree of arrays and PRNG keys with its record, and let go of the oldest. Raises CheckpointError."""
+        target = self.folder / str(iteration)
+        draft = draft_of(target)
+        try:
+            self.folder.mkdir(exist_ok=True)
+            draft.mkdir()
+            self.orbax.save(draft / STATE, args=ocp.args.StandardSave(_saved_leaves(_without_keys(state))))
+            record = Record(
+                iteration=iteration,
+                config=dict(config),
+                versions=versions(),
+                seconds=dict(seconds),
+                files=_hash_files(draft),
+            )
+            write_whole(draft / RECORD, record.model_dump_json())
+            _remove(target)
+            draft.rename(target)
+            sync_folder(self.folder)
+        except Exception as error:  # orbax and what lies beneath it raise many kinds
+            shutil.rmtree(draft, ignore_errors=True)
+            raise CheckpointError(f"cannot save checkpoint {target}: {_first_line(error)}") from error
+        for old in self.iterations[:-KEEP]:
+            _remove(self.folder / str(old))
+
+    def forget_after(self, iteration: int) -> None:
+        """Remove newer ones, which are damaged, and what a killed process left half-written."""
+        for newer in self.iterations:
+            if newer > iteration:
+                _remove(self.folder / str(newer))
+        for draft in self.folder.glob(f".*{DRAFT}"):
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def load_newest(
+        self, like: Any, check: Callable[[Record], None], tell: Callable[[str], None]
+    ) -> tuple[Any, Record]:
+        """(the pytree, its record) of the newest one that is whole; what is damaged is told.
+
+        like: see `load`. check: raises what it likes if a record is not of this run. A run that goes on meanwhile may
+        remove the one that is being read: then a newer one is there. Raises CheckpointError if none can be used.
+        """
+        damaged: dict[int, DamagedError] = {}
+        while left := [iteration for iteration in self.iterations if iteration not in damaged]:
+            try:
+                record = self.record(left[-1])
+                check(record)
+                return self.load(left[-1], like), record
+            except DamagedError as error:
+                if (self.folder / str(left[-1])).exists():
+                    damaged[left[-1]] = error
+                    if len(left) > 1:
+                        tell(f"{error}; taking the one before it, of iteration {left[-2]}")
+        if damaged:
+            raise CheckpointError(f"{damaged[min(damaged)]}; no other is left")
+        raise CheckpointError(f"{self.folder} holds no checkpoint")
+
+    def record(self, iteration: int) -> Record:
+        """Raises DamagedError, also where files are not those that the record tells."""
+        checkpoint = self.folder / str(iteration)
+        try:
+            check_folder(checkpoint)
+            record = Record.model_validate_json(read_bytes(checkpoint / RECORD))
+            found = _hash_files(checkpoint)
+        except (OSError, RunError, ValidationError):
+            raise DamagedError(f"checkpoint {checkpoint} is damaged (file {RECORD})") from None
+        wrong = [name for name in {**record.files, **found} if record.files.get(name) != found.get(name)]
+        if wrong or record.iteration != iteration:
+            raise DamagedError(f"checkpoint {checkpoint} is damaged (file {wrong[0] if wrong else RECORD})")
+        return record
 
     def load(self, iteration: int, like: Any) -> Any:
         """The saved pytree. like: one of the same structure, shapes and types (`jax.eval_shape` will do).
 
-        Raises CheckpointError if it is damaged or of another shape.
+        Raises DamagedError if it cannot be read, CheckpointError if it is of another shape.
         """
-        self._check_files(self.folder / str(iteration))
+        checkpoint = self.folder / str(iteration)
         shapes = _saved_leaves(jax.tree.map(_plain_shape, like))
         try:
-            loaded = self.manager.restore(iteration, args=ocp.args.StandardRestore(shapes))
+            loaded = self.orbax.restore(checkpoint / STATE, args=ocp.args.StandardRestore(shapes))
         except Exception as error:  # orbax and what lies beneath it raise many kinds
-            raise CheckpointError(
-                f"checkpoint {self.folder / str(iteration)} is damaged or of another run: {_first_line(error)}"
-            ) from error
+            raise DamagedError(f"checkpoint {checkpoint} is damaged or of another run: {_first_line(error)}") from error
         if jax.tree.map(_plain_shape, loaded) != shapes:
-            raise CheckpointError(f"checkpoint {self.folder / str(iteration)} is of another run: shapes differ")
+            raise CheckpointError(f"checkpoint {checkpoint} is of another run: shapes differ")
         leaves, structure = jax.tree_util.tree_flatten(like)
         filled = [_with_key(loaded.get(str(k)), leaf) for k, leaf in enumerate(leaves)]
         return jax.tree_util.tree_unflatten(structure, filled)
 
-    def _check_files(self, checkpoint: Path) -> None:
-        """Compare with the checksums, if the run lived to write them; orbax's errors on damage are hard to read."""
-        checksums = checkpoint / CHECKSUMS
-        try:
-            expected = json.loads(checksums.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return
-        except ValueError:
-            expected = {CHECKSUMS: ""}
-        found = _hash_files(checkpoint)
-        damaged = [name for name, digest in expected.items() if found.get(name) != digest]
-        if damaged:
-            raise CheckpointError(
-                f"checkpoint {checkpoint} is damaged (file {damaged[0]}); "
-                "delete that folder to go on from the one before it"
-            )
+
+def versions() -> dict[str, str]:
+    """Of Python and of the packages that decide what a run computes."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # imported from a folder that was never installed
+        return "unknown"
+
+
+def _remove(checkpoint: Path) -> None:
+    """At once for those who look, who never see half of it."""
+    if checkpoint.exists():
+        shutil.rmtree(checkpoint.rename(draft_of(checkpoint)), ignore_errors=True)
 
 
 def _is_key(x: Any) -> bool:
@@ -107,8 +203,13 @@ def _with_key(saved: Any, like: Any) -> Any:
 
 
 def _hash_files(folder: Path) -> dict[str, str]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != CHECKSUMS)
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    """Name -> SHA-256 of all files but the record. Raises RunError for a link, OSError."""
+    there = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(read_bytes(path)).hexdigest()
+        for path in there
+        if path != folder / RECORD
+    }
 
 
 def _first_line(error: Exception) -> str:

@@ -1,12 +1,10 @@
-"""The outer loop: it alone owns jit, chunks, disk, clock and signals, and knows an algorithm only as its record."""
+"""The outer loop: it alone owns jit, chunks, disk and clock, and knows an algorithm only as its record."""
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,19 +12,20 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmarl_comm import interrupts
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
-from jaxmarl_comm.checkpoint import Checkpoints
-from jaxmarl_comm.config import Config
+from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints, Record, versions
+from jaxmarl_comm.config import Config, ConfigError, build_config, silent_control
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
+from jaxmarl_comm.evaluation.control import Control, check_control
 from jaxmarl_comm.report.curves import plot_curves
 from jaxmarl_comm.report.messages import plot_messages
 from jaxmarl_comm.report.table import evaluation_table
-from jaxmarl_comm.run_folder import RunError, RunFolder
+from jaxmarl_comm.run_folder import RunError, RunFolder, check_goes_on
 
 Array = jax.Array
-MAY_BE_NAN = {"return"}  # no episode may have ended in a short rollout
 
 
 class TrainResult(NamedTuple):
@@ -45,15 +44,50 @@ class InterruptedRunError(RunError):
 def train(cfg: Config, folder: RunFolder) -> TrainResult:
     """Train all seeds of a config in a run folder, from its newest checkpoint if it has one; then evaluate.
 
-    Raises RunError (divergence, interruption) or CheckpointError.
+    Raises RunError (another process at work here, divergence, interruption) or CheckpointError.
     """
-    runner = Runner(cfg, folder)
-    runner.console.header(cfg, runner.env, folder.path)
-    with stop_signals() as stopped:
-        state = runner.run(stopped)
-    rows = folder.read_metrics()
-    plot_curves(rows, folder.curves, f"{cfg.algorithm} on {cfg.env.name}, communication: {cfg.comm.preset}")
-    return TrainResult(folder.path, cfg, rows, runner.evaluate(state, cfg))
+    with folder.locked(), interrupts.parting(f"stopped; go on with --resume {folder.path}"):
+        runner = Runner(cfg, folder)
+        runner.console.header(cfg, runner.env, folder.path)
+        state = runner.run()
+        control = train_control(cfg, folder) if cfg.control else None
+        with interrupts.parting(f"stopped after training, which is saved; --resume {folder.path} evaluates it"):
+            rows, env = folder.read_metrics(), runner.env
+            title = f"{cfg.algorithm} on {cfg.env.name}, communication: {cfg.comm.preset}"
+            draw = partial(plot_curves, rows, folder.curves, title, ladder=env.ladder, team_names=env.team_names)
+            draw()
+            evaluation = runner.evaluate(state, cfg, control=control)
+            if control is not None:
+                draw(control=evaluation["control"])
+            return TrainResult(folder.path, cfg, rows, evaluation)
+
+
+def train_control(cfg: Config, folder: RunFolder) -> Control:
+    """The silent control of a run, trained in a run folder inside the run's, or whatever is left of it to train.
+
+    Raises RunError or CheckpointError.
+    """
+    silent, path = silent_control(cfg), folder.control
+    inner = RunFolder.resume(path, silent)[0] if path.exists() else RunFolder.create(path, silent)
+    with inner.locked():
+        runner = Runner(silent, inner)
+        runner.console.say(f"training its silent control in {path}")
+        try:
+            state = runner.run()
+        except InterruptedRunError:
+            raise InterruptedRunError(f"stopped in the control; go on with --resume {folder.path}") from None
+    return runner.as_control(state)
+
+
+def load_control(path: Path, cfg: Config) -> Control:
+    """A finished silent run, to compare a run of `cfg` with. Raises RunError, ConfigError or CheckpointError."""
+    folder, found = RunFolder.open(path)
+    check_control(cfg, found, str(path))
+    runner = Runner(found, folder)
+    state, record = runner.load()
+    if record.iteration < found.num_iters:
+        raise RunError(f"control {path} is not finished: {record.iteration} of {found.num_iters} iterations are done")
+    return runner.as_control(state)
 
 
 class Runner:
@@ -64,64 +98,110 @@ class Runner:
         self.env = make_env(cfg.env.name, **cfg.env.arguments)
         self.algorithm = make_algorithm(cfg, self.env)
         self.checkpoints = Checkpoints(folder.checkpoints)
-        self.console = Console()
-        self.seconds = folder.read_seconds()
+        self.console = Console(self.algorithm.shown)
+        self.seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
         self.init = jax.jit(jax.vmap(self.algorithm.init, out_axes=self.algorithm.state_axes))
         self.seed_keys = jax.random.split(jax.random.key(cfg.seed), cfg.num_seeds)
         self.chunks: dict[int, Any] = {}
         self.quick_evaluate = quick_evaluator(cfg, self.env, self.algorithm)
 
-    def load(self) -> tuple[Any, int]:
-        """(state of the newest checkpoint, its iteration). Raises CheckpointError or RunError."""
-        iteration = self.checkpoints.latest
-        if iteration is None:
-            raise RunError(f"{self.folder.path} has no checkpoint yet")
-        return jax.device_put(self.checkpoints.load(iteration, jax.eval_shape(self.init, self.seed_keys))), iteration
+    def load(self) -> tuple[Any, Record]:
+        """(state of the newest checkpoint that is whole, what it says of itself).
 
-    def run(self, stopped: Callable[[], bool]) -> Any:
-        """The state after all iterations. Raises InterruptedRunError where `stopped`, asked between chunks, is true."""
-        cfg = self.cfg
+        Raises RunError if there is none or if it belongs to another config, CheckpointError if all are damaged.
+        """
+        if self.checkpoints.latest is None:
+            raise RunError(f"{self.folder.path} has no checkpoint yet")
+        shapes = jax.eval_shape(self.init, self.seed_keys)
+        state, record = self.checkpoints.load_newest(shapes, self.check_belongs, self.console.say)
+        self.seconds |= {phase: record.seconds.get(phase, 0.0) for phase in self.seconds}
+        return jax.device_put(state), record
+
+    def check_belongs(self, record: Record) -> None:
+        """Raises RunError if a checkpoint is of a run that cannot go on under this config."""
+        where = f"checkpoint {self.checkpoints.folder / str(record.iteration)} is"
+        try:
+            before = build_config(record.config)
+        except ConfigError as error:
+            raise CheckpointError(f"{where} of a config that is unknown here: {error}") from None
+        check_goes_on(before, self.cfg, where)
+
+    def run(self) -> Any:
+        """The state after all iterations. Raises InterruptedRunError if the user stops it."""
+        state, done = self.begin()
+        self.compile_chunks(state, done)
+        with interrupts.waiting() as stopped:
+            state, done = self.advance(state, done, stopped)
+        if stopped() and done < self.cfg.num_iters:
+            raise InterruptedRunError(f"stopped after iteration {done}; go on with --resume {self.folder.path}")
+        if stopped():
+            raise InterruptedRunError(
+                f"stopped after training, which is saved; --resume {self.folder.path} evaluates it"
+            )
+        return state
+
+    def begin(self) -> tuple[Any, int]:
+        """(the state to go on from, its iteration), the folder's files being as they were at that iteration."""
         if self.checkpoints.latest is None:
             state, done = self.init(self.seed_keys), 0
-            self.checkpoints.save(0, state)
+            self.save(0, state)
         else:
-            state, done = self.load()
+            state, record = self.load()
+            done = record.iteration
             self.console.say(f"resuming after iteration {done}")
-        self.folder.rewind_metrics(done)
-        began, compile_before = time.perf_counter(), self.seconds["compile"]
-        train_before = self.seconds["train"]
-        pending = None
-        while done < cfg.num_iters:
-            chunk, length = self.compiled_chunk(state, done)
-            state, metrics = chunk(state)
+            self.say_what_changed(record)
+        self.folder.write_config(self.cfg)
+        self.checkpoints.forget_after(done)
+        self.folder.rewind_metrics(done, self.console.say)
+        return state, done
+
+    def say_what_changed(self, record: Record) -> None:
+        """Why the rest of the run may not be what it would have been in one go."""
+        before, now = record.versions, versions()
+        changed = [f"{name} {before.get(name)} is now {new}" for name, new in now.items() if before.get(name) != new]
+        if changed:
+            self.console.say(f"what follows may differ in rounding: {', '.join(changed)}")
+        planned = record.config["num_iters"]
+        if planned < self.cfg.num_iters and self.cfg.anneal_lr:
+            self.console.say(
+                f"num_iters was {planned} and is {self.cfg.num_iters}: from here on the learning rate is that of the "
+                "longer run, though it has fallen faster up to here"
+            )
+
+    def advance(self, state: Any, done: int, stopped: Callable[[], bool]) -> tuple[Any, int]:
+        """(state, iterations done) once all are done and saved, or where `stopped`, asked at each chunk, is true."""
+        cfg, began, train_before = self.cfg, time.perf_counter(), self.seconds["train"]
+        pending, stopping = None, False
+        while done < cfg.num_iters and not stopping:
+            length = min(cfg.log_interval, cfg.num_iters - done)
+            state, metrics = self.chunks[length](state)
             self.record(pending)  # of the chunk before, so that the device never waits
             before, done = done, done + length
             if crosses(cfg.eval_interval, before, done):
                 metrics |= self.quick_evaluate(teams_of(self.algorithm, state))
-            pending = (done, metrics)
-            interrupted = stopped() and done < cfg.num_iters
-            if crosses(cfg.checkpoint_interval, before, done) or done == cfg.num_iters or interrupted:
+            pending, stopping = (done, metrics), stopped()
+            if crosses(cfg.checkpoint_interval, before, done) or done == cfg.num_iters or stopping:
                 self.record(pending)
                 pending = None
-                self.checkpoints.save(done, state)
-                compiling = self.seconds["compile"] - compile_before
-                self.seconds["train"] = train_before + time.perf_counter() - began - compiling
-                self.folder.write_json(self.folder.seconds, self.seconds)
-            if interrupted:
-                raise InterruptedRunError(f"stopped after iteration {done}; go on with --resume {self.folder.path}")
-        return state
+                self.seconds["train"] = train_before + time.perf_counter() - began
+                self.save(done, state)
+        return state, done
 
-    def compiled_chunk(self, state: Any, done: int) -> tuple[Any, int]:
-        """(the next chunk as one compiled program, its number of iterations)."""
-        length = min(self.cfg.log_interval, self.cfg.num_iters - done)
-        if length not in self.chunks:
-            began = time.perf_counter()
+    def save(self, iteration: int, state: Any) -> None:
+        """Raises RunError or CheckpointError."""
+        self.folder.check_there()
+        self.checkpoints.save(iteration, state, self.cfg.model_dump(), self.seconds)
+
+    def compile_chunks(self, state: Any, done: int) -> None:
+        """Compile all programs that the rest of the run needs, so that nothing has to wait for it later."""
+        began, left = time.perf_counter(), self.cfg.num_iters - done
+        for length in {min(self.cfg.log_interval, left), left % self.cfg.log_interval} - {0}:
             self.chunks[length] = compile_chunk(self.algorithm, state, length)
-            self.seconds["compile"] += time.perf_counter() - began
-            self.console.say(f"compiled in {time.perf_counter() - began:.1f} s")
-            if len(self.chunks) == 1:
-                self.console.start_table(done * self.cfg.num_envs * self.cfg.rollout_len)
-        return self.chunks[length], length
+        if self.chunks:
+            seconds = time.perf_counter() - began
+            self.seconds["compile"] += seconds
+            self.console.say(f"compiled in {seconds:.1f} s")
+            self.console.start_table(done * self.cfg.num_envs * self.cfg.rollout_len)
 
     def record(self, pending: tuple[int, dict[str, Array]] | None) -> None:
         """Write one chunk's metrics. Raises RunError if training diverged in it."""
@@ -141,19 +221,30 @@ class Runner:
                 f"the last good checkpoint is that of iteration {self.checkpoints.latest}; try a lower lr"
             )
 
-    def evaluate(self, state: Any, cfg: Config) -> Evaluation:
-        """Evaluate a state's policies as this config asks: print the table, write evaluation.json, draw messages."""
+    def as_control(self, state: Any) -> Control:
+        """This run in that state, for others to be compared with."""
+        return Control(self.cfg, self.algorithm, teams_of(self.algorithm, state), str(self.folder.path))
+
+    def evaluate(self, state: Any, cfg: Config, path: Path | None = None, control: Control | None = None) -> Evaluation:
+        """Evaluate a state's policies as this config asks: print the table, write it to `path`, draw messages beside.
+
+        path: a JSON file; None: the run's own evaluation.json. control: a silent team to compare with. Raises RunError.
+        """
         began = time.perf_counter()
-        evaluation = evaluate_teams(cfg, self.env, self.algorithm, teams_of(self.algorithm, state), self.console.say)
+        teams, untrained = (teams_of(self.algorithm, x) for x in (state, self.init(self.seed_keys)))
+        rows = self.folder.read_metrics()
+        evaluation = evaluate_teams(
+            cfg, self.env, self.algorithm, teams, untrained, self.console.say, control=control, rows=rows
+        )
         self.seconds["evaluate"] = time.perf_counter() - began
         evaluation |= {"env_steps": self.cfg.env_steps, "seconds": self.seconds}
-        self.folder.write_json(self.folder.evaluation, evaluation)
+        self.folder.write_json(path or self.folder.evaluation, evaluation)
         if evaluation["message_table"]:
-            plot_messages(evaluation["message_table"], self.folder.messages)
+            plot_messages(evaluation["message_table"], path.with_suffix(".png") if path else self.folder.messages)
         self.console.say(evaluation_table(evaluation))
         self.console.say(
             f"seconds: compile {self.seconds['compile']:.1f}, train {self.seconds['train']:.1f}, "
-            f"evaluate {self.seconds['evaluate']:.1f}; written to {self.folder.path}"
+            f"evaluate {self.seconds['evaluate']:.1f}; written to {path or self.folder.path}"
         )
         return evaluation
 
@@ -167,8 +258,8 @@ def compile_chunk(algorithm: Algorithm, state: Any, length: int) -> Any:
     def chunk(state: Any) -> tuple[Any, dict[str, Array]]:
         start = state.iteration
         state, metrics = jax.lax.scan(lambda s, _: algorithm.update(s), state, length=length)
-        finite = jnp.stack([jnp.isfinite(m) for name, m in metrics.items() if name not in MAY_BE_NAN]).all(axis=0)
-        means = {name: jnp.nanmean(m) if name in MAY_BE_NAN else m.mean() for name, m in metrics.items()}
+        finite = jnp.stack([jnp.isfinite(m) for name, m in metrics.items() if not may_be_nan(name)]).all(axis=0)
+        means = {name: jnp.nanmean(m) if may_be_nan(name) else m.mean() for name, m in metrics.items()}
         return state, {**means, "first_bad": jnp.where(finite.all(), -1, start + jnp.argmin(finite))}
 
     axes = algorithm.state_axes
@@ -181,26 +272,11 @@ def teams_of(algorithm: Algorithm, state: Any) -> Any:
     return jax.vmap(algorithm.team, in_axes=(algorithm.state_axes,))(state)
 
 
+def may_be_nan(metric: str) -> bool:
+    """Whether this metric may be undefined: no episode may have ended in a short rollout."""
+    return metric.startswith("return")
+
+
 def crosses(interval: int, before: int, done: int) -> bool:
     """Whether a multiple of the interval lies in (before, done]; never for interval 0."""
     return interval > 0 and done // interval > before // interval
-
-
-@contextmanager
-def stop_signals() -> Iterator[Callable[[], bool]]:
-    """While inside, Ctrl-C and SIGTERM only make the given function return True; a second one acts as usual."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False
-        return
-
-    def note(number: int, frame: Any) -> None:
-        received.append(number)
-        signal.signal(number, before[number])
-
-    before: dict[int, Any] = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(received)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

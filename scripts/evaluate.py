@@ -1,6 +1,6 @@
 """Evaluate a finished or interrupted run: `python scripts/evaluate.py --run runs/NAME`."""
 
-from jaxmarl_comm.cli import evaluate_main
+from jaxmarl_comm.interrupts import run_command
 
 if __name__ == "__main__":
-    raise SystemExit(evaluate_main())
+    run_command("evaluate_main")

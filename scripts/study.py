@@ -1,6 +1,6 @@
 """Compare protocols, and sweep their channels: `python scripts/study.py --config study_rate.yaml`."""
 
-from jaxmarl_comm.cli import study_main
+from jaxmarl_comm.interrupts import run_command
 
 if __name__ == "__main__":
-    raise SystemExit(study_main())
+    run_command("study_main")

@@ -1,6 +1,6 @@
 """Train a team of agents: `python scripts/train.py --config mappo_ref.yaml`."""
 
-from jaxmarl_comm.cli import train_main
+from jaxmarl_comm.interrupts import run_command
 
 if __name__ == "__main__":
-    raise SystemExit(train_main())
+    run_command("train_main")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from jaxmarl_comm.report.study import plot_study, study_table
-from jaxmarl_comm.run_folder import RunError, make_folder, without_nan, write_whole
+from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.files import RunError, create_folder, locked, read_bytes, write_whole
+from jaxmarl_comm.report.study import study_table
+from jaxmarl_comm.report.study_picture import plot_study
+from jaxmarl_comm.run_folder import without_nan
 from jaxmarl_comm.study.config import Program, StudyConfig, load_study
 
 Row = dict[str, Any]
+KEYS = {"protocol", "field", "value"}
 
 
 class StudyFolder:
@@ -29,10 +34,12 @@ class StudyFolder:
     @classmethod
     def create(cls, path: Path, study: StudyConfig) -> StudyFolder:
         """A new folder with the study's settings. Raises RunError if it exists or cannot be written."""
-        folder = cls(path)
-        make_folder(path)
-        write_whole(folder.study, yaml.safe_dump(study.model_dump(), sort_keys=False))
-        return folder
+        create_folder(path, {"study.yaml": yaml.safe_dump(study.model_dump(), sort_keys=False)})
+        return cls(path)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """While inside, no other process writes here. Raises RunError if one does."""
+        return locked(self.path)
 
     @classmethod
     def open(cls, path: Path) -> tuple[StudyFolder, StudyConfig]:
@@ -43,14 +50,22 @@ class StudyFolder:
         return folder, load_study(folder.study, {})
 
     def read(self) -> list[Row]:
-        """The rows of results so far."""
-        return json.loads(self.results.read_text(encoding="utf-8")) if self.results.exists() else []
+        """The rows of results so far. Raises RunError if they are damaged."""
+        try:
+            rows = json.loads(read_bytes(self.results))
+        except FileNotFoundError:
+            return []
+        except (ValueError, RecursionError):
+            rows = None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) and set(row) >= KEYS for row in rows):
+            raise RunError(f"{self.results} is damaged; delete it to train the study's programs again")
+        return rows
 
-    def write(self, rows: Sequence[Row], task: str) -> None:
-        """All results so far. Raises RunError."""
+    def write(self, rows: Sequence[Row], env: Env) -> None:
+        """All results so far, of one task. Raises RunError."""
         write_whole(self.results, json.dumps(without_nan(rows), indent=2) + "\n")
         write_whole(self.table, study_table(rows))
-        plot_study(rows, task, self.picture)
+        plot_study(rows, env.name, self.picture, env.ladder, env.team_names)
 
 
 def is_done(program: Program, rows: Sequence[Row]) -> bool:
