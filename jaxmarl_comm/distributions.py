@@ -58,10 +58,12 @@ class ActionDistribution(NamedTuple):
         """Factor name -> `[..., size]`, the probability of each action, where all are discrete."""
         return {name: factor.probs for name, factor in self.factors.items()}
 
-    def kl(self, other: ActionDistribution) -> Array:
-        """`[...]` nats, KL(self || other), summed over factors."""
-        zero = jnp.zeros(self.batch_shape)
-        return sum((factor.kl_divergence(other.factors[name]) for name, factor in self.factors.items()), zero)
+    def joint_probs(self) -> Array:
+        """`[..., A]`, the probability of each combination of the factors' actions, all discrete; 1 of no factors."""
+        joint = jnp.ones((*self.batch_shape, 1))
+        for probs in self.probs().values():
+            joint = (joint[..., None] * probs[..., None, :]).reshape(*self.batch_shape, -1)
+        return joint
 
 
 def num_outputs(factors: dict[str, int], continuous: bool) -> int:

@@ -188,6 +188,7 @@ def test_causal_influence_by_hand(probs, expected):
 def test_influence_that_is_unknown_is_so_alone():
     probs = jnp.full((4, 2, 3), 1 / 3).at[1, 0, 2].set(jnp.nan)
     np.testing.assert_array_equal(causal_influence(probs), [jnp.nan, 0])
+    np.testing.assert_array_equal(jax.jit(total_variation)(probs[0], probs[1]), [jnp.nan, 0])
 
 
 @pytest.mark.parametrize(

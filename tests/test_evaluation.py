@@ -11,16 +11,17 @@ from scipy.stats import binom
 from jaxmarl_comm import default_cfg
 from jaxmarl_comm.algorithms import Act, View, make_algorithm
 from jaxmarl_comm.comm.mailbox import Packet
+from jaxmarl_comm.comm.metrics import entropy
 from jaxmarl_comm.distributions import action_distribution
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.evaluation import evaluate_communication
-from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, play, team_actor
+from jaxmarl_comm.evaluation.communication import speaking
+from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, Episodes, intervention, play, team_actor
 from jaxmarl_comm.evaluation.influence import NUM_MESSAGES, measure_influence
 from jaxmarl_comm.evaluation.messages import bits_per_message, message_statistics, message_tables, traffic
 from jaxmarl_comm.evaluation.robustness import returns_with
+from jaxmarl_comm.evaluation.streams import information_by_step
 from jaxmarl_comm.report.messages import plot_messages
-from jaxmarl_comm.report.table import CURVES, LINES, evaluation_table
 
 LN2, LN3 = np.log(2), np.log(3)
 TASK = "simple_speaker_listener_v4"
@@ -31,11 +32,13 @@ CUT = {"comm.route": "matrix", "comm.route_matrix": [[0, 0], [0, 0]]}
 # Scripted teams on speaker_listener: the speaker sends one of three words over the channel, and the listener makes the
 # move of that number, with `odds` (logarithmic) against any other. They are evaluated all at once, each as a seed.
 
-SPEAKERS = {
-    "perfect": lambda key, goal: goal,
-    "one bit": lambda key, goal: jnp.minimum(goal, 1),
-    "babbler": lambda key, goal: jax.random.randint(key, goal.shape, 0, 3),
-    "coin": lambda key, goal: jax.random.randint(key, goal.shape, 0, 2),
+SPEAKERS = {  # (key, goal, time) -> word; -1 for none
+    "perfect": lambda key, goal, t: goal,
+    "one bit": lambda key, goal, t: jnp.minimum(goal, 1),
+    "babbler": lambda key, goal, t: jax.random.randint(key, goal.shape, 0, 3),
+    "coin": lambda key, goal, t: jax.random.randint(key, goal.shape, 0, 2),
+    "shifting": lambda key, goal, t: (goal + t) % 3,
+    "once": lambda key, goal, t: jnp.where(t == 0, goal, -1),
 }
 TEAMS = {  # (speaker, odds, whether the listener hears)
     "perfect": ("perfect", 50.0, 1.0),
@@ -44,22 +47,26 @@ TEAMS = {  # (speaker, odds, whether the listener hears)
     "coin": ("coin", 50.0, 1.0),
     "hesitant": ("perfect", 2.0, 1.0),
     "monologue": ("perfect", 50.0, 0.0),
+    "shifting": ("shifting", 50.0, 1.0),
+    "once": ("once", 50.0, 1.0),
+    "broken": ("perfect", np.nan, 1.0),
 }
 
 
 def scripted_act(team, key, view, greedy, intervene):
     speaker, odds, hears = team
-    goal = view.obs["speaker"][:, 0].argmax(axis=-1)
-    word = jax.nn.one_hot(jax.lax.switch(speaker, list(SPEAKERS.values()), key, goal), 3)
+    goal, clock = view.obs["speaker"][:, 0].argmax(axis=-1), view.memory
+    word = jax.lax.switch(speaker, list(SPEAKERS.values()), key, goal, clock)
+    message = jax.nn.one_hot(word, 3) + 0 * odds  # of a team that has diverged, not a number
     silence = Packet(jnp.zeros((len(goal), 2, 3)), jnp.zeros((len(goal), 2)))
-    packets = Packet(silence.message.at[:, 0].set(word), silence.sent.at[:, 0].set(1))
+    packets = Packet(silence.message.at[:, 0].set(message), silence.sent.at[:, 0].set(word >= 0))
     logits = odds * hears * jnp.pad(intervene(packets).message[:, 0], ((0, 0), (0, 2)))
     distributions = {
         "speaker": action_distribution(jnp.zeros((len(goal), 1, 0)), {}, False),
         "listener": action_distribution(logits[:, None], {"move": 5}, False),
     }
     actions = {"speaker": jnp.zeros((len(goal), 1), int), "listener": distributions["listener"].mode()["move"]}
-    return Act(actions, packets.message, packets.sent[:, None], (), distributions)
+    return Act(actions, packets.message, packets.sent[:, None], clock + 1, distributions)
 
 
 @cache
@@ -68,21 +75,23 @@ def scripted():
     cfg = default_cfg().replace({"env.name": TASK, "comm.message_dim": 3})
     env = make_env(TASK)
     algorithm = make_algorithm(cfg, env)._replace(
-        act=scripted_act, view=lambda batch, state, obs, memory: View(obs, None, memory), memory=lambda num_envs: ()
+        act=scripted_act,
+        view=lambda batch, state, obs, memory: View(obs, None, memory),
+        memory=lambda num_envs: jnp.zeros(num_envs, int),
     )
     speakers, odds, hears = zip(*TEAMS.values(), strict=True)
     numbers = [list(SPEAKERS).index(name) for name in speakers]
     return cfg, env, algorithm, (jnp.array(numbers), jnp.array(odds), jnp.array(hears))
 
 
-def greedy_episodes(team, num_envs):
+def greedy_episodes(team, num_envs, treatment=CLEAR):
     """Of all seeds."""
     _, env, algorithm, teams = team
     batch = Batch(env, num_envs)
 
     def of_seed(team):
         actor = team_actor(batch, algorithm, team, jnp.array(True))
-        return play(batch, actor, KEY, treatment=jnp.array(CLEAR), hears_words=False)
+        return play(batch, actor, KEY, treatment=jnp.array(treatment), hears_words=False)
 
     return jax.device_get(jax.jit(lambda teams: jax.lax.map(of_seed, teams))(teams))
 
@@ -114,8 +123,19 @@ def scripted_influence():
 
 
 def influence_on(name):
-    """(listening muted, shuffled, causal influence) in one of TEAMS."""
-    return [float(values[list(TEAMS).index(name)]) for values in scripted_influence()]
+    """Influence in one of TEAMS."""
+    return jax.tree.map(lambda values: float(values[list(TEAMS).index(name)]), scripted_influence())
+
+
+@cache
+def scripted_streams():
+    cfg, env, algorithm, teams = scripted()
+    return information_by_step(cfg.replace(eval_episodes=600), env, algorithm, teams, KEY)
+
+
+def told_by_step(name):
+    """(over all steps, at each step) in one of TEAMS."""
+    return [values[list(TEAMS).index(name)] for values in scripted_streams()]
 
 
 def test_a_perfect_code():
@@ -140,17 +160,18 @@ def test_a_babbler_is_followed_but_tells_nothing():
     assert found["message_information"] < 0.01
     assert found["context_independence"] == pytest.approx(1 / 9, abs=0.02)
     assert found["instantaneous_coordination"] < 0.01  # what is done at the next step follows from the next word
-    assert influence_on("babbler")[2] > 1
+    assert influence_on("babbler").causal_influence > 1
+    assert told_by_step("babbler")[0] < 0.005
 
 
 def test_a_monologue_tells_everything_to_nobody():
     assert statistics("monologue")["message_information"] == pytest.approx(LN3, abs=0.01)
-    assert influence_on("monologue") == [0, 0, 0]
+    assert influence_on("monologue") == (0,) * 7
 
 
 def test_causal_influence_of_two_equally_frequent_words():
     """ln 2, less what K samples miss of it: the mean entropy of the share of either word among K."""
-    found = influence_on("coin")[2]
+    found = influence_on("coin").causal_influence
     share = np.arange(NUM_MESSAGES + 1) / NUM_MESSAGES
     entropies = -sum(p * np.log(np.where(p > 0, p, 1)) for p in (share, 1 - share))
     assert found == pytest.approx(binom.pmf(np.arange(NUM_MESSAGES + 1), NUM_MESSAGES, 0.5) @ entropies, abs=0.005)
@@ -159,10 +180,62 @@ def test_causal_influence_of_two_equally_frequent_words():
 
 def test_positive_listening_by_hand():
     """Hearing nothing, the listener is uniform over 5 moves; hearing a word, it takes one at odds of e^2 to 1."""
-    muted, shuffled, _ = influence_on("hesitant")
-    p = np.exp([2.0, 0, 0, 0, 0]) / (np.exp(2) + 4)
-    assert muted == pytest.approx(np.sum(p * np.log(5 * p)), abs=1e-5)
-    assert shuffled == pytest.approx(2 / 3 * 2 * (p[0] - p[1]), rel=0.03)  # two in three others have another word
+    found = influence_on("hesitant")
+    p, uniform = np.exp([2.0, 0, 0, 0, 0]) / (np.exp(2) + 4), np.full(5, 1 / 5)
+    assert found.listening_tv_muted == pytest.approx(p[0] - 1 / 5, abs=1e-5)
+    assert found.listening_js_muted == pytest.approx(js(p, uniform), abs=1e-5)
+    assert found.listening_changed_muted == pytest.approx(2 / 3, abs=0.05)  # of three words, the first is the default
+    # Two in three others have another word.
+    assert found.listening_tv_shuffled == pytest.approx(2 / 3 * (p[0] - p[1]), rel=0.05)
+    assert found.listening_js_shuffled == pytest.approx(2 / 3 * js(p, np.roll(p, 1)), rel=0.05)
+    assert found.listening_changed_shuffled == pytest.approx(2 / 3, rel=0.05)
+
+
+def js(p, q):
+    """Jensen-Shannon divergence: half the KL divergences from the mean of both."""
+    return (np.sum(p * np.log(2 * p / (p + q))) + np.sum(q * np.log(2 * q / (p + q)))) / 2
+
+
+def test_positive_listening_does_not_measure_how_sure_a_listener_is():
+    found = influence_on("perfect")
+    assert found.listening_tv_shuffled == pytest.approx(found.listening_changed_shuffled, abs=1e-6)
+    assert found.listening_js_shuffled == pytest.approx(LN2 * found.listening_changed_shuffled, abs=1e-5)
+
+
+def test_codes_that_change_with_time_or_are_rarely_used_are_not_diluted():
+    for name in ("shifting", "perfect"):
+        total, curve = told_by_step(name)
+        assert total == pytest.approx(LN3, abs=0.01)
+        np.testing.assert_allclose(curve, LN3, atol=0.01)
+    assert statistics("shifting")["message_information"] < 0.01
+    total, curve = told_by_step("once")
+    assert total == curve[0] == pytest.approx(LN3, abs=0.01)
+    assert np.isnan(curve[1:]).all()
+    assert statistics("once")["message_information"] < 0.1
+
+
+def test_a_seed_whose_messages_are_not_finite_is_unknown_alone():
+    assert np.isnan([*statistics("broken").values()]).all()
+    assert np.isnan([*influence_on("broken"), told_by_step("broken")[0]]).all()
+
+
+def test_shuffled_messages_are_those_of_one_other_episode():
+    treat = intervention(jnp.array(SHUFFLED), KEY)
+    stream = jnp.arange(12)
+    others = np.asarray(treat(stream))
+    assert sorted(others) == list(stream)
+    assert (others != stream).all()
+    np.testing.assert_array_equal(treat(stream + 100), others + 100)
+
+
+def test_a_shuffled_listener_follows_one_wrong_goal_to_the_end():
+    episodes = greedy_episodes(scripted(), 100, SHUFFLED)
+    moves, next_moves = (
+        x["listener"][list(TEAMS).index("perfect"), :, 0] for x in (episodes.actions, episodes.next_actions)
+    )
+    followed = episodes.followed[0]
+    np.testing.assert_array_equal(moves[followed], next_moves[followed])
+    assert np.mean(moves == episodes.goals[0, :, 0]) == pytest.approx(1 / 3, abs=0.15)
 
 
 def test_the_table_counts_every_message(tmp_path):
@@ -176,10 +249,51 @@ def test_the_table_counts_every_message(tmp_path):
             "symbols": [1, 0],
             "counts": [[0, goals[1], goals[2]], [goals[0], 0, 0]],
             "messages": [[0, 1, 0], [1, 0, 0]],
+            "n": 3000,
+            "information": pytest.approx(entropy(np.minimum(episodes.goals[0, :, 0], 1))),
         }
     }
     plot_messages(tables, tmp_path / "messages.png")
     assert (tmp_path / "messages.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_symbol_is_the_same_message_for_all_who_send_it():
+    """Two speakers with the same three messages, of which the second never sends the first one."""
+    cfg = default_cfg().replace({"env.name": "simple_reference_v3", "comm.message_dim": 2})
+    env, code = make_env("simple_reference_v3"), np.array([[-1.0, 0.5], [0.0, 2.0], [3.0, 0.0]], np.float32)
+    goals = np.random.default_rng(0).integers([[0, 1]], 3, (400, 2))
+    tables = message_tables(cfg, env, blank_episodes(env, code[goals], goals))
+    meaning = [dict(zip(table["symbols"], table["messages"], strict=True)) for table in tables.values()]
+    assert len(meaning[0]) == 3
+    assert meaning[1].items() < meaning[0].items()
+    assert [table["n"] for table in tables.values()] == [400, 400]
+    assert tables["agent_1"]["information"] == pytest.approx(entropy(goals[:, 1]))
+
+
+def test_no_table_of_messages_that_are_not_finite():
+    cfg = default_cfg().replace({"env.name": "simple_reference_v3", "comm.message_dim": 2})
+    env = make_env("simple_reference_v3")
+    assert message_tables(cfg, env, blank_episodes(env, np.full((4, 2, 2), np.nan), np.zeros((4, 2), int))) == {}
+
+
+def test_real_valued_messages_have_no_entropy():
+    """Of noise, it would be the logarithm of how many clusters were asked for."""
+    cfg = default_cfg().replace({"env.name": "simple_reference_v3", "comm.message_dim": 2})
+    env, rng = make_env("simple_reference_v3"), np.random.default_rng(0)
+    noise, goals = rng.normal(size=(400, 2, 2)).astype(np.float32), rng.integers(3, size=(400, 2))
+    found = message_statistics(cfg, env, blank_episodes(env, noise, goals))
+    assert np.isnan(found["message_entropy"]).all()
+    assert np.isnan(found["context_independence"]).all()
+    assert found["message_information"] == pytest.approx(0, abs=0.05)
+    assert np.isfinite(found["speaker_consistency"]).all()
+
+
+def blank_episodes(env, messages, goals):
+    """One seed's episodes `[1, E, ...]`, of which only messages `[E, N, M]` and goals `[E, N]` matter."""
+    actions = {group: np.zeros((len(goals), len(where)), int) for group, where in env.groups.items()}
+    zeros = np.zeros(len(goals))
+    episodes = Episodes(zeros, zeros, zeros, messages, actions, actions, zeros == 0, zeros, goals)
+    return jax.tree.map(lambda x: x[None], episodes)
 
 
 # Networks.
@@ -214,9 +328,10 @@ def test_over_a_cut_channel_influence_is_exactly_zero():
 )
 def test_listeners_to_words_and_to_late_messages(changes):
     found = influence(team_of(changes), 32)
-    assert found.listening_muted.min() > 0
-    assert (found.causal is None) == ("env.continuous_actions" in changes)
-    assert found.causal is None or found.causal.max() > 0
+    assert min(x.max() for x in found[:4]) > 0
+    assert max(x.max() for x in found[:6]) <= 1
+    assert (found.causal_influence is None) == ("env.continuous_actions" in changes)
+    assert found.causal_influence is None or found.causal_influence.max() > 0
 
 
 def test_losing_every_message_is_being_muted():
@@ -257,18 +372,6 @@ def test_messages_are_counted_where_they_are_sent():
 def test_a_silent_team_has_no_messages_to_measure():
     cfg, env, algorithm, teams = scripted()
     silent = cfg.replace({"comm.preset": "none"})
-    found = evaluate_communication(silent, env, algorithm, teams, scripted_episodes(), lambda line: None)
-    assert found.pop("message_table") == found.pop("return_with_noise") == found.pop("return_with_loss") == {}
-    assert all(value["mean"] is None for value in found.values())
-
-
-def test_the_report_has_a_line_for_what_is_defined():
-    values = [{"mean": x, "low": x and x - 0.1, "high": x and x + 0.1} for x in (None, -8.25)]
-    measures = dict.fromkeys(LINES, values[1]) | {"return_mpe2": values[0]}
-    curves = {key: {"0.5": values[1], "1.0": values[1]} for key in CURVES}
-    rest = {"baselines": {}, "protocol_fraction": None, "interval_over": "seeds"}
-    lines = evaluation_table({**measures, **curves, **rest}).splitlines()
-    assert len(lines) == 1 + len(LINES) - 1 + len(CURVES)
-    assert not any("mpe2" in line for line in lines)
-    assert lines[1].split() == ["return,", "greedy", "-8.250", "[-8.350,", "-8.150]"]
-    assert lines[-1].split() == ["return", "with", "loss", "0.5,", "1.0", "-8.250,", "-8.250"]
+    assert message_tables(silent, env, scripted_episodes()) == {}
+    assert information_by_step(silent, env, algorithm, teams, KEY).message_information_by_step.size == 0
+    assert all(value["mean"] is None for value in speaking(silent, env, scripted_episodes()).values())

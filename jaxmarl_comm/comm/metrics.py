@@ -127,7 +127,7 @@ def causal_influence(probs: Array) -> Array:
     actions that follow from messages by about (actions in use - 1) / 2K.
     """
     gap = _entropies(probs.mean(axis=0)) - _entropies(probs).mean(axis=0)
-    return jnp.where((probs == probs[0]).all(axis=(0, -1)), 0.0, jnp.clip(gap, 0.0, np.log(len(probs))))
+    return jnp.where((probs == probs[0]).all(axis=(0, -1)), 0.0, _within(gap, np.log(len(probs))))
 
 
 def _entropies(probs: Array) -> Array:
@@ -135,9 +135,14 @@ def _entropies(probs: Array) -> Array:
     return -(probs * jnp.log(jnp.maximum(probs, jnp.finfo(probs.dtype).tiny))).sum(axis=-1)
 
 
+def _within(x: Array, most: float) -> Array:
+    """From 0 to `most`, cutting rounding errors; NaN stays NaN, which minima and maxima may lose on a CPU."""
+    return jnp.where(x > most, most, jnp.where(x < 0, 0.0, x))
+
+
 def total_variation(p: Array, q: Array) -> Array:
     """`[...]`, 0 to 1: half the L1 distance of two distributions `[..., A]`."""
-    return jnp.minimum(jnp.abs(p - q).sum(axis=-1) / 2, 1.0)
+    return _within(jnp.abs(p - q).sum(axis=-1) / 2, 1.0)
 
 
 def jensen_shannon(p: Array, q: Array) -> Array:
@@ -156,7 +161,7 @@ def sampled_total_variation(log_odds: Array) -> Array:
 def sampled_jensen_shannon(log_odds: Array) -> Array:
     """`[...]` nats, 0 to ln 2, unbiased, from the same: ln 2 less the entropy of which of the two it was, given x."""
     which = jax.nn.sigmoid(jnp.stack([log_odds, -log_odds], axis=-1))
-    return jnp.clip(np.log(2) - _entropies(which).mean(axis=0), 0.0, np.log(2))
+    return _within(np.log(2) - _entropies(which).mean(axis=0), np.log(2))
 
 
 def message_information(messages: np.ndarray, goals: np.ndarray, num_goals: int) -> float:

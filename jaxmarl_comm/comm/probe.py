@@ -48,7 +48,7 @@ def _whiten(messages: np.ndarray, learned: np.ndarray) -> np.ndarray:
 @jax.jit
 def _learn_and_test(inputs: Array, weights: Array, labels: Array, classes: Array) -> Array:
     """`[T]` from inputs `[T, n, M]`, weights `[T, n]` and labels `[n]`. classes: one number for each."""
-    return jax.lax.map(lambda step: _of_step(*step, labels, classes), (inputs, weights), batch_size=AT_ONCE)
+    return jax.lax.map(lambda step: _of_step(step[0], step[1], labels, classes), (inputs, weights), batch_size=AT_ONCE)
 
 
 def _of_step(inputs: Array, weights: Array, labels: Array, classes: Array) -> Array:

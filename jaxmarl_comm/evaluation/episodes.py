@@ -21,6 +21,13 @@ Array = jax.Array
 CLEAR, MUTED, SHUFFLED = 0, 1, 2
 
 
+class Stream(NamedTuple):
+    """All that agents send in E episodes of T steps. messages: `[E, T, N, M]`. sent: `[E, T, N]` bool."""
+
+    messages: Any
+    sent: Any
+
+
 class Episodes(NamedTuple):
     """E finished episodes of N agents in T teams.
 
@@ -31,6 +38,7 @@ class Episodes(NamedTuple):
     followed: `[E]` bool, whether there was one after it; where there was none, next_actions means nothing.
     num_sent: `[E, N]`, messages that each agent sent in the episode: over the channel, or words.
     goals: `[E, N]`, the private goal that each agent knows, -1 for none.
+    stream: every message; None unless asked for.
     """
 
     returns: Any
@@ -42,6 +50,7 @@ class Episodes(NamedTuple):
     followed: Any
     num_sent: Any
     goals: Any
+    stream: Any = None
 
 
 class Actor(NamedTuple):
@@ -57,7 +66,7 @@ class Actor(NamedTuple):
 
 def hears_words(cfg: Config) -> bool:
     """Whether the messages of this team are the task's own words, and not what goes over the channel."""
-    return cfg.comm.rounds == 0 and cfg.comm.speech != "none"
+    return cfg.comm.speech != "none"
 
 
 def agents_with(env: Env, factor: str) -> list[int]:
@@ -74,23 +83,25 @@ def team_actor(batch: Batch, algorithm: Algorithm, team: Any, greedy: Array) -> 
     return Actor(act, algorithm.memory)
 
 
-def play(batch: Batch, actor: Actor, key: Array, *, treatment: Array, hears_words: bool) -> Episodes:
+def play(
+    batch: Batch, actor: Actor, key: Array, *, treatment: Array, hears_words: bool, stream: bool = False
+) -> Episodes:
     """One episode in each environment of the batch. The same key gives the same starts. The key is consumed.
 
     treatment: `[]` CLEAR, MUTED or SHUFFLED. hears_words: whether the task's own words are the messages, instead of
-    what the actor sends over the channel.
+    what the actor sends over the channel. stream: whether to keep every message.
     """
-    reset_key, when_key, play_key = jax.random.split(key, 3)
+    reset_key, when_key, play_key, shuffle_key = jax.random.split(key, 4)
+    intervene = intervention(treatment, shuffle_key)  # the same all along: one hears another's whole stream
     start, first = batch.reset(reset_key)
     num_steps = batch.env.max_cycles
     noted_step = jax.random.randint(when_key, (batch.num_envs,), 0, num_steps)
     memory = actor.memory(batch.num_envs)
     says = jnp.zeros(batch.env.num_agents).at[jnp.array(agents_with(batch.env, "say"), int)].set(1)
 
-    def step(carry: Carry, now: tuple[Array, Array]) -> tuple[Carry, Array]:
+    def step(carry: Carry, now: tuple[Array, Array]) -> tuple[Carry, tuple[Array, Stream | None]]:
         t, step_key = now
-        act_key, env_key, shuffle_key = jax.random.split(step_key, 3)
-        intervene = intervention(treatment, shuffle_key)
+        act_key, env_key = jax.random.split(step_key)
         act = actor.act(act_key, carry.state, carry.obs, carry.memory, intervene)
         after, ts = batch.step(env_key, carry.state, act.actions)
         sent, num_sent, obs = act.messages, act.sent.sum(axis=1), ts.obs
@@ -108,7 +119,8 @@ def play(batch: Batch, actor: Actor, key: Array, *, treatment: Array, hears_word
             carry.noted.num_sent + num_sent * carry.going[:, None],
         )
         reward = batch.env.team_means(ts.reward) * carry.going[:, None]
-        return Carry(after, obs, act.memory, noted, carry.going & ~ts.terminated), reward
+        spoken = Stream(sent, (num_sent > 0) & carry.going[:, None]) if stream else None
+        return Carry(after, obs, act.memory, noted, carry.going & ~ts.terminated), (reward, spoken)
 
     def first_note() -> Noted:
         act = actor.act(key, start, first.obs, memory, unchanged)
@@ -118,8 +130,14 @@ def play(batch: Batch, actor: Actor, key: Array, *, treatment: Array, hears_word
     blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(first_note))
     begin = Carry(start, first.obs, memory, blank, jnp.ones(batch.num_envs, bool))
     steps = (jnp.arange(num_steps), jax.random.split(play_key, num_steps))
-    last, rewards = jax.lax.scan(step, begin, steps)
-    return Episodes(rewards.sum(axis=0), **batch.outcome(last.state), **last.noted._asdict(), goals=batch.goals(start))
+    last, (rewards, spoken) = jax.lax.scan(step, begin, steps)
+    return Episodes(
+        rewards.sum(axis=0),
+        **batch.outcome(last.state),
+        **last.noted._asdict(),
+        goals=batch.goals(start),
+        stream=jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), spoken),
+    )
 
 
 class Noted(NamedTuple):
@@ -143,12 +161,15 @@ class Carry(NamedTuple):
 
 
 def intervention(treatment: Array, key: Array) -> Intervention:
-    """What is done to a batch of messages: nothing, silence (zeros), or those of another, random environment."""
+    """What is done to a batch of messages: nothing, silence (zeros), or those of another, random environment.
+
+    The same key always gives an environment the messages of the same other one, never its own.
+    """
 
     def treat(heard: Any) -> Any:
         def shuffled() -> Any:
-            others = jax.random.permutation(key, len(jax.tree.leaves(heard)[0]))
-            return jax.tree.map(lambda x: x[others], heard)
+            order = jax.random.permutation(key, len(jax.tree.leaves(heard)[0]))
+            return jax.tree.map(lambda x: x.at[order].set(x[jnp.roll(order, 1)]), heard)
 
         return jax.lax.switch(treatment, [lambda: heard, lambda: jax.tree.map(jnp.zeros_like, heard), shuffled])
 

@@ -12,8 +12,9 @@ from jaxmarl_comm.algorithms import Act, Algorithm
 from jaxmarl_comm.comm.channel import Intervention, unchanged
 from jaxmarl_comm.comm.metrics import causal_influence
 from jaxmarl_comm.config import Config
-from jaxmarl_comm.distributions import ActionDistribution
+from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.evaluation.distance import Distance, distances
 from jaxmarl_comm.evaluation.episodes import (
     CLEAR,
     MUTED,
@@ -31,20 +32,24 @@ NUM_MESSAGES = 16  # K, other messages that a listener might have heard at a ste
 
 
 class Influence(NamedTuple):
-    """In nats, `[seeds]` each: means over listeners, the steps of greedy episodes and environments.
+    """`[seeds]` each: means over listeners, the steps of greedy episodes and environments; NaN of a diverged seed.
 
     Listeners are the agents that can move; where nobody moves, those that can speak.
 
-    listening_muted: KL(pi(a | heard) || pi(a | nothing heard)). listening_shuffled: KL(pi(a | heard) || pi(a | what was
-    sent in another environment)), the mean over K others. Positive listening, as in Eccles et al. 2019; no estimate of
-    an information, and without a bound. causal: `causal_influence` of messages drawn from the other environments at the
-    same step, all that one hears at once, on the move (or word); at most ln K. None if actions are continuous or the
-    policy does not choose them.
+    listening_*_muted: how far pi(a | nothing heard) is from pi(a | heard). listening_*_shuffled: how far pi(a | what
+    was sent in another environment) is, the mean over K others. As total variation (tv), Jensen-Shannon divergence (js)
+    and the share of greedy actions that are changed: see `Distance`. causal_influence: `causal_influence` of messages
+    drawn from the other environments at the same step, all that one hears at once, on the move (or word); at most ln K.
+    None if actions are continuous or the policy does not choose them.
     """
 
-    listening_muted: Any
-    listening_shuffled: Any
-    causal: Any
+    listening_tv_muted: Any
+    listening_tv_shuffled: Any
+    listening_js_muted: Any
+    listening_js_shuffled: Any
+    listening_changed_muted: Any
+    listening_changed_shuffled: Any
+    causal_influence: Any
 
 
 def measure_influence(cfg: Config, batch: Batch, algorithm: Algorithm, teams: Any, key: Array) -> Influence:
@@ -70,7 +75,7 @@ def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: 
 
     def step(carry: Any, step_key: Array) -> tuple[Any, tuple[Influence, Array]]:
         state, obs, memory, going = carry
-        act_key, env_key, shuffle_key = jax.random.split(step_key, 3)
+        act_key, env_key, shuffle_key, draw_key = jax.random.split(step_key, 4)
 
         def under(case: tuple[Array, Array]) -> tuple[Any, dict[str, Array]]:
             """Distributions, and the probabilities of each deed, had this been heard: the same chance in all cases."""
@@ -81,12 +86,12 @@ def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: 
         treatments = jnp.array([CLEAR, MUTED] + [SHUFFLED] * NUM_MESSAGES)
         # One case after the other: the same program each time, so that what makes no difference makes exactly none.
         factors, probs = jax.lax.map(under, (treatments, jax.random.split(shuffle_key, len(treatments))))
-        kl = batch.env.join({g: _divergence(f, (batch.num_envs, len(batch.env.groups[g]))) for g, f in factors.items()})
+        shapes = {g: (len(treatments), batch.num_envs, len(where)) for g, where in batch.env.groups.items()}
+        of_group = {g: distances(f, shapes[g], batch.env.continuous_actions, draw_key) for g, f in factors.items()}
         causal = [causal_influence(p[2:]) for p in probs.values()]
         measured = Influence(
-            listening_muted=kl[1][:, listeners].mean(axis=-1),
-            listening_shuffled=kl[2:][..., listeners].mean(axis=(0, -1)),
-            causal=jnp.concatenate(causal, axis=-1).mean(axis=-1) if causal else None,
+            **_muted_and_shuffled(batch.env, of_group, listeners),
+            causal_influence=jnp.concatenate(causal, axis=-1).mean(axis=-1) if causal else None,
         )
         done = actor.act(act_key, state, obs, memory, unchanged)
         after, ts = batch.step(env_key, state, done.actions)
@@ -99,11 +104,11 @@ def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: 
     return jax.tree.map(lambda x: jnp.sum(x * going) / jnp.sum(going), measured)
 
 
-def _divergence(factors: dict[str, Any], shape: tuple[int, int]) -> Array:
-    """`[C, E, n]`: KL(first || each) of C distributions, of which `factors` are stacked. shape: (E, n)."""
-    if not jax.tree.leaves(factors):  # of agents without choice
-        return jnp.zeros((NUM_MESSAGES + 2, *shape))
-    first = jax.tree.map(lambda x: x[0], factors)
-    kl = jax.vmap(lambda each: ActionDistribution(first, shape).kl(ActionDistribution(each, shape)))(factors)
-    changed = [jnp.any(x != x[0], axis=tuple(range(3, x.ndim))) for x in jax.tree.leaves(factors)]
-    return jnp.where(jnp.any(jnp.array(changed), axis=0), kl, 0.0)  # exactly, and not up to rounding
+def _muted_and_shuffled(env: Env, of_group: dict[str, Distance], listeners: Array) -> dict[str, Array]:
+    """Fields of Influence, `[E]` each: means over listeners, from group -> `[C, E, n]`."""
+    found = {}
+    for measure in Distance._fields:
+        joined = env.join({group: getattr(distance, measure) for group, distance in of_group.items()})[..., listeners]
+        found[f"listening_{measure}_muted"] = joined[1].mean(axis=-1)
+        found[f"listening_{measure}_shuffled"] = joined[2:].mean(axis=(0, -1))
+    return found

@@ -31,16 +31,16 @@ def message_statistics(cfg: Config, env: Env, episodes: Episodes) -> dict[str, n
 
     All are means over the agents that know a private goal, or over all speakers in a task without goals:
 
-    - message_entropy: of the symbols that stand for messages.
+    - message_entropy: of words and few distinct messages; of real-valued ones it would be that of our clusters.
     - message_information: I(message; private goal).
-    - context_independence: how far each goal has a symbol of its own. Real-valued messages are clustered into more
-      symbols than there are goals: being synonyms, they keep even a perfect code well below 1.
+    - context_independence: how far each goal has a word of its own; not of real-valued messages, either.
     - speaker_consistency: I(symbol; what the speaker does at the same step) (Jaques et al. 2019).
     - instantaneous_coordination: I(symbol; what another of the team does at the next step), the mean over pairs (Jaques
       et al. 2019). Both may look at the same world: this does not show that the message was heard.
     - message_rms: root mean square of a message's numbers, to compare noise with.
 
-    What an agent does is its move, or, in tasks where nobody moves, its word.
+    What an agent does is its move, or, in tasks where nobody moves, its word. A seed whose messages or actions are not
+    finite has NaN throughout.
     """
     speakers = informed_speakers(cfg, env, episodes)
     if not speakers:
@@ -53,7 +53,11 @@ def message_statistics(cfg: Config, env: Env, episodes: Episodes) -> dict[str, n
 
 def _of_seed(cfg: Config, env: Env, episodes: Episodes, speakers: list[int]) -> dict[str, float]:
     said = {n: episodes.messages[:, n] for n in speakers}
+    if not _finite((said, episodes.actions, episodes.next_actions)):
+        return dict.fromkeys(MEASURES, np.nan)
     symbols = {n: metrics.symbols(messages) for n, messages in said.items()}
+    real_valued = any(metrics.distinct_symbols(messages) is None for messages in said.values())
+    words = {} if real_valued else symbols
     goals = {n: episodes.goals[:, n] for n in speakers if (episodes.goals[:, n] >= 0).all()}
     deed = "move" if agents_with(env, "move") else "say"
     speech_is_the_deed = hears_words(cfg) and deed == "say"
@@ -61,17 +65,23 @@ def _of_seed(cfg: Config, env: Env, episodes: Episodes, speakers: list[int]) -> 
     then, followed = _deeds(env, episodes.next_actions, deed), episodes.followed
     pairs = [(a, b) for a in speakers for b in then if a != b and env.teams[a] == env.teams[b]]
     return {
-        "message_entropy": _mean(metrics.entropy(symbols[n]) for n in speakers),
+        "message_entropy": _mean(metrics.entropy(spoken) for spoken in words.values()),
         "message_information": _mean(
             metrics.message_information(said[n], goal, env.num_goals) for n, goal in goals.items()
         ),
-        "context_independence": _mean(metrics.context_independence(symbols[n], goal) for n, goal in goals.items()),
+        "context_independence": _mean(
+            metrics.context_independence(spoken, goals[n]) for n, spoken in words.items() if n in goals
+        ),
         "speaker_consistency": _mean(metrics.mutual_information(symbols[n], now[n]) for n in speakers if n in now),
         "instantaneous_coordination": _mean(
             metrics.mutual_information(symbols[a][followed], then[b][followed]) for a, b in pairs
         ),
         "message_rms": float(np.sqrt(_mean((messages**2).mean() for messages in said.values()))),
     }
+
+
+def _finite(tree: Any) -> bool:
+    return all(np.isfinite(x).all() for x in jax.tree.leaves(tree))
 
 
 def _mean(values: Any) -> float:
@@ -123,23 +133,30 @@ def bits_per_message(cfg: Config, env: Env) -> float:
     return log2(vocabulary)
 
 
-def message_tables(cfg: Config, env: Env, episodes: Episodes) -> dict[str, dict[str, list[Any]]]:
+def message_tables(cfg: Config, env: Env, episodes: Episodes) -> dict[str, dict[str, Any]]:
     """Of the first seed, for each agent that tells a private goal: how often each symbol met each goal.
 
-    agent id -> `symbols` (at most 16, the most frequent first; words by their index), `counts` (a row per symbol, a
-    column per goal) and `messages` (a row per symbol: the mean of the messages that it stands for).
+    agent id -> `symbols` (at most 16, the most frequent first; words by their index; the same message has the same
+    symbol, whoever sends it), `counts` (a row per symbol, a column per goal), `messages` (a row per symbol: the mean of
+    the messages that it stands for), `n` (number of messages) and `information` (I(message; goal) in nats). Empty if
+    the messages are not finite.
     """
     first: Episodes = jax.tree.map(lambda x: x[0], episodes)
     tellers = [n for n in speakers_of(cfg, env) if (first.goals[:, n] >= 0).all()]
-    return {env.agents[n]: _table(first.messages[:, n], first.goals[:, n], env.num_goals) for n in tellers}
+    if not tellers or not _finite(first.messages[:, tellers]):
+        return {}
+    together = metrics.symbols(np.concatenate([first.messages[:, n] for n in tellers]))
+    spoken = dict(zip(tellers, np.split(together, len(tellers)), strict=True))
+    return {env.agents[n]: _table(first.messages[:, n], spoken[n], first.goals[:, n], env.num_goals) for n in tellers}
 
 
-def _table(messages: np.ndarray, goals: np.ndarray, num_goals: int) -> dict[str, list[Any]]:
-    spoken = metrics.symbols(messages)
+def _table(messages: np.ndarray, spoken: np.ndarray, goals: np.ndarray, num_goals: int) -> dict[str, Any]:
     found, counts = np.unique(spoken, return_counts=True)
     rows = found[np.argsort(-counts, kind="stable")][:MAX_ROWS]
     return {
         "symbols": rows.tolist(),
         "counts": [np.bincount(goals[spoken == symbol], minlength=num_goals).tolist() for symbol in rows],
         "messages": [messages[spoken == symbol].mean(axis=0, dtype=float).round(3).tolist() for symbol in rows],
+        "n": len(messages),
+        "information": metrics.message_information(messages, goals, num_goals),
     }

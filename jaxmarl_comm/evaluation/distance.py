@@ -1,0 +1,67 @@
+"""How far apart two of an agent's action distributions are, in measures that have a bound.
+
+Positive listening, as papers define it, is that some message moves the policy at all: in any distance (Lowe et al.
+2019), in the L1 norm (Eccles et al. 2019), which is twice the total variation. A Kullback-Leibler divergence has no
+bound: between policies that are almost certain, it measures how large their logits are.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxmarl_comm.comm import metrics
+from jaxmarl_comm.distributions import ActionDistribution
+
+Array = jax.Array
+
+NOTICEABLE = 0.05  # of the range [0, 1] of a number of a continuous action
+
+
+class Distance(NamedTuple):
+    """`[...]` each, exactly 0 between equal distributions, NaN where one is not finite.
+
+    tv: total variation, 0 to 1, how much probability is on other actions. js: Jensen-Shannon divergence, nats, 0 to
+    ln 2. changed: 1 if the greedy action is another (of continuous ones: a number of it NOTICEABLE apart), else 0.
+    """
+
+    tv: Array
+    js: Array
+    changed: Array
+
+
+def distances(factors: dict[str, Any], shape: tuple[int, int, int], continuous: bool, key: Array) -> Distance:
+    """`[C, E, n]`: of the first of C distributions from each, of which `factors` are stacked. shape: (C, E, n).
+
+    Exact of discrete actions, over all their factors together; of continuous ones the mean over cells is unbiased, from
+    one draw of each distribution. The key is consumed.
+    """
+    if not jax.tree.leaves(factors):  # of agents without choice
+        return Distance(*[jnp.zeros(shape)] * 3)
+    first = ActionDistribution(jax.tree.map(lambda x: x[0], factors), shape[1:])
+
+    def from_first(each: dict[str, Any]) -> Distance:
+        other = ActionDistribution(each, shape[1:])
+        return _continuous(first, other, key) if continuous else _discrete(first, other)
+
+    found: Distance = jax.vmap(from_first)(factors)
+    moved = [jnp.any(x != x[0], axis=tuple(range(3, x.ndim))) for x in jax.tree.leaves(factors)]
+    return jax.tree.map(lambda x: jnp.where(jnp.any(jnp.array(moved), axis=0), x, 0.0), found)  # not up to rounding
+
+
+def _discrete(p: ActionDistribution, q: ActionDistribution) -> Distance:
+    of_p, of_q = p.joint_probs(), q.joint_probs()
+    tv = metrics.total_variation(of_p, of_q)
+    changed = of_p.argmax(axis=-1) != of_q.argmax(axis=-1)
+    return Distance(tv, metrics.jensen_shannon(of_p, of_q), jnp.where(jnp.isfinite(tv), changed, jnp.nan))
+
+
+def _continuous(p: ActionDistribution, q: ActionDistribution, key: Array) -> Distance:
+    draws = [p.sample(key), q.sample(key)]
+    log_odds = jnp.stack([p.log_prob(x) - q.log_prob(x) for x in draws])
+    tv, modes = metrics.sampled_total_variation(log_odds), (p.mode(), q.mode())
+    apart = jax.tree.map(lambda a, b: jnp.any(jnp.abs(a - b) >= NOTICEABLE, axis=-1), *modes)
+    changed = jnp.any(jnp.stack(jax.tree.leaves(apart)), axis=0)
+    return Distance(tv, metrics.sampled_jensen_shannon(log_odds), jnp.where(jnp.isfinite(tv), changed, jnp.nan))
