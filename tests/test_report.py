@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from jaxmarl_comm.envs.ladder import Ladder
+from jaxmarl_comm.files import RunError
 from jaxmarl_comm.report import curves, messages, study_picture
-from jaxmarl_comm.run_folder import RunError
 
 BIMODAL = [[-9.0, -17.0], [-7.5, -16.8], [-7.4, -16.9]]  # a return of each seed after each chunk
 
@@ -145,7 +145,7 @@ def test_a_study_shows_every_seed_and_those_that_diverged(drawn):
     assert [(line.get_marker(), *line.get_ydata()) for line in counts.get_lines() if line.get_marker() == "x"] == [
         ("x", 1), ("x", 2),
     ]  # fmt: skip
-    assert not any(name.startswith(study_picture.PANELS["steps_to_level"]) for name in found)
+    assert not any("steps" in name for name in found)
 
 
 def test_a_study_shows_each_side_and_steps_to_a_level(drawn):
@@ -155,7 +155,7 @@ def test_a_study_shows_each_side_and_steps_to_a_level(drawn):
     rows = [row("talk", [-3.0, -4.0], "noise", 1, **sides, **success, steps_to_level=steps, protocol_fraction=None)]
     study_picture.plot_study(rows, "a task", None, None, ("good", "adversary"))
     found = panels(drawn[0])
-    assert list(found) == [study_picture.PANELS["return"], "million steps to return -3.5"]
+    assert list(found) == [study_picture.PANELS["return"], study_picture.PANELS["steps_to_level"].format(level=-3.5)]
     returns, level = found.values()
     assert [-3, -4] in seen(returns) and [3, 5] in seen(returns)
     assert {"talk, good", "talk, adversary"} <= set(returns.get_legend_handles_labels()[1])

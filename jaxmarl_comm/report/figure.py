@@ -11,7 +11,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxmarl_comm.run_folder import write_whole
+from jaxmarl_comm.files import write_whole
 
 # The colours that the colour-blind tell apart (Okabe and Ito 2008), without yellow, which is hard to see on white. In
 # grey, markers and dashes tell lines apart.

@@ -34,7 +34,8 @@ def plot_messages(tables: Mapping[str, Table], path: Path) -> None:
             axis.axhline(row + 0.5, color="black", linewidth=1)
         axis.set_title(f"{agent}: {table['n']:,} messages, I(m; goal) = {_nats(table['information'])}", fontsize=9)
     axes[0].set_ylabel("symbol (share of the agent's messages)")
-    figure.suptitle("p(goal | message) of the first seed\na symbol is the same message in every panel", fontsize=10)
+    explanation = "a symbol stands for the same messages in every panel"
+    figure.suptitle(f"p(goal | message) of the first seed\n{explanation}", fontsize=10)
     save(figure, path)
 
 

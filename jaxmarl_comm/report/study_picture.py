@@ -22,7 +22,7 @@ PANELS = {
     "return": "return, mean over agents",
     "success": "success",
     "seeds": "seeds with a protocol\n(crosses: diverged)",
-    "steps_to_level": "million steps to return",
+    "steps_to_level": "million steps to return {level:g}\n(k of n: seeds that reach it)",
 }
 SPREAD = 0.8  # of the distance between two places on the axis: what stands at one
 WIDEST = 0.3  # of that distance: a line's room
@@ -79,7 +79,7 @@ def plot_study(
         for axis in axes[panels.index("return")]:
             draw_levels(axis, {"silent optimum": ladder.silent, "oracle": ladder.oracle})
     for axis, name in zip(axes[:, 0], panels, strict=True):
-        axis.set_ylabel(PANELS[name] + (f" {_level(rows):g}" if name == "steps_to_level" else ""))
+        axis.set_ylabel(PANELS[name].format(level=_level(rows)))
     figure.suptitle(f"{task}\n{_explanation(rows)}", fontsize=10)
     draw_legend(figure)
     save(figure, path)
@@ -135,6 +135,8 @@ def _draw_panel(axis: Axes, name: str, lines: Sequence[Line], team_names: Sequen
             _draw_points(axis, points, line, (centre - room / 5, centre + room / 5), "-" if linked else "")
         _draw_words(axis, name, line, centre)
     axis.grid(alpha=0.3)
+    if name == "steps_to_level":
+        axis.margins(y=0.3)  # for words at the foot
     if name == "success":
         axis.set_ylim(*SHARE)
     if name == "seeds":
@@ -194,7 +196,8 @@ def _num_seeds(row: Row) -> int:
 
 
 def _level(rows: Sequence[Row]) -> float:
-    return next(row["steps_to_level"]["level"] for row in rows if "steps_to_level" in row)
+    """NaN unless steps to one were counted."""
+    return next((row["steps_to_level"]["level"] for row in rows if "steps_to_level" in row), np.nan)
 
 
 def _label_places(axis: Axes, places: Sequence[Any], field: str | None) -> None:
