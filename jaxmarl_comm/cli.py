@@ -6,11 +6,11 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
-import yaml
-
-from jaxmarl_comm.config import Config, ConfigError, build_config, describe_fields, load_config, merge
+from jaxmarl_comm.config import Config, ConfigError, build_config, load_config, merge
+from jaxmarl_comm.interrupts import exit_status, parting
+from jaxmarl_comm.options import Parser, field_overrides, fields_help
 
 CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
@@ -24,15 +24,6 @@ QUICK_TEST = {
     "eval_episodes": 100,
     "eval_episodes_mpe2": 10,
 }
-INTERRUPTED = 130  # what shells report after Ctrl-C
-
-
-class Parser(argparse.ArgumentParser):
-    """Errors in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        print(f"error: {message} (see --help)", file=sys.stderr)
-        raise SystemExit(2)
 
 
 def train_main(arguments: Sequence[str] | None = None) -> int:
@@ -71,8 +62,7 @@ def run_training(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
         path = given.run_dir if given.resume == Path() else given.resume
         if path is None:
             raise RunError("--resume needs the run's folder: --resume DIR, or --run-dir DIR --resume")
-        folder, cfg = RunFolder.open(path, cfg if given.config or changes else None)
-        folder.check_writable()
+        folder, cfg = RunFolder.resume(path, cfg if given.config else changes)
     train(cfg, folder)
 
 
@@ -128,7 +118,8 @@ def run_studying(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
     else:
         study = load_study(find_config(given.config, CONFIGS / "studies"), overrides)
         folder = StudyFolder.create(given.run_dir or RunFolder.default_path(Path(given.config).stem), study)
-    run_study(study, folder)
+    with folder.locked(), parting(f"stopped; what is done is kept: go on with --resume {folder.path}"):
+        run_study(study, folder)
 
 
 def guarded(run: Callable[[], None]) -> int:
@@ -141,10 +132,13 @@ def guarded(run: Callable[[], None]) -> int:
         run()
     except (ConfigError, RunError, CheckpointError) as error:
         print(f"error: {error}", file=sys.stderr)
-        return INTERRUPTED if isinstance(error, InterruptedRunError) else 1
+        return exit_status() if isinstance(error, InterruptedRunError) else 1
+    except OSError as error:  # a full disk or a closed pipe behind standard output
+        print(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return exit_status()
     return 0
 
 
@@ -163,29 +157,3 @@ def find_config(name: str, folder: Path) -> Path:
         return path if path.exists() else known
     there = ", ".join(sorted(file.name for file in folder.glob("*.yaml")))
     raise ConfigError(f"no config {name}, here or under {folder.relative_to(CONFIGS.parent)}/; there are {there}")
-
-
-def field_overrides(words: list[str], parser: Parser) -> dict[str, Any]:
-    """`--lr 1e-3 --comm.preset=none` as {dotted key: value}; values are read as YAML."""
-    overrides, words = {}, list(words)
-    while words:
-        word = words.pop(0)
-        if not word.startswith("--"):
-            parser.error(f"unexpected argument '{word}'; settings are given as --FIELD VALUE")
-        key, has_value, value = word.removeprefix("--").partition("=")
-        if not has_value:
-            if not words or words[0].startswith("--"):
-                parser.error(f"'--{key}' needs a value")
-            value = words.pop(0)
-        try:
-            overrides[key.replace("-", "_")] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            overrides[key.replace("-", "_")] = value
-    return overrides
-
-
-def fields_help() -> str:
-    """Every field with its default and meaning."""
-    rows = [f"  --{key} {default}".ljust(42) + meaning for key, default, meaning in describe_fields()]
-    rows.append("  --env.ARGUMENT VALUE".ljust(42) + "argument of the task, e.g. --env.N 5")
-    return "\n".join(["fields of the config, with their defaults:", *rows])

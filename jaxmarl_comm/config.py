@@ -74,6 +74,8 @@ class Config(Settings):
     ent_coef: Real = Field(0.001, ge=0, description="weight of the entropy bonus")
     max_grad_norm: Real = Field(0.5, gt=0, description="cap on the norm of policies' and of critics' gradients")
 
+    control: bool = Field(False, description="also train a silent team, as long, to tell what talk is worth")
+
     log_interval: Count = Field(20, description="iterations per jitted call, and per row of metrics.jsonl")
     eval_interval: Whole = Field(0, description="iterations between evaluations in training; 0: at the end only")
     eval_episodes: Count = Field(10_000, ge=2, description="episodes of each evaluation in our environment")
@@ -113,10 +115,10 @@ class Config(Settings):
         if self.comm.speech != "none" and not any("say" in dict(space.factors) for space in env.action_spaces.values()):
             raise ValueError(f"comm.speech is {self.comm.speech}, but nobody can speak in {env.name}")
         choices = {name for space in env.action_spaces.values() for name, _ in space.factors}
-        if self.comm.speech == "none" and not choices - {"say"}:
+        if self.comm.speech != "reinforced" and not choices - {"say"}:
             raise ValueError(
-                f"all that the agents of {env.name} can choose are words, but comm.speech is none, so nothing could be "
-                "learned; set comm.preset to speech"
+                f"all that the agents of {env.name} can do is to speak, so nothing could be learned unless words are "
+                f"chosen as actions: comm.speech is {self.comm.speech}; set comm.preset to speech"
             )
         if env.continuous_actions and self.comm.listening_coef:
             raise ValueError("comm.listening_coef needs discrete actions")
@@ -127,6 +129,8 @@ class Config(Settings):
                 f"num_envs ({self.num_envs}) must be a multiple of num_minibatches ({self.num_minibatches}): "
                 "minibatches are cut along environments"
             )
+        if self.control:
+            silent_control(self)
         return self
 
     @property
@@ -188,6 +192,16 @@ def as_config(cfg: Config | Mapping[str, Any]) -> Config:
     return build_config(merge({}, cfg))
 
 
+def silent_control(cfg: Config) -> Config:
+    """The same run of agents that can tell each other nothing. Raises ConfigError where there is none."""
+    if cfg.comm.rounds == 0 and cfg.comm.speech == "none":
+        raise ConfigError("control compares with a silent team, but this team is silent itself: comm.preset is none")
+    try:
+        return build_config({**cfg.model_dump(), "comm": {"preset": "none"}, "control": False})
+    except ConfigError:
+        raise ConfigError(f"there is no silent control of {cfg.env.name}: its agents can do nothing but speak") from None
+
+
 def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> Config:
     """Config from a YAML file with dotted changes on top. Raises ConfigError that names the file."""
     try:
@@ -219,7 +233,10 @@ def no_section(name: str, value: Any) -> str:
     """What is wrong with a value where there should be settings with names of their own."""
     if name not in SECTIONS:
         return f"'{name}' is {shown(value)}, not a section"
-    return f"'{name}' is {shown(value)}, but must be a section; its name is given as {name}.{SECTIONS[name]}"
+    inner = SECTIONS[name]
+    return (
+        f"'{name}' is {shown(value)}, but holds settings: --{name}.{inner} NAME ({name}: {{{inner}: NAME}}) was meant"
+    )
 
 
 def differing_keys(a: Config, b: Config) -> list[str]:

@@ -12,14 +12,17 @@ HUGE = 10**40
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of an error message that suggests the known word most like a mistyped one; empty if none is like it.
+    """The end of an error message that suggests the known word most like a mistyped one; empty if none is like it."""
+    meant = closest(word, known)
+    return f", did you mean '{meant}'?" if meant else ""
 
-    Of dotted words the last part alone is enough: `delay` means `comm.delay`.
-    """
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word most like a mistyped one, if any is. Of dotted words the last part alone is enough."""
     known = list(known)
     parts = {each.rpartition(".")[2]: each for each in reversed(known)} | {each: each for each in known}
     match = difflib.get_close_matches(word[:LONGEST_LINE], list(parts), n=1, cutoff=0.5)
-    return f", did you mean '{parts[match[0]]}'?" if match else ""
+    return parts[match[0]] if match else None
 
 
 def shown(value: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from jaxmarl_comm.cli import Parser
 from jaxmarl_comm.envs.mpe.parity import (
     ARGUMENTS,
     FLOAT32_TOLERANCE,
@@ -14,6 +13,7 @@ from jaxmarl_comm.envs.mpe.parity import (
     compiled_step,
     record,
 )
+from jaxmarl_comm.options import Parser
 from jaxmarl_comm.suggest import did_you_mean
 
 

@@ -20,10 +20,10 @@ from jaxmarl_comm.benchmark.measure import (
     peers_of,
 )
 from jaxmarl_comm.benchmark.training import measure_presets
-from jaxmarl_comm.cli import Parser
 from jaxmarl_comm.comm import PRESETS
 from jaxmarl_comm.config import default_cfg
 from jaxmarl_comm.envs import ENVS, make_env
+from jaxmarl_comm.options import Parser
 from jaxmarl_comm.suggest import did_you_mean
 
 SIZES = (1, 64, 1024, 8192)

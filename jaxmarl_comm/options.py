@@ -1,0 +1,77 @@
+"""What the command lines of `scripts/` have in common: options, settings as options, and one line for a mistake."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+from jaxmarl_comm.config import ALIASES, Config, ConfigError, describe_fields
+from jaxmarl_comm.settings import read_yaml
+from jaxmarl_comm.suggest import closest, one_line
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors in one line, with what may have been meant; `_` and `-` in options are the same."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"error: {one_line(message)} (see --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        words = sys.argv[1:] if args is None else args
+        return super().parse_known_args([self._spelled(word) for word in words], namespace)
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        given, rest = self.parse_known_args(args, namespace)
+        if rest:
+            self.unknown(rest[0])
+        return given
+
+    def unknown(self, word: str, fields: Iterable[str] = ()) -> NoReturn:
+        """Refuse a word that is no option; fields: of a config, which may stand as options, too."""
+        if not word.startswith("--"):
+            self.error(f"unexpected argument '{word}'")
+        name = word.removeprefix("--").partition("=")[0]
+        meant = closest(name, [*(option.lstrip("-") for option in self._option_string_actions), *fields])
+        self.error(f"unknown option '--{name}'" + (f", did you mean '--{meant}'?" if meant else ""))
+
+    def _spelled(self, word: str) -> str:
+        name, equals, value = word.partition("=")
+        dashed = name.replace("_", "-")
+        return dashed + equals + value if dashed in self._option_string_actions else word
+
+
+def field_overrides(words: Sequence[str], parser: Parser) -> dict[str, Any]:
+    """`--lr 1e-3 --comm.preset=none --anneal_lr` as {dotted key: value}; values are read as YAML."""
+    fields = {key: default for key, default, _ in describe_fields()}
+    overrides, left = {}, list(words)
+    while left:
+        word = left.pop(0)
+        name, has_value, value = word.removeprefix("--").partition("=")
+        key = name.replace("-", "_")
+        if not word.startswith("--") or key.partition(".")[0] not in [*Config.model_fields, *ALIASES]:
+            parser.unknown(word, [*fields, *ALIASES])
+        if has_value or (left and not left[0].startswith("--")):
+            overrides[key] = read_value(value if has_value else left.pop(0))
+        elif key.startswith("env.") or isinstance(fields.get(key), bool):
+            overrides[key] = True  # a switch needs no value
+        else:
+            parser.error(f"'--{name}' needs a value")
+    return overrides
+
+
+def read_value(text: str) -> Any:
+    """A value as YAML reads it; the text itself where that is no YAML."""
+    try:
+        return read_yaml(text)
+    except ConfigError:
+        return text
+
+
+def fields_help() -> str:
+    """Every field with its default and meaning."""
+    rows = [f"  --{key} {default}".ljust(42) + meaning for key, default, meaning in describe_fields()]
+    rows.append("  --env.ARGUMENT VALUE".ljust(42) + "argument of the task, e.g. --env.N 5")
+    return "\n".join(["fields of the config, with their defaults:", *rows])
