@@ -110,9 +110,9 @@ def test_a_flipped_word_is_always_another_and_any_other():
     np.testing.assert_allclose(wrong.mean(axis=0), [1 / 3, 1 / 3, 0, 1 / 3], atol=0.03)
 
 
-@pytest.mark.parametrize("burst", [1.0, 4.0])
-def test_losses_have_the_asked_share_and_length(burst):
-    p, steps, links = 0.3, 4000, 50
+@pytest.mark.parametrize(("p", "burst", "length"), [(0.3, 1.0, 1 / 0.7), (0.3, 4.0, 4.0), (0.9, 2.0, 9.0)])
+def test_losses_have_the_asked_share_and_length(p, burst, length):
+    steps, links = 4000, 50
 
     def step(lost, key):
         lost = corrupt.lose(lost, jax.random.uniform(key, (links, 1, 1)), jnp.array(p), burst)
@@ -123,7 +123,7 @@ def test_losses_have_the_asked_share_and_length(burst):
     lost = np.asarray(lost)
     assert lost.mean() == pytest.approx(p, abs=0.01)
     mean_length = lost[:-1].sum() / (lost[:-1] & ~lost[1:]).sum()
-    assert mean_length == pytest.approx(burst if burst > 1 else 1 / (1 - p), rel=0.05)
+    assert mean_length == pytest.approx(length, rel=0.05)
 
 
 def test_sure_loss_and_no_loss_whatever_the_burst():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -84,13 +85,16 @@ def rollout(
     def step(state: RolloutState, step_key: Array) -> tuple[RolloutState, Trajectory]:
         act_key, env_key, restart_key, value_key = jax.random.split(step_key, 4)
         moved = act(act_key, state)
+        chex.assert_shape(moved.log_probs, (batch.num_envs, batch.env.num_agents))
+        chex.assert_trees_all_equal_shapes_and_dtypes(moved.memory, fresh)
         env_state, ts = batch.step(env_key, state.env, moved.actions)
         total = state.running_return + batch.env.team_means(ts.reward)
         last = RolloutState(env_state, ts.obs, total, moved.memory)
         # A real branch in lockstep, where no episode but all of them are truncated.
         nothing = jnp.zeros_like(moved.log_probs)
-        final_values = jax.lax.cond(ts.truncated.any(), value, lambda *_: nothing, value_key, last)
+        values = jax.lax.cond(ts.truncated.any(), value, lambda *_: nothing, value_key, last)
         terminated, truncated = (jnp.broadcast_to(flag, (batch.num_envs,)) for flag in (ts.terminated, ts.truncated))
+        final_values = jnp.where(truncated[:, None], values, nothing)
         over = terminated | truncated
         after, obs = batch.restart_if_over(restart_key, env_state, ts)
         finished, unfinished = total * over[:, None], total * ~over[:, None]

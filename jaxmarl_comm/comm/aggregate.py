@@ -6,6 +6,7 @@ Who hears nobody hears 0.
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,11 +25,13 @@ def mean(content: Array, arrives: Array | np.ndarray, links: Array | np.ndarray)
 
 def total(content: Array, arrives: Array | np.ndarray) -> Array:
     """The sum."""
+    _check(content, arrives)
     return jnp.einsum("...ij,...jm->...im", jnp.asarray(arrives, content.dtype), content)
 
 
 def maximum(content: Array, arrives: Array | np.ndarray, sent: Array) -> Array:
     """The largest of each number, over those who sent. sent: `[..., N]`."""
+    _check(content, arrives, sent)
     there = (arrives * sent[..., None, :] > 0)[..., None]
     largest = jnp.max(jnp.where(there, content[..., None, :, :], -jnp.inf), axis=-2)
     return jnp.where(there.any(axis=-2), largest, 0.0)
@@ -36,6 +39,7 @@ def maximum(content: Array, arrives: Array | np.ndarray, sent: Array) -> Array:
 
 def concat(content: Array, arrives: Array | np.ndarray) -> Array:
     """The others' messages side by side, in canonical order, 0 for those that do not arrive: H = (N - 1) M."""
+    _check(content, arrives)
     num_agents = content.shape[-2]
     rows = [np.delete(np.arange(num_agents), k) for k in range(num_agents)]
     heard = [
@@ -51,6 +55,7 @@ def attention(content: Array, arrives: Array, sent: Array, query: Array, heads: 
     TarMAC (Das et al. 2019, eq. 3 and 4). H = M - heads * K. A closed gate or a cut link is out of the softmax; the
     gradient to the gate is kept.
     """
+    _check(content, arrives, sent)
     queries = query.reshape(*query.shape[:-1], heads, -1)
     keys, values = _split(content, heads, queries.shape[-1])
     scores = jnp.einsum("...ihk,...jhk->...ijh", queries, keys) / np.sqrt(queries.shape[-1])
@@ -69,6 +74,14 @@ def choose_links(content: Array, query: Array, heads: int) -> Array:
     keys, _ = _split(content, heads, query.shape[-1])
     score = jnp.einsum("...ik,...jk->...ij", query, keys[..., 0, :]) / np.sqrt(query.shape[-1]) + OPEN
     return straight_through(jnp.where(score > 0, 1.0, 0.0), jax.nn.sigmoid(score))
+
+
+def _check(content: Array, arrives: Array | np.ndarray, sent: Array | None = None) -> None:
+    """Links and gates belong to the agents that the messages come from."""
+    num_agents = content.shape[-2]
+    chex.assert_shape(arrives, (..., num_agents, num_agents))
+    if sent is not None:
+        chex.assert_shape(sent, content.shape[:-1])
 
 
 def _split(content: Array, heads: int, key_dim: int) -> tuple[Array, Array]:

@@ -6,6 +6,7 @@ Every way is straight-through: forward the discrete value, exactly; backward the
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -17,6 +18,7 @@ def straight_through(hard: Array, soft: Array) -> Array:
 
     Written so that not a rounding error of `soft` reaches the value: a receiver could learn to read it.
     """
+    chex.assert_equal_shape([hard, soft])
     return jax.lax.stop_gradient(hard) + (soft - jax.lax.stop_gradient(soft))
 
 
@@ -47,6 +49,7 @@ def gumbel(content: Array, temperature: Array, draw: Array | None) -> Array:
 
     Straight-through Gumbel-softmax (Jang et al. 2017). draw: `[..., N, M]` from the Gumbel distribution.
     """
+    chex.assert_equal_shape([content] if draw is None else [content, draw])
     scores = content if draw is None else content + draw
     word = jax.nn.one_hot(jnp.argmax(scores, axis=-1), content.shape[-1])
     return straight_through(word, jax.nn.softmax(scores / temperature, axis=-1))
@@ -59,4 +62,5 @@ def dru(content: Array, sigma: float, draw: Array | None) -> Array:
     """
     if draw is None:
         return jnp.where(content > 0, 1.0, 0.0)
+    chex.assert_equal_shape([content, draw])
     return jax.nn.sigmoid(content + sigma * draw)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,6 +31,7 @@ def top_k(score: Array, k: int, links: Array | np.ndarray, teams: Sequence[int],
     probabilities softmax(score) (Gumbel-top-k: Kool et al. 2019), so that everyone has turns to learn from; draw:
     `[..., N]` from the Gumbel distribution, None in execution. Equals: the first goes first.
     """
+    chex.assert_axis_dimension(score, -1, len(teams))
     score = score if draw is None else score + draw
     heard = jnp.broadcast_to(jnp.asarray(links).any(axis=-2), score.shape)
     mine, other = score[..., :, None], score[..., None, :]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -43,6 +44,7 @@ def on_air(packets: Packet, held: Packet, clock: Array, every: int) -> Packet:
 
 def on_air_along(packets: Packet, held: Packet, clock: Array, every: int) -> Packet:
     """`on_air` of every step of packets `[E, T, N, ...]`; clock: `[E, T]`; `held`: `[E, N, ...]`, from before."""
+    chex.assert_tree_shape_prefix(packets, clock.shape)
     steps = jnp.arange(clock.shape[1]) - clock % every
 
     def of_step(sent: Array, step: Array, before: Array) -> Array:
@@ -62,6 +64,7 @@ def arriving_along(packets: Packet, mail: Packet, clock: Array) -> Packet:
 
     What was sent in an episode is never heard in the next: clock `[E, T]` tells how old the episode is.
     """
+    chex.assert_tree_shape_prefix(packets, clock.shape)
     there = clock >= mail.sent.shape[1]
 
     def late(old: Array, sent: Array) -> Array:

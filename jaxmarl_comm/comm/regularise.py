@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -27,6 +28,7 @@ def listening_loss(heard: Array, muted: Array) -> Array:
     The L1 distance, negated, which trains the listener; and the cross-entropy by which the muted policy learns to be
     what the heard one is on average (Eccles et al. 2019, eq. 6 and 7).
     """
+    chex.assert_equal_shape([heard, muted])
     distance = jnp.sum(jnp.abs(heard - jax.lax.stop_gradient(muted)), axis=-1)
     imitation = -jnp.sum(jax.lax.stop_gradient(heard) * jnp.log(muted + 1e-12), axis=-1)
     return jnp.mean(imitation - distance)

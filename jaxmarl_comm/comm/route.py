@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -50,6 +51,7 @@ def matrix(rows: Sequence[Sequence[float]], num_agents: int) -> np.ndarray:
 
 def nearest(positions: Array, k: int, teams: Sequence[int]) -> Array:
     """The k of one's team that are nearest by `positions` `[..., N, 2]`; of equally distant ones the first."""
+    chex.assert_shape(positions, (..., len(teams), 2))
     distance = jnp.where(team(teams) > 0, _squared_distances(positions), jnp.inf)
     mine, other = distance[..., :, None], distance[..., None, :]
     agents = np.arange(len(teams))
@@ -59,6 +61,7 @@ def nearest(positions: Array, k: int, teams: Sequence[int]) -> Array:
 
 def within(positions: Array, radius: float, teams: Sequence[int]) -> Array:
     """Those of one's team who are no farther than `radius`."""
+    chex.assert_shape(positions, (..., len(teams), 2))
     return jnp.where((_squared_distances(positions) <= radius**2) & (team(teams) > 0), 1.0, 0.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -31,7 +32,11 @@ class Batch:
 
     def step(self, key: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
         """One step of all copies with group -> `[E, n, ...]`. The time step is the true one, even the last."""
-        return self.env.step_many(jax.random.split(key, self.num_envs), state, actions)
+        state, ts = self.env.step_many(jax.random.split(key, self.num_envs), state, actions)
+        chex.assert_shape(ts.reward, (self.num_envs, self.env.num_agents))
+        chex.assert_tree_shape_prefix(ts.obs, (self.num_envs,))
+        chex.assert_type([ts.terminated, ts.truncated], bool)
+        return state, ts
 
     def restart_if_over(self, key: Array, state: State, ts: TimeStep) -> tuple[State, dict[str, Array]]:
         """State and observations to go on from: the given ones, or fresh ones after the last step of an episode."""
