@@ -17,6 +17,7 @@ import orbax.checkpoint as ocp
 from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, ValidationError
 
 from jaxmarl_comm.files import DRAFT, RunError, check_folder, draft_of, read_bytes, sync_folder, write_whole
+from jaxmarl_comm.suggest import one_line
 
 KEEP = 2  # newest checkpoints kept, so that one damaged file does not cost the run
 RECORD = "record.json"
@@ -91,7 +92,7 @@ class Checkpoints:
             sync_folder(self.folder)
         except Exception as error:  # orbax and what lies beneath it raise many kinds
             shutil.rmtree(draft, ignore_errors=True)
-            raise CheckpointError(f"cannot save checkpoint {target}: {_first_line(error)}") from error
+            raise CheckpointError(f"cannot save checkpoint {target}: {_told(error)}") from error
         for old in self.iterations[:-KEEP]:
             _remove(self.folder / str(old))
 
@@ -150,7 +151,7 @@ class Checkpoints:
         try:
             loaded = self.orbax.restore(checkpoint / STATE, args=ocp.args.StandardRestore(shapes))
         except Exception as error:  # orbax and what lies beneath it raise many kinds
-            raise DamagedError(f"checkpoint {checkpoint} is damaged or of another run: {_first_line(error)}") from error
+            raise DamagedError(f"checkpoint {checkpoint} is damaged or of another run: {_told(error)}") from error
         if jax.tree.map(_plain_shape, loaded) != shapes:
             raise CheckpointError(f"checkpoint {checkpoint} is of another run: shapes differ")
         leaves, structure = jax.tree_util.tree_flatten(like)
@@ -212,5 +213,5 @@ def _hash_files(folder: Path) -> dict[str, str]:
     }
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0][:200] or type(error).__name__
+def _told(error: Exception) -> str:
+    return one_line(str(error)) or type(error).__name__

@@ -21,15 +21,15 @@ FLUSH_SECONDS = 1.0
 STOPPING = "stopping: at the end of this chunk, to save it; once more to leave at once"
 
 _received: list[int] = []
-_partings = ["stopped before training began"]
+_partings = ["stopped before anything was written"]
 _waits = threading.Event()
 
 
-def run_command(name: str) -> NoReturn:
-    """Listen, then leave with the exit status of that function of `cli`, which is imported only now."""
+def run_command(module: str, name: str) -> NoReturn:
+    """Listen, then leave with the exit status of that function of one of our modules, which is imported only now."""
     listen()
     try:
-        status = getattr(import_module("jaxmarl_comm.cli"), name)()
+        status = getattr(import_module(f"jaxmarl_comm.{module}"), name)()
     except SystemExit as request:
         status = request.code
     _leave(status)

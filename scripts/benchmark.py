@@ -1,6 +1,6 @@
 """Measure speed: `python scripts/benchmark.py env`, `python scripts/benchmark.py scaling`."""
 
-from jaxmarl_comm.benchmark.command import main
+from jaxmarl_comm.interrupts import run_command
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    run_command("benchmark.command", "main")

@@ -3,4 +3,4 @@
 from jaxmarl_comm.interrupts import run_command
 
 if __name__ == "__main__":
-    run_command("study_main")
+    run_command("cli", "study_main")

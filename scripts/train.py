@@ -3,4 +3,4 @@
 from jaxmarl_comm.interrupts import run_command
 
 if __name__ == "__main__":
-    run_command("train_main")
+    run_command("cli", "train_main")
