@@ -62,9 +62,9 @@ def lose(was_lost: Array, draw: Array, p: Array, burst: float) -> Array:
     was_lost: the step before (at the start of an episode: drawn with the share p). draw: `[..., N, N]`, uniform in
     [0, 1).
     """
-    chex.assert_equal_shape([was_lost, draw])
-    if burst == 1:
+    if burst == 1:  # without a memory, so that was_lost has no rounds
         return draw < p
+    chex.assert_equal_shape([was_lost, draw])
     end = jnp.minimum(1 / burst, (1 - p) / jnp.maximum(p, 1e-6))
     begin = p * end / jnp.maximum(1 - p, 1e-6)
     return jnp.where(was_lost, draw >= end, draw < begin)
