@@ -40,13 +40,18 @@ def distances(factors: dict[str, Any], shape: tuple[int, int, int], continuous: 
     """
     if not jax.tree.leaves(factors):  # of agents without choice
         return Distance(*[jnp.zeros(shape)] * 3)
-    first = ActionDistribution(jax.tree.map(lambda x: x[0], factors), shape[1:])
 
-    def from_first(each: dict[str, Any]) -> Distance:
-        other = ActionDistribution(each, shape[1:])
-        return _continuous(first, other, key) if continuous else _discrete(first, other)
+    def draw(each: dict[str, Any]) -> dict[str, Array]:
+        return ActionDistribution(each, shape[1:]).sample(key) if continuous else {}
 
-    found: Distance = jax.vmap(from_first)(factors)
+    draws = jax.vmap(draw)(factors)
+    first, of_first = jax.tree.map(lambda x: x[0], (factors, draws))
+
+    def from_first(each: dict[str, Any], of_each: dict[str, Array]) -> Distance:
+        p, q = ActionDistribution(first, shape[1:]), ActionDistribution(each, shape[1:])
+        return _continuous(p, q, [of_first, of_each]) if continuous else _discrete(p, q)
+
+    found: Distance = jax.vmap(from_first)(factors, draws)
     moved = [jnp.any(x != x[0], axis=tuple(range(3, x.ndim))) for x in jax.tree.leaves(factors)]
     return jax.tree.map(lambda x: jnp.where(jnp.any(jnp.array(moved), axis=0), x, 0.0), found)  # not up to rounding
 
@@ -58,8 +63,7 @@ def _discrete(p: ActionDistribution, q: ActionDistribution) -> Distance:
     return Distance(tv, metrics.jensen_shannon(of_p, of_q), jnp.where(jnp.isfinite(tv), changed, jnp.nan))
 
 
-def _continuous(p: ActionDistribution, q: ActionDistribution, key: Array) -> Distance:
-    draws = [p.sample(key), q.sample(key)]
+def _continuous(p: ActionDistribution, q: ActionDistribution, draws: list[dict[str, Array]]) -> Distance:
     log_odds = jnp.stack([p.log_prob(x) - q.log_prob(x) for x in draws])
     tv, modes = metrics.sampled_total_variation(log_odds), (p.mode(), q.mode())
     apart = jax.tree.map(lambda a, b: jnp.any(jnp.abs(a - b) >= NOTICEABLE, axis=-1), *modes)
