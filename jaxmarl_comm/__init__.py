@@ -3,28 +3,54 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxmarl_comm.api import default_cfg, evaluate, train_wrapper
-    from jaxmarl_comm.config import Config
+    from jaxmarl_comm.api import default_cfg, evaluate, resume, train_wrapper
+    from jaxmarl_comm.checkpoint import CheckpointError
+    from jaxmarl_comm.config import Config, ConfigError
     from jaxmarl_comm.envs import make_env
+    from jaxmarl_comm.envs.batch import Batch
+    from jaxmarl_comm.files import RunError
     from jaxmarl_comm.policy import load_policy
 
+    __version__: str
+
 _HOME = {
+    "Batch": "envs.batch",
+    "CheckpointError": "checkpoint",
     "Config": "config",
+    "ConfigError": "config",
+    "RunError": "files",
     "default_cfg": "config",
     "evaluate": "api",
     "load_policy": "policy",
     "make_env": "envs",
+    "resume": "api",
     "train_wrapper": "api",
 }
 
-__all__ = ["Config", "default_cfg", "evaluate", "load_policy", "make_env", "train_wrapper"]
+__all__ = [
+    "Batch",
+    "CheckpointError",
+    "Config",
+    "ConfigError",
+    "RunError",
+    "__version__",
+    "default_cfg",
+    "evaluate",
+    "load_policy",
+    "make_env",
+    "resume",
+    "train_wrapper",
+]
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for: importing the package alone takes no time."""
+    if name == "__version__":
+        return version("jaxmarl_comm")
     if name not in _HOME:
         raise AttributeError(f"module 'jaxmarl_comm' has no attribute '{name}'")
     return getattr(import_module(f"jaxmarl_comm.{_HOME[name]}"), name)

@@ -1,41 +1,86 @@
-"""The three functions that a script or a notebook calls."""
+"""What a script or a notebook calls."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jaxmarl_comm.config import Config, default_cfg
-from jaxmarl_comm.run_folder import RunFolder
-from jaxmarl_comm.runner import Runner, TrainResult, train
+from jaxmarl_comm.config import Config, as_config, default_cfg
+from jaxmarl_comm.memory import check_memory
+from jaxmarl_comm.run_folder import RunError, RunFolder
+from jaxmarl_comm.runner import Runner, TrainResult, load_control, train
 
-__all__ = ["default_cfg", "evaluate", "train_wrapper"]
+__all__ = ["default_cfg", "evaluate", "resume", "train_wrapper"]
+
+Run = str | Path | TrainResult
+"""A finished or interrupted run: its folder, or what `train_wrapper` returned."""
 
 
-def train_wrapper(cfg: Config, run_dir: str | Path | None = None) -> TrainResult:
+def train_wrapper(cfg: Config | Mapping[str, Any], run_dir: str | Path | None = None) -> TrainResult:
     """Train and evaluate what the config says, leaving everything in a new run folder (`runs/<task>-<time>`).
 
-    Raises RunError if the folder exists or cannot be written, or if training diverges.
+    cfg: or a dictionary of what differs from the defaults, `{"env.name": "simple_spread_v3", "num_iters": 100}`.
+    Raises ConfigError for settings that cannot be or do not fit into memory; RunError if the folder exists (`resume`
+    goes on with it) or cannot be written, or if training diverges.
     """
+    cfg = as_config(cfg)
+    check_memory(cfg)
     path = Path(run_dir) if run_dir else RunFolder.default_path(cfg.env.name)
     return train(cfg, RunFolder.create(path, cfg))
 
 
+def resume(run: Run, changes: Config | Mapping[str, Any] | None = None, **more: Any) -> TrainResult:
+    """Go on with an interrupted run, or longer with a finished one: `resume("runs/words", num_iters=1_000)`.
+
+    What was learned must stay true, so only num_iters may change, to a larger number, and how often to log, save and
+    evaluate. Raises RunError if `run` is not a run folder or cannot go on so, CheckpointError if it is damaged.
+    """
+    wanted = changes if isinstance(changes, Config) else {**(changes or {}), **more}
+    folder, cfg = RunFolder.resume(_path(run), wanted)
+    check_memory(cfg)
+    return train(cfg, folder)
+
+
 def evaluate(
-    run: str | Path | TrainResult,
+    run: Run,
     episodes: int | None = None,
     episodes_mpe2: int | None = None,
     seed: int | None = None,
+    control: str | Path | None = None,
+    output: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Evaluate a run's newest checkpoint, and write and return its `evaluation.json`.
+    """Evaluate a run's newest checkpoint; write and return what `evaluation.json` holds, with its seed and episodes.
 
     episodes: in our environment, episodes_mpe2: in the real mpe2, seed: of the episodes; each as in training if None.
-    Raises RunError if `run` is not a run folder, CheckpointError if its checkpoint is damaged.
+    control: a finished run of silent agents on the same task, to tell what talk is worth; the run's own if None.
+    output: a JSON file; `evaluation-1.json` in the run's folder, or the first number that is free, if None.
+    Raises ConfigError for numbers that cannot be, RunError if `run` is not a run folder or the output exists,
+    CheckpointError if its checkpoint is damaged.
     """
-    folder, cfg = RunFolder.open(run.run_dir if isinstance(run, TrainResult) else Path(run))
-    folder.check_writable()
+    folder, cfg = RunFolder.open(_path(run))
     asked = {"eval_episodes": episodes, "eval_episodes_mpe2": episodes_mpe2, "seed": seed}
     changed = cfg.replace({name: value for name, value in asked.items() if value is not None})
+    check_memory(changed)
+    path = _new_file(Path(output) if output else folder.another_evaluation())
     runner = Runner(cfg, folder)
     state, _ = runner.load()
-    return runner.evaluate(state, changed)
+    beside = Path(control) if control else folder.control
+    compared = load_control(beside, cfg) if control or beside.exists() else None
+    return runner.evaluate(state, changed, path, compared)
+
+
+def _path(run: Run) -> Path:
+    return run.run_dir if isinstance(run, TrainResult) else Path(run)
+
+
+def _new_file(path: Path) -> Path:
+    """Raises RunError before work is done whose results could not be kept."""
+    if os.path.lexists(path):
+        raise RunError(f"{path} exists; choose another file for the evaluation")
+    if path.suffix != ".json":
+        raise RunError(f"{path} is no name for an evaluation, which is a .json file")
+    if not os.access(path.parent, os.W_OK):
+        raise RunError(f"cannot write to {path.parent}")
+    return path

@@ -12,7 +12,8 @@ from jaxmarl_comm.config import Config, ConfigError, build_config, load_config, 
 from jaxmarl_comm.interrupts import exit_status, parting
 from jaxmarl_comm.options import Parser, field_overrides, fields_help
 
-CONFIGS = Path(__file__).resolve().parent.parent / "configs"
+HERE = Path(__file__).resolve().parent
+CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parent / "configs"  # in a wheel; in a clone
 
 QUICK_TEST = {
     "num_iters": 4,
@@ -51,36 +52,38 @@ def train_main(arguments: Sequence[str] | None = None) -> int:
 def run_training(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
     """Raises ConfigError, RunError or CheckpointError."""
     changes = {**(QUICK_TEST if given.test else {}), **overrides}
-    cfg = read_config(given.config, changes)
+    from jaxmarl_comm import api
     from jaxmarl_comm.run_folder import RunError, RunFolder
-    from jaxmarl_comm.runner import train
 
     if given.resume is None:
+        cfg = read_config(given.config, changes)
         name = Path(given.config).stem if given.config else cfg.env.name
-        folder = RunFolder.create(given.run_dir or RunFolder.default_path(name), cfg)
+        api.train_wrapper(cfg, given.run_dir or RunFolder.default_path(name))
     else:
         path = given.run_dir if given.resume == Path() else given.resume
         if path is None:
             raise RunError("--resume needs the run's folder: --resume DIR, or --run-dir DIR --resume")
-        folder, cfg = RunFolder.resume(path, cfg if given.config else changes)
-    train(cfg, folder)
+        api.resume(path, read_config(given.config, changes) if given.config else changes)
 
 
 def evaluate_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/evaluate.py`; returns the exit status."""
     parser = Parser(
-        description="Evaluate the newest checkpoint of a run and write its evaluation.json.", allow_abbrev=False
+        description="Evaluate the newest checkpoint of a run again, beside its own evaluation.json.", allow_abbrev=False
     )
     parser.add_argument("--run", metavar="DIR", type=Path, required=True, help="run folder")
     parser.add_argument("--episodes", type=int, help="in our environment (the run's eval_episodes)")
     parser.add_argument("--episodes-mpe2", type=int, help="in the real mpe2 (the run's)")
     parser.add_argument("--seed", type=int, help="of the episodes (the run's)")
+    control_help = "finished run of silent agents on the same task, to compare with (the run's own)"
+    parser.add_argument("--control", metavar="DIR", type=Path, help=control_help)
+    parser.add_argument("--output", metavar="FILE", type=Path, help="new .json file (DIR/evaluation-1.json, -2, ...)")
     given = parser.parse_args(arguments)
 
     def run() -> None:
         from jaxmarl_comm.api import evaluate
 
-        evaluate(given.run, given.episodes, given.episodes_mpe2, given.seed)
+        evaluate(given.run, given.episodes, given.episodes_mpe2, given.seed, given.control, given.output)
 
     return guarded(run)
 
@@ -106,8 +109,9 @@ def study_main(arguments: Sequence[str] | None = None) -> int:
 
 def run_studying(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
     """Raises ConfigError or RunError."""
+    from jaxmarl_comm.memory import check_memory
     from jaxmarl_comm.run_folder import RunFolder
-    from jaxmarl_comm.study.config import load_study
+    from jaxmarl_comm.study.config import load_study, programs
     from jaxmarl_comm.study.folder import StudyFolder
     from jaxmarl_comm.study.run import run_study
 
@@ -117,6 +121,8 @@ def run_studying(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
         folder, study = StudyFolder.open(given.resume)
     else:
         study = load_study(find_config(given.config, CONFIGS / "studies"), overrides)
+        for program in programs(study):
+            check_memory(program.cfg)
         folder = StudyFolder.create(given.run_dir or RunFolder.default_path(Path(given.config).stem), study)
     with folder.locked(), parting(f"stopped; what is done is kept: go on with --resume {folder.path}"):
         run_study(study, folder)

@@ -1,0 +1,65 @@
+"""Whether a run can fit into memory, told before it begins."""
+
+from __future__ import annotations
+
+import os
+from math import prod
+from typing import Any
+
+import jax
+
+from jaxmarl_comm.config import Config, ConfigError
+from jaxmarl_comm.envs import make_env
+
+FLOAT = 4  # bytes
+COPIES = 3  # of parameters: themselves, and Adam's two means
+
+
+def check_memory(cfg: Config) -> None:
+    """Raises ConfigError for a run that needs more memory than there is, whatever else it needs."""
+    there = memory_of_machine()
+    for what, (needed, factors) in needed_bytes(cfg).items():
+        if needed > there:
+            blamed = ", ".join(f"{name} is {value:,}" for name, value in factors.items())
+            raise ConfigError(
+                f"{what} needs at least {needed / 1e9:,.1f} GB of memory, but there are {there / 1e9:,.1f} GB: {blamed}"
+            )
+
+
+def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
+    """What -> (bytes that it takes at the very least, the settings that decide it)."""
+    env = make_env(cfg.env.name, **cfg.env.arguments)
+    seen = _bytes(jax.eval_shape(env.reset, jax.random.key(0)))
+    waiting = FLOAT * env.num_agents * cfg.comm.width * cfg.comm.rounds * (cfg.comm.delay + 1)
+    hidden = FLOAT * env.num_agents * cfg.hidden_dim
+    steps = cfg.num_envs * cfg.rollout_len
+    side_by_side = {"num_seeds": cfg.num_seeds, "num_envs": cfg.num_envs, "rollout_len": cfg.rollout_len}
+    return {
+        "a network": (
+            COPIES * FLOAT * cfg.num_seeds * cfg.hidden_dim**2,
+            {"num_seeds": cfg.num_seeds, "hidden_dim": cfg.hidden_dim},
+        ),
+        "a rollout": (
+            cfg.num_seeds * (cfg.num_envs * waiting + steps * seen),
+            {**side_by_side, "comm.delay": cfg.comm.delay},
+        ),
+        "a minibatch": (
+            cfg.num_seeds * hidden * steps // cfg.num_minibatches,
+            {**side_by_side, "num_minibatches": cfg.num_minibatches, "hidden_dim": cfg.hidden_dim},
+        ),
+        "the evaluation": (
+            cfg.num_seeds * cfg.eval_episodes * (seen + waiting + FLOAT * env.max_cycles),
+            {"num_seeds": cfg.num_seeds, "eval_episodes": cfg.eval_episodes, "env.max_cycles": env.max_cycles},
+        ),
+    }
+
+
+def memory_of_machine() -> int:
+    """Bytes of memory of the device that computes: an accelerator's, or the machine's."""
+    of_device = jax.local_devices()[0].memory_stats() or {}
+    return of_device.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _bytes(x: Any) -> int:
+    leaves = [leaf for leaf in jax.tree.leaves(x) if not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)]
+    return sum(prod(leaf.shape) * leaf.dtype.itemsize for leaf in leaves)
