@@ -1,13 +1,24 @@
 """What is concluded from a run: intervals, ladders, the untrained team, the value of talk, warnings."""
 
+import jax
 import numpy as np
 import pytest
 from scipy.stats import trim_mean
 
+from jaxmarl_comm import default_cfg, runner
+from jaxmarl_comm.algorithms import make_algorithm
+from jaxmarl_comm.config import ConfigError, load_config, silent_control
 from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.evaluation import evaluate_teams
+from jaxmarl_comm.evaluation.control import Control, check_control
+from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.stats import difference, estimate, over_seeds, rate_over_seeds
+from jaxmarl_comm.evaluation.verdict import formed, warnings
+from jaxmarl_comm.report.table import CURVES, NO_CONTROL, evaluation_table, labels
+from jaxmarl_comm.run_folder import RunError, RunFolder
 
 REFERENCE, LISTENER, SPREAD = "simple_reference_v3", "simple_speaker_listener_v4", "simple_spread_v3"
+TINY = {"num_iters": 2, "num_envs": 4, "num_minibatches": 1, "hidden_dim": 8, "log_interval": 1, "eval_episodes": 20}
 
 
 # Intervals.
@@ -80,3 +91,190 @@ def test_rungs_are_absent_where_unknown():
 
 def test_who_is_paid_does_not_move_the_mean():
     assert make_env(REFERENCE, local_ratio=0.1).ladder == make_env(REFERENCE).ladder
+
+
+# Protocols and warnings.
+
+
+def episodes(returns, sent=25.0, num_agents=2):
+    """Greedy episodes of a team of which only returns, a row per seed, and messages sent matter."""
+    returns = np.array(returns, float)
+    nothing = np.zeros(returns.shape)
+    num_sent = np.full((*returns.shape, num_agents), sent)
+    return Episodes(returns[..., None], nothing[..., None], nothing, 0, 0, 0, 0, num_sent, 0)
+
+
+def test_only_who_sends_something_can_form_a_protocol():
+    cfg, env = default_cfg(), make_env(REFERENCE)
+    played = episodes([[-7.4, -7.5], [-16.5, -16.9]])
+    assert formed(cfg, env, played).tolist() == [True, False]
+    assert formed(cfg, env, played._replace(num_sent=0 * played.num_sent)).tolist() == [False, False]
+    assert formed(cfg.replace({"comm.preset": "none"}), env, played) is None
+
+
+@pytest.mark.parametrize("arguments", [{"max_cycles": 10}, {"continuous_actions": True}])
+def test_a_protocol_is_undefined_where_the_silent_optimum_is_unknown(arguments):
+    assert formed(default_cfg(), make_env(REFERENCE, **arguments), episodes([[-2.0, -2.1]])) is None
+    assert formed(default_cfg(), make_env(SPREAD), episodes([[-7.0, -7.1]])) is None
+
+
+def warned(trained, untrained, rows=(), who_formed=None, value=None):
+    return warnings(
+        make_env(REFERENCE), episodes(trained), episodes(untrained), who_formed, {"value_of_talk": value}, rows
+    )
+
+
+def test_a_healthy_run_is_not_warned_of():
+    rows = [{"approx_kl": [0.004, 0.01], "entropy": [0.3, 0.01]}]
+    assert warned([[-7.4, -7.5]] * 2, [[-25.0, -26.0]] * 2, rows, np.array([True, True]), {"high": 9.0}) == []
+
+
+def test_collapse_is_told_from_learning_in_words():
+    rows = [{"approx_kl": [0.01, 7e10], "entropy": [1.2, 0.03]}] * 3
+    leap, rigid, idle = warned([[-20.0, -20.5], [-26.0, -25.0]], [[-25.0, -26.0]] * 2, rows)
+    assert leap.startswith("seed 1: approx_kl is 7e+10 nats at the end") and leap.endswith("try a lower lr")
+    assert rigid == "seed 1 collapsed: entropy fell to 0.03 nats before anything was learned"
+    assert idle.startswith("seed 1 did not learn")
+
+
+def test_seeds_that_differ_in_kind_are_named():
+    (kind,) = warned([[-7.4, -7.5], [-16.5, -16.6]], [[-25.0, -26.0]] * 2, who_formed=np.array([True, False]))
+    assert "1 of 2 formed a protocol" in kind and kind.endswith("-7.45, -16.55")
+
+
+def test_talk_that_costs_is_named():
+    (costs,) = warned([[-9.0, -9.1]], [[-25.0, -26.0]], value={"high": -0.2})
+    assert costs == "value of talk is negative: a trained silent team returns more than this one"
+
+
+# The silent control.
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"comm.route": "nearest"},
+        {"comm.preset": "dial", "comm.noise": 1.0},
+        {"comm.preset": "tarmac", "comm.message_price": 0.1},
+        {"comm.preset": "speech", "comm.signalling_coef": 0.1},
+    ],
+)
+def test_every_run_has_a_silent_control(changes):
+    cfg = default_cfg().replace({**changes, "lr": 1e-3, "control": True})
+    silent = silent_control(cfg)
+    assert silent == default_cfg().replace({"comm.preset": "none", "lr": 1e-3})
+    check_control(cfg, silent, "there")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"comm.preset": "none"}, "this team is silent itself"),
+        ({"env.name": "simple_crypto_v3", "comm.preset": "speech"}, "no silent control of simple_crypto_v3"),
+    ],
+)
+def test_no_control_where_silence_changes_nothing_or_everything(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        default_cfg().replace({**changes, "control": True})
+
+
+def test_a_control_is_silent_and_of_the_same_task():
+    silent = silent_control(default_cfg())
+    with pytest.raises(ConfigError, match=r"control there is not silent: its comm\.preset is commnet"):
+        check_control(default_cfg(), default_cfg(), "there")
+    with pytest.raises(ConfigError, match=r"another task: env\.max_cycles differ"):
+        check_control(default_cfg(), silent.replace({"env.max_cycles": 10}), "there")
+    check_control(default_cfg(), silent.replace({"env.max_cycles": 25}), "there")
+
+
+def idle_chunk(algorithm, state, length):
+    """A compiled chunk that learns nothing."""
+    metrics = dict.fromkeys(algorithm.shown, np.zeros(1))
+    return lambda state: (state, metrics | {"first_bad": np.array([-1])})
+
+
+def test_training_goes_on_with_whichever_part_is_unfinished(tmp_path, monkeypatch):
+    """Interrupted before its control is trained, a run is resumed there; evaluation gets the control."""
+    given = []
+
+    def evaluate(self, state, cfg, control):
+        given.append(control)
+        return {"control": None}
+
+    monkeypatch.setattr(runner.Runner, "evaluate", evaluate)
+    monkeypatch.setattr(runner, "plot_curves", lambda *_, **__: None)
+    monkeypatch.setattr(runner, "compile_chunk", idle_chunk)
+    cfg = default_cfg().replace({**TINY, "env.name": LISTENER, "control": True})
+    path = tmp_path / "run"
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(runner, "train_control", lambda *_: (_ for _ in ()).throw(RunError("stopped")))
+        with pytest.raises(RunError, match="stopped"):
+            runner.train(cfg, RunFolder.create(path, cfg))
+    trained = (path / "metrics.jsonl").read_text()
+    runner.train(cfg, RunFolder.resume(path)[0])
+    assert (path / "metrics.jsonl").read_text() == trained
+    assert load_config(path / "control" / "config.yaml") == silent_control(cfg)
+    assert len((path / "control" / "metrics.jsonl").read_text().splitlines()) == 2
+    assert given[0].source == str(path / "control") and given[0].cfg.comm.preset == "none"
+    unfinished = RunFolder.create(tmp_path / "new", silent_control(cfg))
+    with pytest.raises(RunError, match="has no checkpoint"):
+        runner.load_control(unfinished.path, cfg)
+
+
+# The whole.
+
+
+def untrained_team(cfg, env):
+    """(algorithm, teams of two seeds with initial parameters)."""
+    algorithm = make_algorithm(cfg, env)
+    keys = jax.random.split(jax.random.key(0), 2)
+    states = jax.jit(jax.vmap(algorithm.init, out_axes=algorithm.state_axes))(keys)
+    return algorithm, runner.teams_of(algorithm, states)
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    """Of untrained teams where sides compete, beside an untrained "control"."""
+    cfg = default_cfg().replace({**TINY, "env.name": "simple_adversary_v3", "eval_episodes_mpe2": 2})
+    env = make_env(cfg.env.name)
+    algorithm, teams = untrained_team(cfg, env)
+    control = Control(silent_control(cfg), *untrained_team(silent_control(cfg), env), "there")
+    return evaluate_teams(cfg, env, algorithm, teams, teams, lambda line: None, control=control)
+
+
+def test_everything_that_belongs_to_a_side_is_told_of_each(evaluation):
+    assert evaluation["teams"] == ["good", "adversary"]
+    for name in ("return", "return_muted", "return_mpe2", "success", "value_of_talk", "value_of_talk_success"):
+        assert name not in evaluation
+        good, adversary = evaluation[f"{name}_good"], evaluation[f"{name}_adversary"]
+        assert len(good["of_each_seed"]) == 2 and good["mean"] is not None and adversary["mean"] is not None
+    assert evaluation["return_good"] != evaluation["return_adversary"]
+    assert evaluation["baselines"]["random"]["return_adversary"]["mean"] < 0
+    table = evaluation_table(evaluation)
+    assert "return, greedy: good" in table and "return, greedy: adversary" in table and NO_CONTROL not in table
+
+
+def test_the_untrained_team_plays_the_same_episodes(evaluation):
+    before = evaluation["untrained"]
+    for name in ("return_good", "success_adversary", "message_information_by_step", "listening_tv_muted"):
+        assert before[name] == evaluation[name]
+
+
+def test_the_value_of_talk_is_the_difference_to_the_control(evaluation):
+    value, control = evaluation["value_of_talk_good"], evaluation["control"]
+    assert value["mean"] == pytest.approx(evaluation["return_good"]["mean"] - control["return_good"]["mean"])
+    assert value["low"] < value["mean"] < value["high"] and control["source"] == "there"
+
+
+def test_the_table_has_a_line_for_what_is_defined():
+    values = [{"mean": x, "low": x and x - 0.1, "high": x and x + 0.1, "of_each_seed": [x]} for x in (None, -8.25)]
+    measures = dict.fromkeys(labels(["good"]), values[1]) | {"return_mpe2": values[0], "value_of_talk": None}
+    curves = {key: {"0.5": values[1], "1.0": values[1]} for key in CURVES}
+    rest = {"baselines": {}, "protocol_fraction": None, "interval_over": "seeds", "teams": ["good"], "control": None}
+    found = {**measures, **curves, **rest, "untrained": {"return": values[1]}, "warnings": ["it did not learn"]}
+    lines = evaluation_table(found).splitlines()
+    assert len(lines) == 1 + len(measures) - 2 + len(CURVES) + len(NO_CONTROL.splitlines()) + 1
+    assert not any("mpe2" in line for line in lines)
+    assert lines[1].split() == ["return,", "greedy", "-8.250", "[-8.350,", "-8.150]", "-8.250"]
+    assert any(" ".join(line.split()) == "return with loss 0.5, 1.0 -8.250, -8.250" for line in lines)
+    assert lines[-1] == "warning: it did not learn"

@@ -4,15 +4,19 @@ import json
 
 import numpy as np
 import pytest
+import yaml
 
 from jaxmarl_comm.cli import CONFIGS, study_main
 from jaxmarl_comm.config import ConfigError
+from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.study.config import load_study, programs
+from jaxmarl_comm.study.curve import Curves
 from jaxmarl_comm.study.folder import StudyFolder
 from jaxmarl_comm.study.run import run_study
 
 TINY = """
 run: {num_iters: 3, num_envs: 4, num_minibatches: 1, hidden_dim: 8, num_seeds: 2, log_interval: 2, eval_episodes: 20}
+level: -1000
 protocols:
   silent: {preset: none}
   noisy: {preset: commnet, message_dim: 2}
@@ -42,16 +46,19 @@ def test_a_study_leaves_rows_a_table_and_a_picture(finished):
     ]  # fmt: skip
     for row in rows:
         assert row["return"]["low"] <= row["return"]["mean"] <= row["return"]["high"]
-        assert len(row["return_of_each_seed"]) == 2 and row["env_steps"] == 300
+        assert len(row["return"]["of_each_seed"]) == 2 and row["env_steps"] == 300 and row["diverged"] == 0
+        assert row["curve"]["env_steps"] == [200, 300] and len(row["curve"]["return"]["mean"]) == 2
+        assert row["steps_to_level"] == {"level": -1000, "median": 200, "of_each_seed": [200, 200], "reached": 2}
+        assert row["interval_over"] == "seeds" and row["untrained"]["return"]["mean"] != row["return"]["mean"]
     assert rows[0]["bits_per_step"]["mean"] is None and rows[1]["bits_per_step"]["mean"] == 64
     table = (finished / "table.md").read_text()
-    assert "| noisy | noise = 3 |" in table and table.count("\n") == 5
+    assert "| noisy | noise = 3 |" in table and table.count("\n") == 5 and "0.00 M (2 of 2)" in table
     assert (finished / "study.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_values_are_trained_with_their_own_noise(finished):
     rows = json.loads((finished / "results.json").read_text())
-    assert rows[1]["return_of_each_seed"] != rows[2]["return_of_each_seed"]
+    assert rows[1]["return"]["of_each_seed"] != rows[2]["return"]["of_each_seed"]
 
 
 @pytest.mark.slow
@@ -61,7 +68,7 @@ def test_side_by_side_is_as_one_by_one(finished, tmp_path):
     folder = StudyFolder.create(tmp_path / "alone", load_study(write(tmp_path / "alone.yaml", alone), {"seed": 3}))
     rows = run_study(folder.open(folder.path)[1], folder, tell=lambda line: None)
     beside = json.loads((finished / "results.json").read_text())
-    np.testing.assert_allclose(rows[1]["return_of_each_seed"], beside[1]["return_of_each_seed"], rtol=1e-3)
+    np.testing.assert_allclose(rows[1]["return"]["of_each_seed"], beside[1]["return"]["of_each_seed"], rtol=1e-3)
 
 
 def test_a_study_goes_on_where_it_stopped(finished, capsys):
@@ -75,11 +82,67 @@ def test_a_study_goes_on_where_it_stopped(finished, capsys):
     assert again == rows
 
 
+@pytest.fixture(scope="module")
+def run_away(tmp_path_factory):
+    """Learning rate -> (folder, rows) of a study with it."""
+
+    def run(lr):
+        folder = tmp_path_factory.mktemp("studies")
+        study = yaml.safe_load(TINY) | {"sweeps": [{"protocols": ["noisy"]}]}
+        study["run"] |= {"lr": lr, "num_iters": 2, "log_interval": 1, "anneal_lr": False}
+        assert (
+            study_main(
+                ["--config", str(write(folder / "s.yaml", yaml.safe_dump(study))), "--run-dir", str(folder / "out")]
+            )
+            == 0
+        )
+        return folder / "out", json.loads((folder / "out" / "results.json").read_text())
+
+    return run
+
+
+def test_seeds_that_diverge_are_a_row_that_says_so(run_away, capsys):
+    folder, (row,) = run_away(1e30)
+    assert row["diverged"] == 2 and row["warnings"][0].startswith("2 of 2 seeds diverged")
+    assert row["return"] == {"mean": None, "low": None, "high": None, "of_each_seed": [None, None]}
+    assert row["steps_to_level"]["reached"] == 0 and row["protocol_fraction"] == 0
+    assert "diverged" in (folder / "table.md").read_text()
+    assert study_main(["--resume", str(folder)]) == 0
+    assert "done before" in capsys.readouterr().out
+
+
+def test_a_collapse_is_not_a_success(run_away):
+    _, (row,) = run_away(1e2)
+    assert row["diverged"] == 0
+    assert any("approx_kl" in warning for warning in row["warnings"])
+    assert any("did not learn" in warning for warning in row["warnings"])
+
+
+def curves(returns, first_bad):
+    """Of runs whose returns are `[C][R]`, each chunk being 100 steps long."""
+    chunks = [{"return": np.array(x), "first_bad": np.array(bad)} for x, bad in zip(returns, first_bad, strict=True)]
+    return Curves.gather([100 * (k + 1) for k in range(len(chunks))], chunks)
+
+
+def test_a_seed_that_was_ever_not_finite_has_diverged():
+    """Even if its last chunk looks well."""
+    env, found = make_env("simple_reference_v3"), curves([[-20.0, -30.0], [-10.0, -12.0]], [[-1, 3], [-1, -1]])
+    assert found.diverged.tolist() == [False, True]
+    assert found.report(env)["return"] == {"mean": [-20, -10], "of_each_seed": [[-20, -10], [-30, -12]]}
+    assert found.rows() == [{"return": [-20]}, {"return": [-10]}]
+
+
+def test_steps_to_a_level_are_those_from_which_a_seed_stays_there():
+    returns = [[-9.0, -20.0, -20.0], [-20.0, -9.0, -20.0], [-9.0, -9.5, -20.0]]
+    found = curves(returns, [[-1] * 3] * 3).steps_to_level(make_env("simple_reference_v3"), -10.0)
+    assert found == {"level": -10, "median": 300, "of_each_seed": [300, 200, None], "reached": 2}
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
         (("noisy: {preset: commnet,", "noisy: {preset: comnet,"), "unknown preset 'comnet', did you mean 'commnet'?"),
-        (("field: noise", "field: nois"), "unknown key 'comm.nois', did you mean 'noise'?"),
+        (("field: noise", "field: nois"), "unknown key 'comm.nois', did you mean 'comm.noise'?"),
         (("protocols: [silent]", "protocols: [loud]"), "unknown protocol 'loud'"),
         (("sweeps:", "sweep:"), "unknown key 'sweep', did you mean 'sweeps'?"),
         (("run: {", "run: {lr: -1, "), "'lr' is -1"),

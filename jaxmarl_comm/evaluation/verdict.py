@@ -73,7 +73,7 @@ def learned(env: Env, greedy: Episodes, untrained: Episodes) -> np.ndarray:
     gains = greedy.returns[..., 0] - untrained.returns[..., 0]
     if len(env.team_names) > 1 or gains.shape[1] < 2:
         return np.ones(len(gains), bool)
-    return np.array([student(of_seed)[0] > 0 for of_seed in gains])
+    return np.array([student(of_seed)[0] > 0 for of_seed in gains], bool)
 
 
 def _leaps(env: Env, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -64,7 +64,7 @@ class StudyFolder:
     def write(self, rows: Sequence[Row], env: Env) -> None:
         """All results so far, of one task. Raises RunError."""
         write_whole(self.results, json.dumps(without_nan(rows), indent=2) + "\n")
-        write_whole(self.table, study_table(rows))
+        write_whole(self.table, study_table(rows, env.team_names))
         plot_study(rows, env.name, self.picture, env.ladder, env.team_names)
 
 

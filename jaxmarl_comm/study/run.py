@@ -13,7 +13,6 @@ import numpy as np
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.base import Env
-from jaxmarl_comm.report.study import study_table
 from jaxmarl_comm.runner import compile_chunk, teams_of
 from jaxmarl_comm.study.config import Program, StudyConfig, programs
 from jaxmarl_comm.study.curve import Curves, mean_of_known
@@ -34,17 +33,17 @@ def run_study(study: StudyConfig, folder: StudyFolder, tell: Callable[[str], Non
             continue
         began = time.perf_counter()
         tell(f"{k}/{len(todo)} {name}: {program.cfg.env_steps * len(program.values) * program.cfg.num_seeds:,} steps")
-        rows += run_program(program, study.level, tell)
-        folder.write(rows, make_env(program.cfg.env.name, **program.cfg.env.arguments))
+        env = make_env(program.cfg.env.name, **program.cfg.env.arguments)
+        rows += run_program(program, env, study.level, tell)
+        folder.write(rows, env)
         tell(f"  {time.perf_counter() - began:.0f} s")
-    tell(study_table(rows))
+    tell(folder.table.read_text(encoding="utf-8"))
     return rows
 
 
-def run_program(program: Program, level: float | None, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+def run_program(program: Program, env: Env, level: float | None, tell: Callable[[str], None]) -> list[dict[str, Any]]:
     """Train all values and seeds of a program side by side; a row of results for each value."""
     cfg = program.cfg
-    env = make_env(cfg.env.name, **cfg.env.arguments)
     algorithm = make_algorithm(cfg, env)
     state = start(program, algorithm)
     untrained = jax.tree.map(np.array, teams_of(algorithm, state))  # copies, as training takes the state's memory
