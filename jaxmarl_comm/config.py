@@ -77,7 +77,7 @@ class Config(Settings):
     control: bool = Field(False, description="also train a silent team, as long, to tell what talk is worth")
 
     log_interval: Count = Field(20, description="iterations per jitted call, and per row of metrics.jsonl")
-    eval_interval: Whole = Field(0, description="iterations between evaluations in training; 0: at the end only")
+    eval_interval: Whole = Field(50, description="iterations between short evaluations in training; 0: at the end only")
     eval_episodes: Count = Field(10_000, ge=2, description="episodes of each evaluation in our environment")
     eval_episodes_mpe2: Whole = Field(1_000, description="episodes of the evaluation in the real mpe2; 0: none")
     checkpoint_interval: Count = Field(100, description="iterations between checkpoints; the last is always kept")

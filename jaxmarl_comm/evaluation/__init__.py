@@ -25,6 +25,7 @@ from jaxmarl_comm.evaluation.verdict import formed, score, warnings
 
 Array = jax.Array
 Evaluation = dict[str, Any]
+QUICK_EPISODES = 1_000  # enough to see a curve: a return is known to about 0.1
 
 
 def evaluate_teams(
@@ -104,7 +105,8 @@ def quick_evaluator(cfg: Config, env: Env, algorithm: Algorithm) -> Callable[[An
     eval_return and eval_success of each team; eval_message_information where agents know a private goal and send
     something.
     """
-    batch, key = Batch(env, cfg.eval_episodes), jax.random.fold_in(jax.random.key(cfg.seed), 2)
+    batch = Batch(env, min(QUICK_EPISODES, cfg.eval_episodes))
+    key = jax.random.fold_in(jax.random.key(cfg.seed), 2)
     play_seeds = player(cfg, batch, algorithm, key)
 
     def measure(teams: Any) -> dict[str, np.ndarray]:
