@@ -96,11 +96,30 @@ def test_every_yaml_is_valid_and_short(path):
         ({"comm.gate": "top_k", "comm.gate_k": 3}, "comm.gate_k is 3, but must be at most 2"),
         ({"comm.gate_hold": True}, "comm.gate_hold needs comm.gate: every_n"),
         ({"comm.speech": "reinforced"}, "agents talk either by words or over a channel"),
-        ({"env.name": "simple_crypto_v3"}, "all that the agents of simple_crypto_v3 can choose are words"),
+        ({"env.name": "simple_crypto_v3"}, "all that the agents of simple_crypto_v3 can do is to speak"),
         ({"comm.signalling_coef": 1}, "comm.signalling_coef needs words"),
         ({"comm.listening_coef": 1, "env.continuous_actions": True}, "needs discrete actions"),
         ({"env.name": "simple_spread_v3", "comm.preset": "speech"}, "nobody can speak in simple_spread_v3"),
         ({"comm.loss": 1.5}, "'comm.loss' is 1.5"),
+        ({"comm.noise": float("nan")}, "'comm.noise' is nan: input should be a finite number"),
+        ({"lr": float("inf")}, "'lr' is inf: input should be a finite number"),
+        ({"env.local_ratio": float("nan")}, "'local_ratio' of simple_reference_v3 is nan: Input should be a finite"),
+        ({"comm.preset": ["a"]}, r"unknown preset \['a'\]"),
+        ({"comm.rounds": 10**6}, "'comm.rounds' is 1000000: input should be less than or equal to 16"),
+        ({"comm.temperature": 1e-30}, "'comm.temperature' is 1e-30: input should be greater than or equal to 0.001"),
+        ({"num_envs": True}, "'num_envs' is True: input should be a number"),
+        ({"num_iters": 10**21}, "'num_iters' is 1000000000000000000000: input should be less than 2147483648"),
+        ({"num_iters": 10**5000}, "'num_iters' is a number of 16,610 bits"),
+        ({"seed": 2**32}, "'seed' is 4294967296: input should be less than 4294967296"),
+        ({"env.name": "simple_spread_v3", "env.N": 10**6}, "N is 1000000, but must be at least 1 and at most 1000"),
+        ({"env.name": "simple_spread_v3", "env.N": True}, "argument 'N' of simple_spread_v3 is True"),
+        ({"env.name": "simple_spread_v3", "env.num_agent_neighbors": 10**9}, "must be at least 1 and at most 1000"),
+        ({"env.name": "simple_tag_v3", "env.num_good": 10**30}, "num_good is 10{30}, but must be .* at most 1000"),
+        ({"env.max_cycles": 2**31}, "max_cycles' of simple_reference_v3 is 2147483648, but must be .* at most"),
+        ({"env": "simple_spread_v3"}, "'env' is 'simple_spread_v3', but holds settings: --env.name NAME"),
+        ({"lr.x": 1}, "'lr.x' cannot be set: 'lr' is 0.005, not a section"),
+        ({"x" * 5000: 1}, "unknown key 'xxx"),
+        (dict.fromkeys("abcdefgh", 1), "unknown key 'c'; and 5 more mistakes"),
     ],
 )
 def test_a_mistake_is_one_clear_line(changes, message):
@@ -111,7 +130,17 @@ def test_a_mistake_is_one_clear_line(changes, message):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("lr: [1", "not valid YAML: line"), ("- 1", "must be a mapping"), ("lrr: 1", "c.yaml: unknown key 'lrr'")],
+    [
+        ("lr: [1", "not valid YAML: line"),
+        ("- 1", "must be a mapping"),
+        ("lrr: 1", "c.yaml: unknown key 'lrr'"),
+        ("lr: 1\nseed: 1\nlr: 2", "c.yaml: not valid YAML: line 3: 'lr' is given twice"),
+        ("comm: {noise: 1, noise: 2}", "line 1: 'noise' is given twice"),
+        ("a: " + "[" * 10_000, "not valid YAML: too deeply nested"),
+        ("seed: 2024-13-45", "not valid YAML: month must be"),
+        ("1: 2", "c.yaml: unknown key 1: keys are words"),
+        ("env: simple_spread_v3", "but holds settings"),
+    ],
 )
 def test_a_broken_file_is_named(tmp_path, text, message):
     path = tmp_path / "c.yaml"
