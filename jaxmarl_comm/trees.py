@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -12,6 +13,9 @@ Array = jax.Array
 
 def where_each(flags: Array, new: Any, old: Any) -> Any:
     """Of two pytrees of `[E, ...]` arrays, the first one's rows where `flags` `[E]` are true, else the second one's."""
+    chex.assert_rank(flags, 1)
+    chex.assert_tree_shape_prefix(old, flags.shape)
+    chex.assert_trees_all_equal_shapes(new, old)
     return jax.tree.map(lambda a, b: jnp.where(flags.reshape(-1, *(1,) * (b.ndim - 1)), a, b), new, old)
 
 
