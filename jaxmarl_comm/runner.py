@@ -86,7 +86,7 @@ def load_control(path: Path, cfg: Config) -> Control:
     runner = Runner(found, folder)
     state, record = runner.load()
     if record.iteration < found.num_iters:
-        raise RunError(f"control {path} is not finished: {record.iteration} of {found.num_iters} iterations are done")
+        raise RunError(f"control {path} has done {record.iteration} of {found.num_iters} iterations; --resume it first")
     return runner.as_control(state)
 
 

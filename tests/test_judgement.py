@@ -119,9 +119,7 @@ def test_a_protocol_is_undefined_where_the_silent_optimum_is_unknown(arguments):
 
 
 def warned(trained, untrained, rows=(), who_formed=None, value=None):
-    return warnings(
-        make_env(REFERENCE), episodes(trained), episodes(untrained), who_formed, {"value_of_talk": value}, rows
-    )
+    return warnings(make_env(REFERENCE), episodes(trained), episodes(untrained), who_formed, value, rows)
 
 
 def test_a_healthy_run_is_not_warned_of():
@@ -144,7 +142,7 @@ def test_seeds_that_differ_in_kind_are_named():
 
 def test_talk_that_costs_is_named():
     (costs,) = warned([[-9.0, -9.1]], [[-25.0, -26.0]], value={"high": -0.2})
-    assert costs == "value of talk is negative: a trained silent team returns more than this one"
+    assert costs == "the value of talk is negative: a trained silent team returns more than this one"
 
 
 # The silent control.

@@ -43,7 +43,7 @@ def test_returns(name, evaluation_of):
     low, high, worst = REACHED[name]
     evaluation = evaluation_of(name)
     assert low <= evaluation["return"]["mean"] <= high
-    assert min(evaluation["return_of_each_seed"]) >= worst
+    assert min(evaluation["return"]["of_each_seed"]) >= worst
 
 
 @pytest.mark.parametrize("name", TALKING)

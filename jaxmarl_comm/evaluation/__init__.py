@@ -60,7 +60,6 @@ def evaluate_teams(
     compared = compare(env, batch, key, greedy, control)
     exchanged, exchanged_before = exchange(cfg, env, algorithm, [teams, untrained], tell)
     who_formed = formed(cfg, env, greedy)
-    talk_pays = {name: compared[name] for name in env.per_team("value_of_talk")}
     return {
         **worth(env, greedy),
         **{
@@ -80,7 +79,7 @@ def evaluate_teams(
         "baselines": play_baselines(batch, key),
         "ladder": env.ladder and env.ladder._asdict(),
         "protocol_fraction": None if who_formed is None else float(who_formed.mean()),
-        "warnings": warnings(env, greedy, before, who_formed, talk_pays, rows),
+        "warnings": warnings(env, greedy, before, who_formed, compared.get("value_of_talk"), rows),
         "teams": list(env.team_names),
         "interval_over": "seeds" if len(greedy.returns) > 1 else "episodes",
         "episodes": cfg.eval_episodes,

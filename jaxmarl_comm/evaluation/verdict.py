@@ -42,12 +42,13 @@ def warnings(
     greedy: Episodes,
     untrained: Episodes,
     who_formed: np.ndarray | None,
-    value_of_talk: Mapping[str, Estimate | None],
+    value_of_talk: Estimate | None,
     rows: Sequence[Mapping[str, Any]],
 ) -> list[str]:
     """Sentences about seeds that collapsed, learned nothing or differ in kind, and about talk that costs.
 
-    greedy, untrained: `[seeds, E, ...]`, of the same episodes. rows: of metrics.jsonl, as far as there are.
+    greedy, untrained: `[seeds, E, ...]`, of the same episodes. value_of_talk: None where there is none, or where sides
+    compete: if both fall silent, one must lose by it. rows: of metrics.jsonl, as far as there are.
     """
     gained = learned(env, greedy, untrained)
     found = [*_leaps(env, rows), *_rigid(env, rows, gained)]
@@ -59,9 +60,8 @@ def warnings(
             f"seeds differ in kind: {who_formed.sum()} of {who_formed.size} formed a protocol, so their mean describes "
             f"none of them; return of each seed: {each}"
         )
-    for name, value in value_of_talk.items():
-        if value is not None and value["high"] is not None and value["high"] < 0:
-            found.append(f"{name.replace('_', ' ')} is negative: a trained silent team returns more than this one")
+    if value_of_talk is not None and value_of_talk["high"] is not None and value_of_talk["high"] < 0:
+        found.append("the value of talk is negative: a trained silent team returns more than this one")
     return found
 
 

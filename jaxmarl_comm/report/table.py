@@ -103,6 +103,10 @@ def _baselines(evaluation: dict[str, Any]) -> Iterator[str]:
 
 def _each_seed(evaluation: dict[str, Any]) -> Iterator[str]:
     for name, label in _of_teams("return", "return of each seed", evaluation["teams"]):
-        each = evaluation[name]["of_each_seed"]
-        if len(each) > 1:
-            yield f"{label:{WIDTH}}  " + ", ".join("-" if x is None else f"{x:.3f}" for x in each)
+        found = evaluation[name]
+        if len(found["of_each_seed"]) > 1:
+            yield f"{label:{WIDTH}}  " + ", ".join("-" if x is None else f"{x:.3f}" for x in found["of_each_seed"])
+    for name, label in _of_teams("return", "return of the middle half of the seeds", evaluation["teams"]):
+        found = evaluation[name]
+        if "iqm" in found:
+            yield f"{label:{WIDTH}}{found['iqm']:9.3f}   [{found['iqm_low']:.3f}, {found['iqm_high']:.3f}]"

@@ -80,6 +80,9 @@ def programs(study: StudyConfig) -> Iterator[Program]:
 
 
 def config_of(study: StudyConfig, protocol: str, field: str | None, value: Any) -> Config:
-    """The config of one protocol with one value."""
+    """The config of one protocol with one value. Raises ConfigError."""
     comm = study.protocols[protocol] | ({} if field is None else {field: value})
-    return build_config(merge(study.run, {f"comm.{name}": setting for name, setting in comm.items()}))
+    cfg = build_config(merge(study.run, {f"comm.{name}": setting for name, setting in comm.items()}))
+    if cfg.control:
+        raise ConfigError("control belongs to a run; in a study, add a protocol with preset: none")
+    return cfg

@@ -18,7 +18,7 @@ from jaxmarl_comm.run_folder import without_nan
 from jaxmarl_comm.study.config import Program, StudyConfig, load_study
 
 Row = dict[str, Any]
-KEYS = {"protocol", "field", "value"}
+KEYS = {"protocol", "field", "value", "diverged", "untrained", "curve", "interval_over"}
 
 
 class StudyFolder:

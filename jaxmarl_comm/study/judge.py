@@ -63,7 +63,7 @@ def _row(cfg: Config, env: Env, greedy: Episodes, muted: Episodes, untrained: Ep
         "protocol_fraction": None if who_formed is None else float(who_formed.sum() / cfg.num_seeds),
         "diverged": int(curves.diverged.sum()),
         "interval_over": "seeds" if len(greedy.returns) > 1 else "episodes",
-        "warnings": [*_lost(curves), *warnings(env, greedy, untrained, who_formed, {}, curves.rows())],
+        "warnings": [*_lost(curves), *warnings(env, greedy, untrained, who_formed, None, curves.rows())],
     }
 
 
