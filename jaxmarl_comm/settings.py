@@ -58,6 +58,8 @@ def _clause(error: Any, known: list[str]) -> str:
     where = one_line(".".join(str(part) for part in error["loc"]))[:100]
     if error["type"] == "extra_forbidden":
         return f"unknown key '{where}'{did_you_mean(where, known)}"
+    if error["type"] == "missing":
+        return f"'{where}' is missing"
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return message

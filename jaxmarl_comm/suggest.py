@@ -18,10 +18,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most like a mistyped one, if any is. Of dotted words the last part alone is enough."""
-    known = list(known)
-    parts = {each.rpartition(".")[2]: each for each in reversed(known)} | {each: each for each in known}
-    match = difflib.get_close_matches(word[:LONGEST_LINE], list(parts), n=1, cutoff=0.5)
+    """The known word most like a mistyped one, if any is. Of dotted words the last parts are compared.
+
+    A word with a section before its dot can only mean one of the same section.
+    """
+    section, _, last = word[:LONGEST_LINE].rpartition(".")
+    known = [each for each in known if section in ("", each.rpartition(".")[0])]
+    parts = {each.rpartition(".")[2]: each for each in reversed(known)}
+    match = difflib.get_close_matches(last, list(parts), n=1, cutoff=0.5)
     return parts[match[0]] if match else None
 
 

@@ -44,7 +44,7 @@ def test_a_switch_needs_no_value():
         (["--comm.preset", "[a]"], "unknown preset ['a']"),
         (["--lr", "9" * 5000], "'lr' is "),
         (["--comm", "{noise: 1, noise: 2}"], "'comm' is "),
-        (["--env.nam", "x" * 2000], "unknown argument 'nam' of simple_reference_v3"),
+        (["--env.nam", "x" * 2000], "unknown argument 'nam' of simple_reference_v3, did you mean 'name'?"),
     ],
 )
 def test_a_mistake_is_one_line_and_makes_no_folder(words, message, capsys, tmp_path, monkeypatch):

@@ -45,9 +45,8 @@ def make_env(name: str, **arguments: Any) -> Env:
     known = [field.name for field in fields(cls)]
     for key, value in arguments.items():
         if key not in known:
-            raise ValueError(
-                f"unknown argument {shown(key)} of {name}{did_you_mean(key, known)}; it takes {', '.join(known)}"
-            )
+            hint = did_you_mean(key, ["name", *known])
+            raise ValueError(f"unknown argument {shown(key)} of {name}{hint}; it takes {', '.join(known)}")
         try:
             TypeAdapter(types[key], config=FINITE).validate_python(value, strict=True)
         except ValidationError as error:
