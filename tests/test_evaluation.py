@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import beta, binom
 
 from jaxmarl_comm import default_cfg
 from jaxmarl_comm.algorithms import Act, View, make_algorithm
@@ -16,6 +16,7 @@ from jaxmarl_comm.distributions import action_distribution
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.communication import speaking
+from jaxmarl_comm.evaluation.distance import distances
 from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, Episodes, intervention, play, team_actor
 from jaxmarl_comm.evaluation.influence import NUM_MESSAGES, measure_influence
 from jaxmarl_comm.evaluation.messages import bits_per_message, message_statistics, message_tables, traffic
@@ -212,6 +213,20 @@ def test_codes_that_change_with_time_or_are_rarely_used_are_not_diluted():
     assert total == curve[0] == pytest.approx(LN3, abs=0.01)
     assert np.isnan(curve[1:]).all()
     assert statistics("once")["message_information"] < 0.1
+
+
+def test_distances_of_continuous_actions_are_right_on_average():
+    """Of two numbers, one of which moves a little in the second distribution and far in the third; in 2,000 cells."""
+    parameters = np.array([[[2.0, 5.0], [2.0, 2.0]], [[3.0, 5.0], [2.0, 2.0]], [[60.0, 2.0], [2.0, 2.0]]])
+    outputs = np.log(np.expm1(parameters - 1)).transpose(0, 2, 1).reshape(3, 1, 1, 4)  # alphas, then betas
+    many = jnp.asarray(np.broadcast_to(outputs, (3, 2000, 1, 4)), jnp.float32)
+    factors = jax.vmap(lambda x: action_distribution(x, {"move": 2}, True).factors)(many)
+    found = jax.jit(lambda key: distances(factors, (3, 2000, 1), True, key))(KEY)
+    x = (np.arange(10_000) + 0.5) / 10_000
+    p, q = (beta.pdf(x, *parameters[k, 0]) / 10_000 for k in (0, 1))  # the other number does not differ
+    np.testing.assert_allclose(found.tv.mean(axis=(1, 2)), [0, np.abs(p - q).sum() / 2, 1], atol=0.02)
+    np.testing.assert_allclose(found.js.mean(axis=(1, 2)), [0, js(p, q), LN2], atol=0.01)
+    np.testing.assert_array_equal(found.changed.mean(axis=(1, 2)), [0, 1, 1])  # the mode moves from 1/5 to 1/3
 
 
 def test_a_seed_whose_messages_are_not_finite_is_unknown_alone():
