@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy.stats import beta, binom
+from scipy.stats import binom
 
 from jaxmarl_comm import default_cfg
 from jaxmarl_comm.algorithms import Act, View, make_algorithm
@@ -16,10 +16,9 @@ from jaxmarl_comm.distributions import action_distribution
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.communication import speaking
-from jaxmarl_comm.evaluation.distance import distances
-from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, Episodes, intervention, play, team_actor
+from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, intervention, play, team_actor
 from jaxmarl_comm.evaluation.influence import NUM_MESSAGES, measure_influence
-from jaxmarl_comm.evaluation.messages import bits_per_message, message_statistics, message_tables, traffic
+from jaxmarl_comm.evaluation.messages import message_statistics, message_tables, traffic
 from jaxmarl_comm.evaluation.robustness import returns_with
 from jaxmarl_comm.evaluation.streams import information_by_step
 from jaxmarl_comm.report.messages import plot_messages
@@ -215,20 +214,6 @@ def test_codes_that_change_with_time_or_are_rarely_used_are_not_diluted():
     assert statistics("once")["message_information"] < 0.1
 
 
-def test_distances_of_continuous_actions_are_right_on_average():
-    """Of two numbers, one of which moves a little in the second distribution and far in the third; in 2,000 cells."""
-    parameters = np.array([[[2.0, 5.0], [2.0, 2.0]], [[3.0, 5.0], [2.0, 2.0]], [[60.0, 2.0], [2.0, 2.0]]])
-    outputs = np.log(np.expm1(parameters - 1)).transpose(0, 2, 1).reshape(3, 1, 1, 4)  # alphas, then betas
-    many = jnp.asarray(np.broadcast_to(outputs, (3, 2000, 1, 4)), jnp.float32)
-    factors = jax.vmap(lambda x: action_distribution(x, {"move": 2}, True).factors)(many)
-    found = jax.jit(lambda key: distances(factors, (3, 2000, 1), True, key))(KEY)
-    x = (np.arange(10_000) + 0.5) / 10_000
-    p, q = (beta.pdf(x, *parameters[k, 0]) / 10_000 for k in (0, 1))  # the other number does not differ
-    np.testing.assert_allclose(found.tv.mean(axis=(1, 2)), [0, np.abs(p - q).sum() / 2, 1], atol=0.02)
-    np.testing.assert_allclose(found.js.mean(axis=(1, 2)), [0, js(p, q), LN2], atol=0.01)
-    np.testing.assert_array_equal(found.changed.mean(axis=(1, 2)), [0, 1, 1])  # the mode moves from 1/5 to 1/3
-
-
 def test_a_seed_whose_messages_are_not_finite_is_unknown_alone():
     assert np.isnan([*statistics("broken").values()]).all()
     assert np.isnan([*influence_on("broken"), told_by_step("broken")[0]]).all()
@@ -270,45 +255,6 @@ def test_the_table_counts_every_message(tmp_path):
     }
     plot_messages(tables, tmp_path / "messages.png")
     assert (tmp_path / "messages.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_symbol_is_the_same_message_for_all_who_send_it():
-    """Two speakers with the same three messages, of which the second never sends the first one."""
-    cfg = default_cfg().replace({"env.name": "simple_reference_v3", "comm.message_dim": 2})
-    env, code = make_env("simple_reference_v3"), np.array([[-1.0, 0.5], [0.0, 2.0], [3.0, 0.0]], np.float32)
-    goals = np.random.default_rng(0).integers([[0, 1]], 3, (400, 2))
-    tables = message_tables(cfg, env, blank_episodes(env, code[goals], goals))
-    meaning = [dict(zip(table["symbols"], table["messages"], strict=True)) for table in tables.values()]
-    assert len(meaning[0]) == 3
-    assert meaning[1].items() < meaning[0].items()
-    assert [table["n"] for table in tables.values()] == [400, 400]
-    assert tables["agent_1"]["information"] == pytest.approx(entropy(goals[:, 1]))
-
-
-def test_no_table_of_messages_that_are_not_finite():
-    cfg = default_cfg().replace({"env.name": "simple_reference_v3", "comm.message_dim": 2})
-    env = make_env("simple_reference_v3")
-    assert message_tables(cfg, env, blank_episodes(env, np.full((4, 2, 2), np.nan), np.zeros((4, 2), int))) == {}
-
-
-def test_real_valued_messages_have_no_entropy():
-    """Of noise, it would be the logarithm of how many clusters were asked for."""
-    cfg = default_cfg().replace({"env.name": "simple_reference_v3", "comm.message_dim": 2})
-    env, rng = make_env("simple_reference_v3"), np.random.default_rng(0)
-    noise, goals = rng.normal(size=(400, 2, 2)).astype(np.float32), rng.integers(3, size=(400, 2))
-    found = message_statistics(cfg, env, blank_episodes(env, noise, goals))
-    assert np.isnan(found["message_entropy"]).all()
-    assert np.isnan(found["context_independence"]).all()
-    assert found["message_information"] == pytest.approx(0, abs=0.05)
-    assert np.isfinite(found["speaker_consistency"]).all()
-
-
-def blank_episodes(env, messages, goals):
-    """One seed's episodes `[1, E, ...]`, of which only messages `[E, N, M]` and goals `[E, N]` matter."""
-    actions = {group: np.zeros((len(goals), len(where)), int) for group, where in env.groups.items()}
-    zeros = np.zeros(len(goals))
-    episodes = Episodes(zeros, zeros, zeros, messages, actions, actions, zeros == 0, zeros, goals)
-    return jax.tree.map(lambda x: x[None], episodes)
 
 
 # Networks.
@@ -360,21 +306,6 @@ def test_losing_every_message_is_being_muted():
     np.testing.assert_allclose(found["loss"]["1.0"][0], muted, atol=1e-4)
     assert (np.abs(clear - muted) > 1e-2).any()
     assert (np.abs(found["noise"]["2.0"][0] - clear) > 1e-2).any()
-
-
-@pytest.mark.parametrize(
-    ("changes", "bits"),
-    [
-        ({"comm.discretise": "quantise", "comm.bits": 3, "comm.message_dim": 5}, 15),
-        ({"comm.message_dim": 3}, 3 * 32),
-        ({"comm.preset": "gumbel", "comm.message_dim": 8}, 3),
-        ({"comm.preset": "speech", "env.name": "simple_reference_v3"}, np.log2(10)),
-        ({"comm.preset": "speech", "env.continuous_actions": True}, 3 * 32),  # a vector of three numbers
-    ],
-)
-def test_bits_of_a_message(changes, bits):
-    cfg = default_cfg().replace({"env.name": TASK, **changes})
-    assert bits_per_message(cfg, make_env(cfg.env.name, **cfg.env.arguments)) == pytest.approx(bits)
 
 
 def test_messages_are_counted_where_they_are_sent():
