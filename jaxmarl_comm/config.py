@@ -18,8 +18,6 @@ from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.settings import ConfigError, Count, Real, Seed, Settings, Share, Size, Whole, explain, read_mapping
 from jaxmarl_comm.suggest import shown
 
-__all__ = ["Config", "ConfigError", "build_config", "default_cfg", "load_config", "merge"]
-
 ALIASES = {"clip_param": "clip_eps", "entropy_coef": "ent_coef"}
 """Other names of fields, read and written alike; the right-hand one is stored."""
 
@@ -199,7 +197,9 @@ def silent_control(cfg: Config) -> Config:
     try:
         return build_config({**cfg.model_dump(), "comm": {"preset": "none"}, "control": False})
     except ConfigError:
-        raise ConfigError(f"there is no silent control of {cfg.env.name}: its agents can do nothing but speak") from None
+        raise ConfigError(
+            f"there is no silent control of {cfg.env.name}: its agents can do nothing but speak"
+        ) from None
 
 
 def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> Config:
