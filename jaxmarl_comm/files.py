@@ -75,7 +75,9 @@ def check_folder(path: Path) -> None:
 def create_folder(path: Path, files: Mapping[str, str]) -> None:
     """A new folder with these files, which appears complete. Raises RunError if it exists or cannot be made."""
     if os.path.lexists(path):
-        raise RunError(f"run folder {path} exists; choose another --run-dir, or --resume it")
+        raise RunError(
+            f"run folder {path} exists; choose another (--run-dir), or go on with it (--resume; in Python, resume)"
+        )
     draft = draft_of(path)
     try:
         draft.mkdir(parents=True)

@@ -132,12 +132,13 @@ class Runner:
         self.compile_chunks(state, done)
         with interrupts.waiting() as stopped:
             state, done = self.advance(state, done, stopped)
+        folder = self.folder.path
         if stopped() and done < self.cfg.num_iters:
-            raise InterruptedRunError(f"stopped after iteration {done}; go on with --resume {self.folder.path}")
-        if stopped():
             raise InterruptedRunError(
-                f"stopped after training, which is saved; --resume {self.folder.path} evaluates it"
+                f"stopped after iteration {done}; go on with --resume {folder} (in Python, resume({str(folder)!r}))"
             )
+        if stopped():
+            raise InterruptedRunError(f"stopped after training, which is saved; --resume {folder} evaluates it")
         return state
 
     def begin(self) -> tuple[Any, int]:
