@@ -159,12 +159,14 @@ def test_a_folder_without_a_policy_is_one_clear_error(tmp_path, reference):
         load_policy(tmp_path / "new")
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path, reference):
+def test_a_damaged_checkpoint_is_named_and_the_one_before_plays(tmp_path, reference, capsys):
     run = tmp_path / "run"
     shutil.copytree(reference.run_dir, run)
-    victim = max((run / "checkpoints" / "2").rglob("*"), key=lambda path: path.stat().st_size)
-    victim.write_bytes(victim.read_bytes()[:100])
-    with pytest.raises(CheckpointError, match="is damaged"):
+    (run / "checkpoints" / "2" / "record.json").write_text("[")
+    load_policy(run)
+    assert "checkpoints/2 is damaged (file record.json); taking the one before it" in capsys.readouterr().out
+    (run / "checkpoints" / "0" / "record.json").unlink()
+    with pytest.raises(CheckpointError, match=r"is damaged .*; no other is left"):
         load_policy(run)
 
 
