@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -36,7 +37,7 @@ OUT_OF_RANGE = [
 @pytest.mark.parametrize(("continuous", "action", "message"), WRONG_WHILE_TRACING)
 def test_wrong_shapes_and_types(continuous: bool, action: Any, message: str) -> None:
     env = make_env("simple_v3", continuous_actions=continuous)
-    state, _ = env.reset(jax.random.key(0))
+    state, _ = jax.jit(env.reset)(jax.random.key(0))
     for step in (env.step, jax.jit(env.step)):
         with pytest.raises(ValueError, match=message) as error:
             step(jax.random.key(0), state, {"agent": action})
@@ -49,7 +50,7 @@ def test_wrong_shapes_and_types(continuous: bool, action: Any, message: str) -> 
 @pytest.mark.parametrize(("continuous", "action", "message"), OUT_OF_RANGE)
 def test_out_of_range(continuous: bool, action: Any, message: str, as_array: Any) -> None:
     env = make_env("simple_v3", continuous_actions=continuous)
-    state, _ = env.reset(jax.random.key(0))
+    state, _ = jax.jit(env.reset)(jax.random.key(0))
     with pytest.raises(ValueError, match=message) as error:
         env.step(jax.random.key(0), state, {"agent": as_array(action)})
     assert "\n" not in str(error.value)
@@ -58,7 +59,7 @@ def test_out_of_range(continuous: bool, action: Any, message: str, as_array: Any
 @pytest.mark.parametrize("name", ENVS)
 def test_every_task_and_batch_checks(name: str) -> None:
     batch = Batch(make_env(name), 2)
-    state, _ = batch.reset(jax.random.key(0))
+    state, _ = jax.jit(batch.reset)(jax.random.key(0))
     actions = {group: jnp.zeros((2, len(where)), int) for group, where in batch.env.groups.items()}
     group, right = next(iter(actions.items()))
     for wrong, message in ((right[:1], "shapes"), (right * 1.0, "float32"), (right.at[1, 0].set(99), "is 99, but")):
@@ -66,16 +67,15 @@ def test_every_task_and_batch_checks(name: str) -> None:
             batch.step(jax.random.key(0), state, actions | {group: wrong})
     alone = {group: action[0] for group, action in actions.items()}
     with pytest.raises(ValueError, match="is 99, but"):
-        batch.env.step(jax.random.key(0), batch.env.reset(jax.random.key(0))[0], alone | {group: alone[group] + 99})
+        batch.env.step(jax.random.key(0), state, alone | {group: alone[group] + 99})  # before it looks at the state
 
 
 def test_under_jit_indices_count_modulo_their_number() -> None:
     env = make_env("simple_reference_v3")
-    state, _ = env.reset(jax.random.key(0))
+    state, _ = jax.jit(env.reset)(jax.random.key(0))
     step = jax.jit(env.step)
     after, expected = (step(jax.random.key(0), state, {"agent": jnp.array(actions)}) for actions in ([-1, 57], [49, 7]))
-    for mine, theirs in zip(jax.tree.leaves(after), jax.tree.leaves(expected), strict=True):
-        assert np.array_equal(mine, theirs)
+    chex.assert_trees_all_equal(after, expected)
 
 
 def test_under_jit_vectors_are_clipped_as_mpe2_clips_them() -> None:

@@ -6,13 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmarl_comm.algorithms.rollout import Moved, RolloutState, Trajectory, rollout, start
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
 
 
 def test_only_ended_copies_restart() -> None:
     batch = Batch(make_env("simple_spread_v3", N=2, max_cycles=4, terminate_on_success=True), num_envs=3)
-    state, _ = batch.reset(jax.random.key(0))
+    state, _ = jax.jit(batch.reset)(jax.random.key(0))
     assert state.t.shape == (3,)
     state = state._replace(
         t=jnp.array([0, 1, 3]),
@@ -27,14 +28,29 @@ def test_only_ended_copies_restart() -> None:
     fresh, obs = restart(jax.random.key(2), state, ts)
     assert fresh.t.tolist() == [0, 2, 0]
     assert np.array_equal(fresh.pos[1], state.pos[1]) and not np.array_equal(fresh.pos[2], state.pos[2])
-    assert np.array_equal(obs["agent"], batch.observe(fresh)["agent"])
-    expected, _ = batch.reset(jax.random.key(2))
+    assert np.array_equal(obs["agent"], jax.jit(batch.observe)(fresh)["agent"])
+    expected, _ = jax.jit(batch.reset)(jax.random.key(2))
     assert np.array_equal(fresh.landmarks[0], expected.landmarks[0])
 
     later, ts = jax.jit(batch.step)(jax.random.key(3), fresh, stay)
     unchanged, obs = restart(jax.random.key(4), later, ts)
     assert not np.any(ts.terminated | ts.truncated)
     assert np.array_equal(unchanged.pos, later.pos) and np.array_equal(obs["agent"], ts.obs["agent"])
+
+
+def test_only_truncated_copies_have_a_final_value() -> None:
+    batch = Batch(make_env("simple_spread_v3", N=2, max_cycles=4, terminate_on_success=True), num_envs=3)
+    begin = start(batch, (), jax.random.key(0))
+    begin = begin._replace(env=begin.env._replace(t=jnp.array([0, 1, 3])))
+    stay = Moved({"agent": jnp.zeros((3, 2), int)}, jnp.zeros((3, 2)), (), ())
+
+    @jax.jit
+    def played(begin: RolloutState) -> Trajectory:
+        return rollout(batch, lambda *_: stay, lambda *_: jnp.ones((3, 2)), jax.random.key(1), begin, (), 2)[1]
+
+    traj = played(begin)
+    assert traj.truncated.tolist() == [[False, False, True], [False] * 3]
+    assert np.array_equal(traj.final_values, np.repeat(traj.truncated[..., None], 2, axis=-1))
 
 
 def test_a_lucky_start_is_not_an_end() -> None:

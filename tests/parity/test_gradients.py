@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -57,9 +58,7 @@ def test_gradients_are_finite(name: str, arguments: dict[str, Any]) -> None:
     gradient = jax.jit(jax.vmap(jax.grad(episode_return, argnums=(0, 1), has_aux=True), in_axes=(0, None, 0)))
     start = starts(env)
     (by_position, by_action), rewards = gradient(start.pos, random_actions(env), start)
-    assert np.all(np.isfinite(rewards))
-    for leaf in jax.tree.leaves((by_position, by_action)):
-        assert np.all(np.isfinite(leaf))
+    chex.assert_tree_all_finite((rewards, by_position, by_action))
     moves = any(body.movable for body in env.world.agents)
     assert np.any(np.asarray(by_position[0])) == moves
     assert any(np.any(np.asarray(leaf[0])) for leaf in jax.tree.leaves(by_action))

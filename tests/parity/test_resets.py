@@ -35,7 +35,7 @@ def mpe2_resets(name: str) -> Any:
 
 
 def resets(env: MPETask, seed: int = 0) -> Any:
-    states, _ = jax.vmap(env.reset)(jax.random.split(jax.random.key(seed), OURS))
+    states, _ = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.key(seed), OURS))
     return jax.tree.map(np.asarray, states)
 
 
@@ -85,7 +85,7 @@ def test_resets_are_distributed_as_mpe2s(name: str) -> None:
 
 def test_treasures_reappear_as_they_appear() -> None:
     env = CollectTreasure()
-    places, kinds = jax.vmap(env.draw_treasures)(jax.random.split(jax.random.key(1), OURS))
+    places, kinds = jax.jit(jax.vmap(env.draw_treasures))(jax.random.split(jax.random.key(1), OURS))
     state = resets(env)
     state = state._replace(landmarks=np.asarray(places), choice=np.concatenate([kinds, state.choice[:, 6:]], axis=1))
     assert deviations(state, mpe2_resets(env.name)) == []
