@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from os.path import exists
 from pathlib import Path
 from typing import Any
 
 from jaxmarl_comm.config import Config, ConfigError, build_config, load_config, merge
 from jaxmarl_comm.interrupts import exit_status, parting
 from jaxmarl_comm.options import Parser, field_overrides, fields_help
+from jaxmarl_comm.suggest import did_you_mean, one_line
 
 HERE = Path(__file__).resolve().parent
 CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parent / "configs"  # in a wheel; in a clone
@@ -137,10 +139,11 @@ def guarded(run: Callable[[], None]) -> int:
     try:
         run()
     except (ConfigError, RunError, CheckpointError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(str(error))}", file=sys.stderr)
         return exit_status() if isinstance(error, InterruptedRunError) else 1
     except OSError as error:  # a full disk or a closed pipe behind standard output
-        print(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", file=sys.stderr)
+        where = f": {error.filename}" if error.filename else ""
+        print(f"error: {one_line(f'{error.strerror or error}{where}')}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
@@ -159,7 +162,11 @@ def find_config(name: str, folder: Path) -> Path:
     """The file of that name, here or in the folder. Raises ConfigError."""
     path = Path(name)
     known = folder / (name if path.suffix else f"{name}.yaml")
-    if path.exists() or known.exists():
-        return path if path.exists() else known
-    there = ", ".join(sorted(file.name for file in folder.glob("*.yaml")))
-    raise ConfigError(f"no config {name}, here or under {folder.relative_to(CONFIGS.parent)}/; there are {there}")
+    for there in (path, known):
+        if exists(there):
+            return there
+    names = sorted(file.stem for file in folder.glob("*.yaml"))
+    where = folder.relative_to(CONFIGS.parent)
+    raise ConfigError(
+        f"no config {name[:60]} here or under {where}/{did_you_mean(path.stem, names)}; there are {', '.join(names)}"
+    )
