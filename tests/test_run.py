@@ -136,7 +136,7 @@ def assert_one_line_error(result, message, status=1):
 @pytest.mark.parametrize(
     ("arguments", "message", "status"),
     [
-        (["--num_env", "8"], "unknown key 'num_env', did you mean 'num_envs'?", 1),
+        (["--num_env", "8"], "unknown option '--num_env', did you mean '--num_envs'?", 2),
         (["--num_envs", "0"], "'num_envs' is 0", 1),
         (["--env.name", "simple_refrence_v3"], "unknown task", 1),
         (["--config", "mappo_rf.yaml"], "no config mappo_rf.yaml", 1),
