@@ -258,8 +258,8 @@ for write in (lambda: Checkpoints(folder / "c").save(1, [noise], {}, {}),
 DEAF = "import hashlib; hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"  # minutes in C, where Python hears nothing
 
 
-def listener(code, **more):
-    code = f"from jaxmarl_comm import interrupts\ninterrupts.listen()\n{code}"
+def listener(code, before="", **more):
+    code = f"import signal; from jaxmarl_comm import interrupts\n{before}\ninterrupts.listen()\n{code}"
     command = [sys.executable, "-c", code]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, cwd=ROOT, text=True, **pipes, **more)
@@ -288,10 +288,8 @@ def test_what_saves_is_waited_for_and_a_second_signal_is_not(tmp_path):
 
 
 def test_what_nohup_ignores_stays_ignored():
-    def ignore():
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
-
-    process = listener("print(1, flush=True); input(); print(2)", preexec_fn=ignore, stdin=subprocess.PIPE)
+    ignore = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    process = listener("print(1, flush=True); input(); print(2)", before=ignore, stdin=subprocess.PIPE)
     process.stdout.readline()
     process.send_signal(signal.SIGHUP)
     out, _ = process.communicate("\n", timeout=20)
