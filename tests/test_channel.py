@@ -146,7 +146,10 @@ def test_the_listeners_loss_reaches_the_speaker(preset):
         ("simple_reference_v3", {"comm.discretise": "binary", "comm.bit_flip": 0.2, "comm.aggregate": "max"}),
         ("simple_spread_v3", {"share_params": False, "env.continuous_actions": True, **IMPERFECT}),
         ("simple_reference_v3", {"comm.preset": "none", "comm.speech": "differentiable"}),
-        ("simple_reference_v3", {"comm.speech": "differentiable", "env.continuous_actions": True}),
+        (
+            "simple_reference_v3",
+            {"comm.preset": "none", "comm.speech": "differentiable", "env.continuous_actions": True},
+        ),
         ("simple_speaker_listener_v4", {"comm.preset": "none", "comm.speech": "differentiable"}),
     ],
 )
