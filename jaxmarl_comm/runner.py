@@ -241,7 +241,8 @@ class Runner:
         evaluation |= {"env_steps": self.cfg.env_steps, "seconds": self.seconds}
         self.folder.write_json(path or self.folder.evaluation, evaluation)
         if evaluation["message_table"]:
-            plot_messages(evaluation["message_table"], path.with_suffix(".png") if path else self.folder.messages)
+            picture = path.with_name(f"{path.stem}-messages.png") if path else self.folder.messages
+            plot_messages(evaluation["message_table"], picture)
         self.console.say(evaluation_table(evaluation))
         self.console.say(
             f"seconds: compile {self.seconds['compile']:.1f}, train {self.seconds['train']:.1f}, "
