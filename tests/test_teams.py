@@ -117,15 +117,24 @@ def test_metrics_are_per_team_where_sides_compete():
 
 
 def test_a_critic_hears_in_its_bootstrap_what_it_hears_in_training():
+    """DIAL's bits are smooth and noisy in training: so are those that the value of a last observation goes by."""
     learner = learner_of(
         "simple_reference_v3", **{"comm.preset": "dial", "comm.delay": 0, "comm.integrate_into": "both"}
     )
     state = lively(learner)
     key, now, team = jax.random.key(5), state.rollout, learner.team(state)
     view = learner.actor.view(learner.batch, now.env, now.obs, now.memory)
-    drawn = learner.actor.meet(team, key, view, training=True)
-    in_training = learner.actor.decide(team, view.obs, drawn, learner.actor.channel.post(view.memory, unchanged))
-    np.testing.assert_array_equal(learner.actor.listen(team, key, view), in_training.output.heard)
+
+    def value(training):
+        drawn = learner.actor.meet(team, key, view, training=training)
+        heard = learner.actor.decide(
+            team, view.obs, drawn, learner.actor.channel.post(view.memory, unchanged)
+        ).output.heard
+        return learner.critic_net.apply(state.params.critic, now.obs, heard)
+
+    found = learner.values(state, key, now)
+    np.testing.assert_allclose(found, value(training=True), rtol=1e-5)
+    assert np.abs(found - value(training=False)).max() > 1e-2
 
 
 @pytest.mark.parametrize(
