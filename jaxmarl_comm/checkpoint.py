@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import platform
 import shutil
 from collections.abc import Callable, Mapping
@@ -16,7 +17,16 @@ import numpy as np
 import orbax.checkpoint as ocp
 from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, ValidationError
 
-from jaxmarl_comm.files import DRAFT, RunError, check_folder, draft_of, read_bytes, sync_folder, write_whole
+from jaxmarl_comm.files import (
+    DRAFT,
+    RunError,
+    check_folder,
+    discard,
+    draft_of,
+    read_bytes,
+    sync_folder,
+    write_whole,
+)
 from jaxmarl_comm.suggest import one_line
 
 KEEP = 2  # newest checkpoints kept, so that one damaged file does not cost the run
@@ -64,7 +74,7 @@ class Checkpoints:
     def iterations(self) -> list[int]:
         """Of all there are, in order."""
         there = self.folder.iterdir() if self.folder.is_dir() else ()
-        return sorted(int(path.name) for path in there if path.name.isascii() and path.name.isdecimal())
+        return sorted(int(path.name) for path in there if _is_number(path.name))
 
     @property
     def latest(self) -> int | None:
@@ -102,7 +112,7 @@ class Checkpoints:
             if newer > iteration:
                 _remove(self.folder / str(newer))
         for draft in self.folder.glob(f".*{DRAFT}"):
-            shutil.rmtree(draft, ignore_errors=True)
+            discard(draft)
 
     def load_newest(
         self, like: Any, check: Callable[[Record], None], tell: Callable[[str], None]
@@ -119,7 +129,7 @@ class Checkpoints:
                 check(record)
                 return self.load(left[-1], like), record
             except DamagedError as error:
-                if (self.folder / str(left[-1])).exists():
+                if os.path.lexists(self.folder / str(left[-1])):
                     damaged[left[-1]] = error
                     if len(left) > 1:
                         tell(f"{error}; taking the one before it, of iteration {left[-2]}")
@@ -173,8 +183,13 @@ def _version(package: str) -> str:
 
 def _remove(checkpoint: Path) -> None:
     """At once for those who look, who never see half of it."""
-    if checkpoint.exists():
-        shutil.rmtree(checkpoint.rename(draft_of(checkpoint)), ignore_errors=True)
+    if os.path.lexists(checkpoint):
+        discard(checkpoint.rename(draft_of(checkpoint)))
+
+
+def _is_number(name: str) -> bool:
+    """As we write it: `007` is nothing of ours."""
+    return name.isascii() and name.isdecimal() and str(int(name)) == name
 
 
 def _is_key(x: Any) -> bool:

@@ -9,7 +9,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOCK = ".lock"
@@ -34,6 +34,15 @@ def write_whole(path: Path, content: str | bytes) -> None:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise RunError(f"cannot write {path}: {error.strerror}") from None
+
+
+def discard(path: Path) -> None:
+    """Remove a file, a link, or a folder with all in it, as far as that can be done."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 def append_line(path: Path, line: str) -> None:

@@ -111,6 +111,17 @@ def test_a_link_in_a_checkpoint_is_damage(run, capsys):
     assert "is damaged" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("make", [lambda path: path.symlink_to("nowhere"), Path.mkdir, Path.touch])
+def test_what_only_looks_like_a_checkpoint_gives_way(run, make, capsys):
+    for name in ("99", "007"):
+        make(run / "checkpoints" / name)
+    assert runner_of(run).load()[1].iteration == 6
+    assert "checkpoints/99 is damaged" in capsys.readouterr().out
+    checkpoints = Checkpoints(run / "checkpoints")
+    checkpoints.forget_after(6)
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["007", "4", "6"]
+
+
 def test_a_checkpoint_that_goes_while_it_is_read_is_not_called_damaged(run):
     """A run that goes on saves 8 and lets go of 4 while a reader is at 6."""
     checkpoints = Checkpoints(run / "checkpoints")
