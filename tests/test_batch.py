@@ -48,7 +48,7 @@ def test_gradients_pass_through_a_batch_also_over_seeds():
         after = batch.step(jax.random.key(0), state._replace(pos=state.pos * 0.1), actions)[0]
         return batch.step(jax.random.key(0), after, actions)[1].reward.sum()
 
-    (grad,) = jax.grad(reward)(actions).values()
+    (grad,) = jax.jit(jax.grad(reward))(actions).values()
     assert jnp.isfinite(grad).all() and jnp.abs(grad).max() > 0
-    (over_seeds,) = jax.vmap(jax.grad(reward))({"agent": jnp.stack([actions["agent"]] * 2)}).values()
+    (over_seeds,) = jax.jit(jax.vmap(jax.grad(reward)))({"agent": jnp.stack([actions["agent"]] * 2)}).values()
     np.testing.assert_allclose(over_seeds[1], grad, rtol=1e-4, atol=1e-5)

@@ -11,6 +11,7 @@ from jaxmarl_comm.envs.mpe.original import make_mpe2
 from jaxmarl_comm.envs.mpe.parity import read_state
 from jaxmarl_comm.envs.pettingzoo import PettingZooEnv, to_pettingzoo
 from jaxmarl_comm.run_folder import RunError, RunFolder
+from jaxmarl_comm.runner import Runner, TrainResult
 
 TINY = {
     "num_iters": 2,
@@ -26,7 +27,11 @@ SPEAKING = {"env.name": "simple_speaker_listener_v4", "env.continuous_actions": 
 
 
 def trained(tmp_path_factory, **changes):
-    return train_wrapper(default_cfg().replace({**TINY, **changes}), tmp_path_factory.mktemp("runs") / "run")
+    """A run that was not evaluated, which takes longest."""
+    cfg = default_cfg().replace({**TINY, **changes})
+    folder = RunFolder.create(tmp_path_factory.mktemp("runs") / "run", cfg)
+    Runner(cfg, folder).run()
+    return TrainResult(folder.path, cfg, folder.read_metrics(), {})
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +42,8 @@ def reference(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def speaking(tmp_path_factory):
-    """Two groups of agents, who act with vectors and talk in words."""
-    return trained(tmp_path_factory, **SPEAKING)
+    """Two groups of agents, who act with vectors and talk in words; evaluated."""
+    return train_wrapper(default_cfg().replace({**TINY, **SPEAKING}), tmp_path_factory.mktemp("runs") / "run")
 
 
 @pytest.fixture(scope="module")
