@@ -44,9 +44,6 @@ class Console:
                 f"hint: nobody can hear anybody in {env.name} (comm.route: {cfg.comm.route}), so messages do nothing"
             )
 
-    def compiled(self, seconds: float) -> None:
-        self.say(f"compiled in {seconds:.1f} s")
-
     def start_table(self, env_steps: int) -> None:
         """Column names; rate and time left are counted from here."""
         self.began, self.first_steps = time.perf_counter(), env_steps

@@ -32,6 +32,7 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
     seen = _bytes(jax.eval_shape(env.reset, jax.random.key(0)))
     waiting = FLOAT * env.num_agents * cfg.comm.width * cfg.comm.rounds * (cfg.comm.delay + 1)
     hidden = FLOAT * env.num_agents * cfg.hidden_dim
+    numbers_seen = sum(env.obs_dims[group] * len(where) for group, where in env.groups.items())
     steps = cfg.num_envs * cfg.rollout_len
     side_by_side = {"num_seeds": cfg.num_seeds, "num_envs": cfg.num_envs, "rollout_len": cfg.rollout_len}
     return {
@@ -42,6 +43,10 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
         "a rollout": (
             cfg.num_seeds * (cfg.num_envs * waiting + steps * seen),
             {**side_by_side, "comm.delay": cfg.comm.delay},
+        ),
+        "a rollout as the critics see it": (
+            FLOAT * cfg.num_seeds * steps * env.num_agents * numbers_seen,
+            {**side_by_side, "agents": env.num_agents, "length of their observations": numbers_seen},
         ),
         "a minibatch": (
             cfg.num_seeds * hidden * steps // cfg.num_minibatches,

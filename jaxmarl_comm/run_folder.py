@@ -82,11 +82,6 @@ class RunFolder:
         """While inside, no other process writes here. Raises RunError if one does, or if nothing can be written."""
         return locked(self.path)
 
-    def check_writable(self) -> None:
-        """Raises RunError before work is done whose results could not be kept."""
-        if not os.access(self.path, os.W_OK):
-            raise RunError(f"cannot write to run folder {self.path}")
-
     def check_there(self) -> None:
         """Raises RunError if the folder was moved or deleted since this object was made: nothing must go elsewhere."""
         if self._identity is None or _identity(self.path) != self._identity:

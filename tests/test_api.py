@@ -65,6 +65,17 @@ def test_what_cannot_fit_is_refused_with_its_size(changes):
         check_memory(default_cfg().replace(changes))
 
 
+def test_what_the_critics_see_of_a_rollout_is_counted(monkeypatch):
+    """Each of 50 agents' critics sees what all 50 see: 49 times what a rollout itself holds."""
+    monkeypatch.setattr("jaxmarl_comm.memory.memory_of_machine", lambda: 25 * 10**9)
+    many = default_cfg().replace({"env.name": "simple_spread_v3", "env.N": 50})
+    with pytest.raises(
+        ConfigError, match=r"critics see it needs .* 25\.0 GB: num_seeds is 1, num_envs .* agents is 50"
+    ):
+        check_memory(many)
+    check_memory(many.replace({"num_envs": 128}))
+
+
 @pytest.fixture
 def quick_evaluation(monkeypatch):
     """An evaluation that says only what it was asked for: what it finds is tested elsewhere."""
