@@ -1,4 +1,4 @@
-"""Compare protocols, and sweep their channels: `python scripts/study.py --config study_rate.yaml`."""
+"""Compare protocols, and sweep their channels: `python scripts/study.py --config rate.yaml`."""
 
 from jaxmarl_comm.interrupts import run_command
 
