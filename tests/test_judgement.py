@@ -12,6 +12,7 @@ from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.evaluation import evaluate_teams
 from jaxmarl_comm.evaluation.control import Control, check_control
 from jaxmarl_comm.evaluation.episodes import Episodes
+from jaxmarl_comm.evaluation.per_team import returns_of
 from jaxmarl_comm.evaluation.stats import difference, estimate, over_seeds, rate_over_seeds
 from jaxmarl_comm.evaluation.verdict import formed, warnings
 from jaxmarl_comm.report.table import CURVES, NO_CONTROL, evaluation_table, labels
@@ -24,19 +25,42 @@ TINY = {"num_iters": 2, "num_envs": 4, "num_minibatches": 1, "hidden_dim": 8, "l
 # Intervals.
 
 
-def test_an_interval_holds_nothing_impossible():
-    """Four seeds with a code and one without: Student's interval alone would end above the oracle, and above 1."""
-    means = np.array([-7.42, -7.41, -7.43, -7.40, -11.4])
-    returns = means[:, None] + 8 * np.random.default_rng(0).standard_normal(10_000)
-    free, cut = over_seeds(returns), over_seeds(returns, most=-7.36)
-    assert free["high"] > -6.1 and cut["low"] == free["low"]
-    assert cut["mean"] < cut["high"] <= -7.36 + 3 * 8.2 / 100
+def test_an_interval_is_cut_to_what_is_certain():
     assert rate_over_seeds(np.arange(1000) < np.array([[999], [998], [999], [998], [100]]))["high"] == 1
+    one, several = np.array([[0.0, 0.0, 4.0]]), np.array([[0.0, 0.0], [0.0, 4.0]])
+    for counts in (one, several):
+        assert over_seeds(counts)["low"] < 0 == over_seeds(counts, least=0)["low"]
 
 
-def test_the_luck_of_all_seeds_common_episodes_is_not_cut():
-    returns = np.full((5, 1), -7.3) + np.linspace(-0.01, 0.01, 5)[:, None] + np.tile([8.0, -8.0], 5_000)
-    assert over_seeds(returns, most=-7.36) == over_seeds(returns)
+def test_nothing_is_cut_at_an_oracle_that_learns_goals_a_step_late():
+    returns = np.linspace(-7.32, -7.30, 5)[:, None] + np.tile([0.01, -0.01], 50)
+    (found,) = returns_of(make_env(LISTENER), returns[..., None]).values()
+    assert found["low"] < -7.31 < found["high"] and found["mean"] == pytest.approx(-7.31)
+
+
+def test_an_interval_never_excludes_its_own_mean():
+    above = np.log(3) + np.array([0.0, 1e-7, 2e-7])
+    found = estimate(above, (0.0, np.log(3)))
+    assert found["low"] <= found["mean"] <= found["high"]
+
+
+def test_the_difference_of_two_rates_is_at_most_one():
+    ours, theirs = np.arange(100) < np.array([[100], [99], [20]]), np.zeros((3, 100))
+    free, cut = difference(ours, theirs), difference(ours, theirs, (-1, 1))
+    assert free["high"] > 1 == cut["high"] and cut["low"] == free["low"]
+
+
+def test_a_seed_without_a_value_does_not_spoil_a_difference():
+    ours, theirs = np.array([[1.0], [np.nan], [2.0], [3.0]]), np.array([[0.0], [0.5]])
+    found, known = difference(ours, theirs), difference(ours[[0, 2, 3]], theirs)
+    assert found["of_each_seed"] == [0.75, None, 1.75, 2.75]
+    assert (found["mean"], found["low"], found["high"]) == (known["mean"], known["low"], known["high"])
+    assert difference(np.full((2, 3), np.nan), theirs)["mean"] is None
+
+
+def test_seeds_that_all_succeed_are_not_certain_to():
+    found = rate_over_seeds(np.ones((5, 100)))
+    assert found["low"] == pytest.approx(500 / (500 + 1.959964**2)) and found["high"] == 1
 
 
 def test_success_of_one_seed_is_wilsons():
@@ -52,6 +76,8 @@ def test_every_seed_is_shown_and_the_middle_half_is_not_moved_by_one():
     assert found["iqm"] == pytest.approx(trim_mean(values, 0.25)) == pytest.approx(-7.43, abs=0.01)
     assert values.min() <= found["iqm_low"] <= found["iqm"] <= found["iqm_high"] <= values.max()
     assert found == estimate(values)
+    few = estimate(values[:4])
+    assert few["iqm"] == pytest.approx(-7.4) and few["iqm_low"] is None is few["iqm_high"]
 
 
 def test_a_seed_without_a_value_is_left_out_and_said():

@@ -69,7 +69,7 @@ def evaluate_teams(
         },
         **returns_of(env, play_mpe2(cfg, env, algorithm, teams, tell), "return_mpe2"),
         "final_distance": over_seeds(greedy.distance, least=0),
-        "score": over_seeds(score(env, greedy), most=1),
+        "score": over_seeds(score(env, greedy)),
         **speaking(cfg, env, greedy),
         **exchanged,
         **on_bad_channels(cfg, env, teams, tell),

@@ -53,7 +53,7 @@ def compare(env: Env, batch: Batch, key: Array, greedy: Episodes, control: Contr
     few = min(len(greedy.returns), len(silent.returns)) == 1
     return {
         **differences_of(env, greedy.returns, silent.returns, "value_of_talk"),
-        **differences_of(env, greedy.success, silent.success, "value_of_talk_success"),
+        **differences_of(env, greedy.success, silent.success, "value_of_talk_success", (-1.0, 1.0)),
         "control": {
             **returns_of(env, silent.returns),
             **successes_of(env, silent.success),

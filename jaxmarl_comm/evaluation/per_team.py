@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from jaxmarl_comm.envs.base import Env
-from jaxmarl_comm.evaluation.stats import Estimate, difference, over_seeds, rate_over_seeds
+from jaxmarl_comm.evaluation.stats import NO_BOUNDS, Estimate, difference, over_seeds, rate_over_seeds
 
 
 def returns_of(env: Env, returns: Any, measure: str = "return") -> dict[str, Estimate]:
-    """From `[seeds, episodes, T]`; never far above what one can reach who knows everything, where that is known."""
-    ladder = env.ladder
-    most = np.inf if ladder is None or ladder.oracle is None else ladder.oracle
-    return {name: over_seeds(returns[..., team], most=most) for team, name in enumerate(env.per_team(measure))}
+    """From `[seeds, episodes, T]`."""
+    return {name: over_seeds(returns[..., team]) for team, name in enumerate(env.per_team(measure))}
 
 
 def successes_of(env: Env, success: Any) -> dict[str, Estimate]:
@@ -22,7 +18,9 @@ def successes_of(env: Env, success: Any) -> dict[str, Estimate]:
     return {name: rate_over_seeds(success[..., team]) for team, name in enumerate(env.per_team("success"))}
 
 
-def differences_of(env: Env, ours: Any, theirs: Any, measure: str) -> dict[str, Estimate]:
-    """Ours less theirs, from `[seeds, episodes, T]` each, of the same episodes."""
+def differences_of(
+    env: Env, ours: Any, theirs: Any, measure: str, bounds: tuple[float, float] = NO_BOUNDS
+) -> dict[str, Estimate]:
+    """Ours less theirs, from `[seeds, episodes, T]` each, of the same episodes, cut to what is possible."""
     names = env.per_team(measure)
-    return {name: difference(ours[..., team], theirs[..., team]) for team, name in enumerate(names)}
+    return {name: difference(ours[..., team], theirs[..., team], bounds) for team, name in enumerate(names)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 from scipy import stats
@@ -11,6 +11,7 @@ CONFIDENCE = 0.95
 TAILS = (50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE))  # percentiles at the interval's ends
 RESAMPLES = 10_000
 TRIMMED = 0.25  # at each end, of an interquartile mean
+FEWEST = 5  # seeds, of which a bootstrap says anything
 NO_BOUNDS = (-np.inf, np.inf)
 
 
@@ -18,7 +19,8 @@ class Estimate(TypedDict):
     """mean, and the ends of its 95 % interval; None where there is nothing to estimate from.
 
     of_each_seed: each seed's own mean, None where undefined; such seeds are left out of all else. With several seeds,
-    their interquartile mean with its 95 % interval (Agarwal et al. 2021), which one bad seed does not move.
+    their interquartile mean (Agarwal et al. 2021), which one bad seed does not move; its interval, by the percentile
+    bootstrap, is None below five seeds, of which it covers 90 % (of three 72 %), and nears 95 % only with more.
     """
 
     mean: float | None
@@ -26,8 +28,8 @@ class Estimate(TypedDict):
     high: float | None
     of_each_seed: list[float | None]
     iqm: NotRequired[float]
-    iqm_low: NotRequired[float]
-    iqm_high: NotRequired[float]
+    iqm_low: NotRequired[float | None]
+    iqm_high: NotRequired[float | None]
 
 
 def estimate(values: np.ndarray, bounds: tuple[float, float] = NO_BOUNDS) -> Estimate:
@@ -38,65 +40,93 @@ def estimate(values: np.ndarray, bounds: tuple[float, float] = NO_BOUNDS) -> Est
     values = np.asarray(values, float)
     each = [float(x) if np.isfinite(x) else None for x in values]
     known = values[np.isfinite(values)]
-    if known.size == 0:
-        return Estimate(mean=None, low=None, high=None, of_each_seed=each)
-    if known.size == 1:
-        return Estimate(mean=float(known[0]), low=None, high=None, of_each_seed=each)
-    low, high = np.clip(student(known), *bounds)
-    iqm, (iqm_low, iqm_high) = interquartile_mean(known)
-    return Estimate(
-        mean=float(known.mean()),
-        low=float(low),
-        high=float(high),
-        of_each_seed=each,
-        iqm=iqm,
-        iqm_low=iqm_low,
-        iqm_high=iqm_high,
-    )
+    found = Estimate(mean=float(known.mean()) if known.size else None, low=None, high=None, of_each_seed=each)
+    if known.size > 1:
+        found["low"], found["high"] = cut(student(known), float(known.mean()), bounds)
+        found["iqm"] = float(stats.trim_mean(known, TRIMMED))
+        found["iqm_low"], found["iqm_high"] = bootstrap(known) if known.size >= FEWEST else (None, None)
+    return found
 
 
-def over_seeds(values: np.ndarray, least: float = -np.inf, most: float = np.inf) -> Estimate:
+def over_seeds(values: np.ndarray, least: float = -np.inf) -> Estimate:
     """Estimate from `[seeds, episodes]`: over seeds, each seed's mean being one value; over episodes if one seed.
 
-    least, most: bounds of what can be expected of any team, e.g. an oracle's return; the first holds in every episode.
+    least: what no episode can be below. Returns have no bound that is certain: an oracle that learns goals a step late
+    is beaten by a team that hears them within the step.
     """
     values = np.asarray(values, float)
     if values.size == 0:
         return estimate(np.full(len(values), np.nan))
-    found = estimate(values.mean(axis=1), (least, most + _luck(values)))
+    found = estimate(values.mean(axis=1), (least, np.inf))
     if len(values) == 1 and found["mean"] is not None and values.size > 1:
-        found["low"], found["high"] = student(values[0])
+        found["low"], found["high"] = cut(student(values[0]), found["mean"], (least, np.inf))
     return found
 
 
 def rate_over_seeds(values: np.ndarray) -> Estimate:
-    """The same of `[seeds, episodes]` zeros and ones: never outside 0 to 1; of one seed, Wilson's (1927) interval."""
+    """The same of `[seeds, episodes]` zeros and ones: never outside 0 to 1.
+
+    Of one seed, Wilson's (1927) interval over its episodes. Of several, from the lower to the higher ends of Student's
+    over seeds and Wilson's over all their episodes: seeds that agree, at 100 % or elsewhere, are not certain for that.
+    """
     values = np.asarray(values, float)
     if values.size == 0:
         return estimate(np.full(len(values), np.nan))
     found = estimate(values.mean(axis=1), (0.0, 1.0))
-    if len(values) == 1 and found["mean"] is not None:
-        interval = stats.binomtest(int(values.sum()), values.size).proportion_ci(CONFIDENCE, method="wilson")
-        found["low"], found["high"] = interval.low, interval.high
+    known = known_seeds(values)
+    low, high = wilson(int(known.sum()), known.size) if known.size else (None, None)
+    if len(values) == 1:
+        found["low"], found["high"] = low, high
+    elif found["low"] is not None and found["high"] is not None:
+        found["low"], found["high"] = min(found["low"], low), max(found["high"], high)
     return found
 
 
-def difference(ours: np.ndarray, theirs: np.ndarray) -> Estimate:
-    """How much better ours are, from `[seeds, episodes]` each, of the same episodes.
+def difference(ours: np.ndarray, theirs: np.ndarray, bounds: tuple[float, float] = NO_BOUNDS) -> Estimate:
+    """How much better ours are, from `[seeds, episodes]` each, of the same episodes; cut to what is possible.
 
-    Welch's (1947) interval over seeds; where either has but one seed, over episodes, paired. of_each_seed: of our
-    seeds, each less the mean of theirs.
+    Welch's (1947) interval over seeds; where either has but one seed, over episodes, paired. Seeds without a value are
+    left out. of_each_seed: of our seeds, each less the mean of theirs.
     """
-    ours, theirs = np.asarray(ours, float), np.asarray(theirs, float)
-    each = ours.mean(axis=1) - theirs.mean()
-    found = Estimate(mean=float(each.mean()), low=None, high=None, of_each_seed=each.tolist())
-    if not np.isfinite(each).all():
-        return estimate(each)
+    each = np.asarray(ours, float).mean(axis=1)
+    ours, theirs = known_seeds(ours), known_seeds(theirs)
+    if not (ours.size and theirs.size):
+        return estimate(np.full(len(each), np.nan))
+    mean = float(ours.mean() - theirs.mean())
+    of_each_seed = [float(x - theirs.mean()) if np.isfinite(x) else None for x in each]
+    found = Estimate(mean=mean, low=None, high=None, of_each_seed=of_each_seed)
     if min(len(ours), len(theirs)) > 1:
-        found["low"], found["high"] = welch(ours.mean(axis=1), theirs.mean(axis=1))
+        found["low"], found["high"] = cut(welch(ours.mean(axis=1), theirs.mean(axis=1)), mean, bounds)
     elif ours.shape[1] > 1:
-        found["low"], found["high"] = student(ours.mean(axis=0) - theirs.mean(axis=0))
+        found["low"], found["high"] = cut(student(ours.mean(axis=0) - theirs.mean(axis=0)), mean, bounds)
     return found
+
+
+def known_seeds(values: np.ndarray) -> np.ndarray:
+    """Those of `[seeds, episodes]` that have a value in every episode."""
+    values = np.asarray(values, float)
+    return values[np.isfinite(values).all(axis=1)]
+
+
+def without_intervals(found: Any) -> Any:
+    """Estimates, however nested, with no interval of their mean, as where seeds differ in kind: a mean of two kinds
+    describes none of them."""
+    if not isinstance(found, dict):
+        return found
+    bare = {name: without_intervals(value) for name, value in found.items()}
+    return bare | {"low": None, "high": None} if "of_each_seed" in found else bare
+
+
+def cut(interval: tuple[float, float], mean: float, bounds: tuple[float, float]) -> tuple[float, float]:
+    """The part of an interval within bounds; never without its own mean, which rounding may put past them."""
+    low, high = np.clip(interval, *bounds)
+    return min(float(low), mean), max(float(high), mean)
+
+
+def wilson(successes: int, trials: int) -> tuple[float, float]:
+    """95 % interval of a rate (Wilson 1927)."""
+    interval = stats.binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def student(values: np.ndarray) -> tuple[float, float]:
@@ -116,16 +146,8 @@ def welch(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
     return float(centre - half), float(centre + half)
 
 
-def interquartile_mean(values: np.ndarray) -> tuple[float, tuple[float, float]]:
-    """(mean of the middle half of `[n]` values, its 95 % interval by the percentile bootstrap), always the same."""
+def bootstrap(values: np.ndarray) -> tuple[float, float]:
+    """95 % interval of the interquartile mean of `[n]` values by the percentile bootstrap, always the same."""
     draws = np.random.default_rng(0).choice(values, (RESAMPLES, values.size))
     low, high = np.percentile(stats.trim_mean(draws, TRIMMED, axis=1), TAILS)
-    return float(stats.trim_mean(values, TRIMMED)), (float(low), float(high))
-
-
-def _luck(values: np.ndarray) -> float:
-    """How far a mean over these episodes, which all seeds share, may lie above its expectation: 3 standard errors."""
-    if values.shape[1] == 1:
-        return np.inf
-    spreads = values.std(axis=1, ddof=1)
-    return float(3 * spreads.max(initial=0.0, where=np.isfinite(spreads)) / np.sqrt(values.shape[1]))
+    return float(low), float(high)
