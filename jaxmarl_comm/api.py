@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxmarl_comm.config import Config, as_config, default_cfg
 from jaxmarl_comm.memory import check_memory
-from jaxmarl_comm.run_folder import RunError, RunFolder
+from jaxmarl_comm.run_folder import RunError, RunFolder, taken
 from jaxmarl_comm.runner import Runner, TrainResult, load_control, train
 
 __all__ = ["default_cfg", "evaluate", "resume", "train_wrapper"]
@@ -63,12 +63,12 @@ def evaluate(
     asked = {"eval_episodes": episodes, "eval_episodes_mpe2": episodes_mpe2, "seed": seed}
     changed = cfg.replace({name: value for name, value in asked.items() if value is not None})
     check_memory(changed)
-    path = _new_file(Path(output) if output else folder.another_evaluation())
+    paths = [_new_file(Path(output))] if output else folder.more_evaluations()
     runner = Runner(cfg, folder)
     state, _ = runner.load()
     beside = Path(control) if control else folder.control
     compared = load_control(beside, cfg) if control or beside.exists() else None
-    return runner.evaluate(state, changed, path, compared)
+    return runner.evaluate(state, changed, paths, compared)
 
 
 def _path(run: Run) -> Path:
@@ -77,8 +77,8 @@ def _path(run: Run) -> Path:
 
 def _new_file(path: Path) -> Path:
     """Raises RunError before work is done whose results could not be kept."""
-    if os.path.lexists(path):
-        raise RunError(f"{path} exists; choose another file for the evaluation")
+    if there := taken(path):
+        raise RunError(f"{there} exists; choose another file for the evaluation")
     if path.suffix != ".json":
         raise RunError(f"{path} is no name for an evaluation, which is a .json file")
     if not os.access(path.parent, os.W_OK):

@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -34,6 +34,27 @@ def write_whole(path: Path, content: str | bytes) -> None:
     except OSError as error:
         draft.unlink(missing_ok=True)
         raise RunError(f"cannot write {path}: {error.strerror}") from None
+
+
+def write_new(path: Path, content: str) -> None:
+    """Write a file whole, which must not exist yet. Raises FileExistsError if it does, RunError."""
+    draft = draft_of(path)
+    try:
+        _write_new(draft, content.encode())
+        _name_new(draft, path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror}") from None
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def clear_drafts(folder: Path, names: Iterable[str]) -> None:
+    """Remove what killed processes left half-written of these files. For the one who has the folder's lock."""
+    for name in names:
+        for draft in folder.glob(f".{name}.{'[0-9a-f]' * 16}{DRAFT}"):
+            discard(draft)
 
 
 def discard(path: Path) -> None:
@@ -137,6 +158,17 @@ def _acquire(lock: int, folder: Path) -> None:
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
     except OSError as error:
         raise RunError(f"cannot write to {folder}: {error.strerror}") from None
+
+
+def _name_new(draft: Path, path: Path) -> None:
+    """Give a file a name that must be free. Raises FileExistsError, OSError."""
+    try:
+        os.link(draft, path, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):  # some drives know no second names
+            raise
+        _write_new(path, b"")
+        draft.replace(path)
 
 
 def _write_new(path: Path, content: bytes) -> None:

@@ -9,14 +9,24 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from jaxmarl_comm.config import Config, ConfigError, differing_keys, load_config
-from jaxmarl_comm.files import RunError, append_line, check_folder, create_folder, locked, read_bytes, write_whole
+from jaxmarl_comm.files import (
+    RunError,
+    append_line,
+    check_folder,
+    clear_drafts,
+    create_folder,
+    locked,
+    read_bytes,
+    write_new,
+    write_whole,
+)
 
 __all__ = ["RunError", "RunFolder", "check_goes_on", "without_nan", "write_whole"]
 
@@ -31,6 +41,8 @@ MAY_DIFFER = (
 )
 """Settings that change nothing of what was learned so far. num_iters may only grow."""
 
+LARGEST = 3.5e38  # what float32 holds is less
+KINDS = (".png", ".svg")  # of a picture
 Row = dict[str, Any]
 
 
@@ -46,6 +58,9 @@ class RunFolder:
         self.evaluation = path / "evaluation.json"
         self.messages = path / "messages.png"
         self.control = path / "control"
+        pictures = [picture.with_suffix(kind) for picture in (self.curves, self.messages) for kind in KINDS]
+        written = (self.config, self.metrics, self.control, self.evaluation, *pictures)
+        self._own = [file.name for file in written]
         self._identity = _identity(path)
 
     @classmethod
@@ -78,9 +93,12 @@ class RunFolder:
         check_goes_on(saved, cfg, f"run folder {path} holds a run")
         return folder, cfg
 
-    def locked(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def locked(self) -> Iterator[None]:
         """While inside, no other process writes here. Raises RunError if one does, or if nothing can be written."""
-        return locked(self.path)
+        with locked(self.path):
+            clear_drafts(self.path, self._own)
+            yield
 
     def check_there(self) -> None:
         """Raises RunError if the folder was moved or deleted since this object was made: nothing must go elsewhere."""
@@ -94,10 +112,9 @@ class RunFolder:
         """`runs/<config>-<time>`."""
         return Path("runs") / f"{config_name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
-    def another_evaluation(self) -> Path:
-        """A name for an evaluation beside the run's own: `evaluation-1.json`, or the first that is free."""
-        names = (self.path / f"evaluation-{k}.json" for k in count(1))
-        return next(path for path in names if not os.path.lexists(path))
+    def more_evaluations(self) -> Iterator[Path]:
+        """Free names for an evaluation beside the run's own: `evaluation-1.json`, and so on."""
+        return (path for k in count(1) if not taken(path := self.path / f"evaluation-{k}.json"))
 
     def write_config(self, cfg: Config) -> None:
         """Raises RunError."""
@@ -109,6 +126,17 @@ class RunFolder:
         self.check_there()
         write_whole(path, json.dumps(without_nan(content), indent=2) + "\n")
 
+    def write_new_json(self, paths: Iterable[Path], content: Any) -> Path:
+        """The first of these files that does not exist by now, written. Raises RunError if there is none."""
+        self.check_there()
+        for path in paths:
+            try:
+                write_new(path, json.dumps(without_nan(content), indent=2) + "\n")
+                return path
+            except FileExistsError:
+                tried = path
+        raise RunError(f"{tried} exists by now; choose another file for the evaluation")
+
     def append_metrics(self, row: Row) -> None:
         """One line of metrics.jsonl. Nothing of the clock is in it, so that a resumed run writes the same lines.
 
@@ -117,18 +145,18 @@ class RunFolder:
         self.check_there()
         append_line(self.metrics, json.dumps(without_nan(row)))
 
-    def read_metrics(self) -> list[Row]:
+    def read_metrics(self, num_seeds: int) -> list[Row]:
         """The rows so far, without what is damaged. Raises RunError."""
-        return [row for line in self._metrics_lines() if (row := _row(line)) is not None]
+        return [row for line in self._metrics_lines() if (row := _row(line, num_seeds)) is not None]
 
-    def rewind_metrics(self, iteration: int, tell: Callable[[str], None]) -> None:
+    def rewind_metrics(self, iteration: int, num_seeds: int, tell: Callable[[str], None]) -> None:
         """Forget the rows after this iteration, which a resumed run writes again; say which lines are damaged.
 
         A last line without its end was being written when the process died, which is no damage. Raises RunError.
         """
         kept, damaged = [], []
         for number, line in enumerate(lines := self._metrics_lines(), start=1):
-            row = _row(line)
+            row = _row(line, num_seeds)
             if row is None and (number < len(lines) or line.endswith(b"\n")):
                 damaged.append(number)
             elif row is not None and row["iteration"] <= iteration:
@@ -144,6 +172,17 @@ class RunFolder:
             return read_bytes(self.metrics).splitlines(keepends=True)
         except FileNotFoundError:
             return []
+
+
+def picture_beside(evaluation: Path) -> Path:
+    """Where the messages of an evaluation that is not the run's own are drawn."""
+    return evaluation.with_name(f"{evaluation.stem}-messages.png")
+
+
+def taken(evaluation: Path) -> Path | None:
+    """What is there already of the files of such an evaluation: it, or its picture."""
+    pictures = (picture_beside(evaluation).with_suffix(kind) for kind in KINDS)
+    return next((path for path in (evaluation, *pictures) if os.path.lexists(path)), None)
 
 
 def check_goes_on(before: Config, now: Config, what: str) -> None:
@@ -175,13 +214,21 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _row(line: bytes) -> Row | None:
-    """A row of metrics.jsonl: numbers, or a list of them for all seeds, by name. None if it is damaged."""
+def _row(line: bytes, num_seeds: int) -> Row | None:
+    """A row of metrics.jsonl: iteration, env_steps, and lists of a number for each seed by name. None if damaged."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(row, dict) or type(row.get("iteration")) is not int or type(row.get("env_steps")) is not int:
+    if not isinstance(row, dict):
         return None
-    numbers = [x for value in row.values() for x in (value if isinstance(value, list) else [value])]
-    return row if all(x is None or type(x) in (int, float) for x in numbers) else None
+    metrics = dict(row)
+    clocks = [metrics.pop(name, None) for name in ("iteration", "env_steps")]
+    whole = all(type(x) is int and 0 <= x <= LARGEST for x in clocks)
+    return row if whole and all(_is_of_seeds(x, num_seeds) for x in metrics.values()) else None
+
+
+def _is_of_seeds(x: Any, num_seeds: int) -> bool:
+    """Whether this is a list of float32 numbers, null where undefined, for all seeds."""
+    fits = isinstance(x, list) and len(x) == num_seeds
+    return fits and all(n is None or (type(n) in (int, float) and abs(n) <= LARGEST) for n in x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from jaxmarl_comm.evaluation.control import Control, check_control
 from jaxmarl_comm.report.curves import plot_curves
 from jaxmarl_comm.report.messages import plot_messages
 from jaxmarl_comm.report.table import evaluation_table
-from jaxmarl_comm.run_folder import RunError, RunFolder, check_goes_on
+from jaxmarl_comm.run_folder import RunError, RunFolder, check_goes_on, picture_beside
 
 Array = jax.Array
 
@@ -52,7 +52,7 @@ def train(cfg: Config, folder: RunFolder) -> TrainResult:
         state = runner.run()
         control = train_control(cfg, folder) if cfg.control else None
         with interrupts.parting(f"stopped after training, which is saved; --resume {folder.path} evaluates it"):
-            rows, env = folder.read_metrics(), runner.env
+            rows, env = folder.read_metrics(cfg.num_seeds), runner.env
             title = f"{cfg.algorithm} on {cfg.env.name}, communication: {cfg.comm.preset}"
             draw = partial(plot_curves, rows, folder.curves, title, ladder=env.ladder, team_names=env.team_names)
             draw()
@@ -119,12 +119,17 @@ class Runner:
 
     def check_belongs(self, record: Record) -> None:
         """Raises RunError if a checkpoint is of a run that cannot go on under this config."""
-        where = f"checkpoint {self.checkpoints.folder / str(record.iteration)} is"
+        check_goes_on(self.config_of(record), self.cfg, self._where(record))
+
+    def config_of(self, record: Record) -> Config:
+        """What a checkpoint was trained with. Raises CheckpointError."""
         try:
-            before = build_config(record.config)
+            return build_config(record.config)
         except ConfigError as error:
-            raise CheckpointError(f"{where} of a config that is unknown here: {error}") from None
-        check_goes_on(before, self.cfg, where)
+            raise CheckpointError(f"{self._where(record)} of a config that is unknown here: {error}") from None
+
+    def _where(self, record: Record) -> str:
+        return f"checkpoint {self.checkpoints.folder / str(record.iteration)} is"
 
     def run(self) -> Any:
         """The state after all iterations. Raises InterruptedRunError if the user stops it."""
@@ -153,7 +158,7 @@ class Runner:
             self.say_what_changed(record)
         self.folder.write_config(self.cfg)
         self.checkpoints.forget_after(done)
-        self.folder.rewind_metrics(done, self.console.say)
+        self.folder.rewind_metrics(done, self.cfg.num_seeds, self.console.say)
         return state, done
 
     def say_what_changed(self, record: Record) -> None:
@@ -162,7 +167,7 @@ class Runner:
         changed = [f"{name} {before.get(name)} is now {new}" for name, new in now.items() if before.get(name) != new]
         if changed:
             self.console.say(f"what follows may differ in rounding: {', '.join(changed)}")
-        planned = record.config["num_iters"]
+        planned = self.config_of(record).num_iters
         if planned < self.cfg.num_iters and self.cfg.anneal_lr:
             self.console.say(
                 f"num_iters was {planned} and is {self.cfg.num_iters}: from here on the learning rate is that of the "
@@ -226,23 +231,27 @@ class Runner:
         """This run in that state, for others to be compared with."""
         return Control(self.cfg, self.algorithm, teams_of(self.algorithm, state), str(self.folder.path))
 
-    def evaluate(self, state: Any, cfg: Config, path: Path | None = None, control: Control | None = None) -> Evaluation:
-        """Evaluate a state's policies as this config asks: print the table, write it to `path`, draw messages beside.
+    def evaluate(
+        self, state: Any, cfg: Config, paths: Iterable[Path] | None = None, control: Control | None = None
+    ) -> Evaluation:
+        """Evaluate a state's policies as this config asks: print the table, write it to a file, draw messages beside.
 
-        path: a JSON file; None: the run's own evaluation.json. control: a silent team to compare with. Raises RunError.
+        paths: new JSON files, of which the first that is free is taken; None: the run's own evaluation.json. control: a
+        silent team to compare with. Raises RunError.
         """
         began = time.perf_counter()
         teams, untrained = (teams_of(self.algorithm, x) for x in (state, self.init(self.seed_keys)))
-        rows = self.folder.read_metrics()
+        rows = self.folder.read_metrics(self.cfg.num_seeds)
         evaluation = evaluate_teams(
             cfg, self.env, self.algorithm, teams, untrained, self.console.say, control=control, rows=rows
         )
         self.seconds["evaluate"] = time.perf_counter() - began
         evaluation |= {"env_steps": self.cfg.env_steps, "seconds": self.seconds}
-        self.folder.write_json(path or self.folder.evaluation, evaluation)
+        path = self.folder.write_new_json(paths, evaluation) if paths else None
+        if path is None:
+            self.folder.write_json(self.folder.evaluation, evaluation)
         if evaluation["message_table"]:
-            picture = path.with_name(f"{path.stem}-messages.png") if path else self.folder.messages
-            plot_messages(evaluation["message_table"], picture)
+            plot_messages(evaluation["message_table"], picture_beside(path) if path else self.folder.messages)
         self.console.say(evaluation_table(evaluation))
         self.console.say(
             f"seconds: compile {self.seconds['compile']:.1f}, train {self.seconds['train']:.1f}, "

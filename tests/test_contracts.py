@@ -92,7 +92,7 @@ def test_an_update_is_traced_once_for_all_chunks_of_a_run(cfg, tmp_path, monkeyp
     monkeypatch.setattr(runner, "make_algorithm", guarded)
     folder = RunFolder.create(tmp_path / "run", cfg)
     runner.Runner(cfg, folder).run()
-    assert len(folder.read_metrics()) == 3
+    assert len(folder.read_metrics(cfg.num_seeds)) == 3
 
 
 def test_later_evaluations_trace_nothing(cfg):

@@ -1,5 +1,6 @@
 """What goes wrong around a run: signals, two writers, links, full disks, damaged and foreign files."""
 
+import errno
 import json
 import os
 import shutil
@@ -16,10 +17,12 @@ import numpy as np
 import pytest
 import yaml
 
-from jaxmarl_comm import default_cfg
+from jaxmarl_comm import default_cfg, evaluate
 from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints
 from jaxmarl_comm.console import Console
-from jaxmarl_comm.files import append_line, write_whole
+from jaxmarl_comm.evaluation.verdict import _at_the_end
+from jaxmarl_comm.files import append_line, draft_of, write_new, write_whole
+from jaxmarl_comm.report.curves import plot_curves
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import InterruptedRunError, Runner, train
 
@@ -174,6 +177,36 @@ def test_readers_make_no_folder(tmp_path):
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["config.yaml"]
 
 
+@pytest.mark.parametrize(
+    "metrics",
+    ['"x": 1', '"x": []', '"x": [1, 2]', '"x": [[1]]', '"x": [1' + "0" * 400 + "]", '"x": [1e999]', '"x": [true]'],
+)
+def test_a_row_that_is_not_of_all_seeds_is_damaged(tmp_path, metrics):
+    folder = RunFolder.create(tmp_path / "run", default_cfg())
+    damaged = ['{"iteration": 1, "env_steps": 10, ' + metrics + "}", '{"iteration": 1e9, "env_steps": 1}']
+    folder.metrics.write_text("\n".join([*damaged, '{"iteration": 2, "env_steps": 20, "return": [null]}\n']))
+    assert [row["iteration"] for row in folder.read_metrics(1)] == [2]
+
+
+def test_rows_that_lack_a_metric_are_drawn_and_judged_without_it(tmp_path):
+    rows = [
+        {"iteration": 1, "env_steps": 10},
+        {"iteration": 2, "env_steps": 20, "approx_kl": [0.5], "entropy": [None]},
+        {"iteration": 3, "env_steps": 30, "return": [-3e38], "eval_success": [1]},
+    ]
+    plot_curves(rows, tmp_path / "curves.png", "title")
+    assert _at_the_end(rows, "approx_kl").tolist() == [0.5] and _at_the_end(rows, "nothing").size == 0
+
+
+def test_a_record_without_num_iters_is_of_the_default(run, capsys):
+    for record in (run / "checkpoints").glob("*/record.json"):
+        content = json.loads(record.read_text())
+        del content["config"]["num_iters"]
+        record.write_text(json.dumps(content))
+    runner_of(run, num_iters=700).begin()
+    assert "num_iters was 620 and is 700" in capsys.readouterr().out
+
+
 # Files that a stranger may have made
 
 
@@ -214,6 +247,48 @@ def test_the_second_writer_is_told_who_is_there(run):
         train(cfg, folder)
     with folder.locked():
         pass
+
+
+def test_a_writer_clears_away_what_a_killed_one_left(tmp_path):
+    """Not what another process may be writing now: an evaluation beside the run's own needs no lock."""
+    left = [draft_of(tmp_path / name) for name in ("evaluation.json", "curves.png", "messages.svg", "config.yaml")]
+    others = [draft_of(tmp_path / "evaluation-1.json"), tmp_path / ".evaluation.json.mine.part"]
+    for path in (*left, *others):
+        path.touch()
+    draft_of(tmp_path / "control").mkdir()
+    with RunFolder(tmp_path).locked():
+        assert {path.name for path in tmp_path.iterdir()} == {".lock", *(path.name for path in others)}
+
+
+def test_evaluations_at_once_take_names_of_their_own(tmp_path):
+    folder = RunFolder.create(tmp_path / "run", default_cfg())
+    (folder.path / "evaluation-1-messages.svg").touch()
+    both = folder.more_evaluations(), folder.more_evaluations()
+    written = [folder.write_new_json(names, {}).name for names in both]
+    assert written == ["evaluation-2.json", "evaluation-3.json"]
+    given = tmp_path / "given.json"
+    folder.write_new_json([given], "mine")
+    with pytest.raises(RunError, match=r"given\.json exists by now; choose another"):
+        folder.write_new_json([given], "another's")
+    assert json.loads(given.read_text()) == "mine" and not list(tmp_path.rglob(".*.part"))
+
+
+def test_a_new_file_appears_where_files_have_one_name_only(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    write_new(tmp_path / "file", "whole")
+    with pytest.raises(FileExistsError):
+        write_new(tmp_path / "file", "another")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["whole"]
+
+
+@pytest.mark.parametrize("name", ["new-messages.png", "new-messages.svg"])
+def test_a_picture_that_is_there_is_told_before_work_is_done(run, tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(RunError, match=f"{name} exists"):
+        evaluate(run, output=tmp_path / "new.json")
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path):

@@ -31,7 +31,7 @@ def trained(tmp_path_factory, **changes):
     cfg = default_cfg().replace({**TINY, **changes})
     folder = RunFolder.create(tmp_path_factory.mktemp("runs") / "run", cfg)
     Runner(cfg, folder).run()
-    return TrainResult(folder.path, cfg, folder.read_metrics(), {})
+    return TrainResult(folder.path, cfg, folder.read_metrics(cfg.num_seeds), {})
 
 
 @pytest.fixture(scope="module")

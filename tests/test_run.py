@@ -169,7 +169,7 @@ def test_an_evaluation_says_which_checkpoint_it_is_of_and_stands_beside_the_run_
     shutil.copytree(finished.run_dir, run)
     victim = max((path for path in (run / "checkpoints" / "6").rglob("*") if path.is_file()), key=os.path.getsize)
     victim.write_bytes(victim.read_bytes()[:100])
-    before, beside = (run / "evaluation.json").read_bytes(), RunFolder(run).another_evaluation()
+    before, beside = (run / "evaluation.json").read_bytes(), next(RunFolder(run).more_evaluations())
     evaluate(run, episodes=10, episodes_mpe2=0, seed=7)
     told = capsys.readouterr().out
     assert f"checkpoint {run / 'checkpoints' / '6'} is damaged" in told and "the one before it, of iteration 4" in told
@@ -203,7 +203,7 @@ def test_every_config_trains(path, tmp_path):
     cfg = load_config(path, {**TINY, "num_iters": 1, "num_seeds": 1, "log_interval": 1})
     folder = RunFolder.create(tmp_path / "run", cfg)
     Runner(cfg, folder).run()
-    (row,) = folder.read_metrics()
+    (row,) = folder.read_metrics(cfg.num_seeds)
     assert all(np.isfinite(row[name]).all() for name in row)
 
 

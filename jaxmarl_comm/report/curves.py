@@ -102,5 +102,5 @@ def _draw_yardsticks(
 
 def _explanation(rows: Sequence[Row], team_names: Sequence[str]) -> list[str]:
     """What the lines are, in words."""
-    num_seeds = max((len(row[name]) for row in rows for name in per_team("return", team_names)), default=0)
+    num_seeds = max((len(row.get(name, [])) for row in rows for name in per_team("return", team_names)), default=0)
     return [f"thick lines: mean of {num_seeds} seeds, thin lines: each seed"] if num_seeds > 1 else []
