@@ -10,11 +10,11 @@ from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.config import ConfigError, load_config, silent_control
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.evaluation import evaluate_teams
-from jaxmarl_comm.evaluation.control import Control, check_control
+from jaxmarl_comm.evaluation.control import Control, check_control, inequalities
 from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.per_team import returns_of
-from jaxmarl_comm.evaluation.stats import difference, estimate, over_seeds, rate_over_seeds
-from jaxmarl_comm.evaluation.verdict import formed, warnings
+from jaxmarl_comm.evaluation.stats import difference, estimate, over_seeds, rate_over_seeds, without_intervals
+from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, warnings
 from jaxmarl_comm.report.table import CURVES, NO_CONTROL, evaluation_table, labels
 from jaxmarl_comm.run_folder import RunError, RunFolder
 
@@ -144,8 +144,9 @@ def test_a_protocol_is_undefined_where_the_silent_optimum_is_unknown(arguments):
     assert formed(default_cfg(), make_env(SPREAD), episodes([[-7.0, -7.1]])) is None
 
 
-def warned(trained, untrained, rows=(), who_formed=None, value=None):
-    return warnings(make_env(REFERENCE), episodes(trained), episodes(untrained), who_formed, value, rows)
+def warned(trained, untrained, rows=(), who_formed=None, value=None, random=((-40.0, -41.0),)):
+    played = episodes(trained), episodes(untrained), episodes(random)
+    return warnings(make_env(REFERENCE), *played, who_formed, value, rows)
 
 
 def test_a_healthy_run_is_not_warned_of():
@@ -159,6 +160,35 @@ def test_collapse_is_told_from_learning_in_words():
     assert leap.startswith("seed 1: approx_kl is 7e+10 nats at the end") and leap.endswith("try a lower lr")
     assert rigid == "seed 1 collapsed: entropy fell to 0.03 nats before anything was learned"
     assert idle.startswith("seed 1 did not learn")
+
+
+def test_a_rigid_team_that_beats_only_the_untrained_one_has_not_learned():
+    rows = [{"approx_kl": [0.01], "entropy": [0.0]}]
+    rigid, idle = warned([[-22.0, -22.1]], [[-25.0, -25.1]], rows, random=[[-20.0, -20.1]])
+    assert rigid.startswith("the team collapsed") and idle.endswith("not above an untrained and a random team's")
+    assert warned([[-19.0, -19.1]], [[-25.0, -25.1]], rows, random=[[-20.0, -20.1]]) == []
+
+
+def test_where_sides_compete_a_leap_to_rigidity_is_a_collapse():
+    env, played = make_env("simple_tag_v3"), episodes([[-1.0, -2.0]] * 2)
+    calm = {name: [0.01, 0.01] for name in (*env.per_team("approx_kl"), *env.per_team("entropy"))}
+    assert warnings(env, played, played, played, None, None, [calm]) == []
+    leapt = calm | {"approx_kl_good": [0.01, 0.5]}
+    _, rigid = warnings(env, played, played, played, None, None, [leapt])
+    assert rigid == "seed 1 collapsed: entropy_good fell to 0.01 nats in leaps"
+
+
+def test_a_mean_of_two_kinds_has_no_interval_but_the_fraction_has():
+    two, one = np.array([True, False, True]), np.array([True, True])
+    assert differ_in_kind(two) and not differ_in_kind(one) and not differ_in_kind(None)
+    found = protocols(two, 4)
+    assert found["protocol_fraction"] == 0.5  # one more diverged
+    assert found["protocol_interval"] == pytest.approx([0.150, 0.850], abs=1e-3)  # Wilson's, of 2 of 4
+    values = estimate(np.array([-7.4, -16.5, -7.4, -7.5, -7.3]))
+    bare = without_intervals({"return": values, "curve": {"0.5": values}, "value_of_talk": None})
+    for kept in (bare["return"], bare["curve"]["0.5"]):
+        assert kept == values | {"low": None, "high": None}
+    assert values["low"] is not None and bare["return"]["iqm_low"] is not None
 
 
 def test_seeds_that_differ_in_kind_are_named():
@@ -209,6 +239,16 @@ def test_a_control_is_silent_and_of_the_same_task():
     with pytest.raises(ConfigError, match=r"another task: env\.max_cycles differ"):
         check_control(default_cfg(), silent.replace({"env.max_cycles": 10}), "there")
     check_control(default_cfg(), silent.replace({"env.max_cycles": 25}), "there")
+
+
+def test_a_control_that_is_unlike_its_run_is_told_of():
+    cfg = default_cfg().replace({"num_iters": 5, "num_envs": 16, "rollout_len": 20, "num_seeds": 2})
+    silent = silent_control(cfg)
+    control = Control(silent, None, None, "there")
+    assert inequalities(cfg, control) == [] == inequalities(cfg, None)
+    steps, seeds = inequalities(cfg, control._replace(cfg=silent.replace(num_iters=1, num_seeds=1)))
+    assert steps.startswith("control there was trained for 320 steps against 1,600")
+    assert seeds == "control there has 1 seed(s) against 2"
 
 
 def idle_chunk(algorithm, state, length):
@@ -289,12 +329,21 @@ def test_the_value_of_talk_is_the_difference_to_the_control(evaluation):
 def test_the_table_has_a_line_for_what_is_defined():
     values = [{"mean": x, "low": x and x - 0.1, "high": x and x + 0.1, "of_each_seed": [x]} for x in (None, -8.25)]
     measures = dict.fromkeys(labels(["good"]), values[1]) | {"return_mpe2": values[0], "value_of_talk": None}
+    measures["value_of_talk_success"] = None
     curves = {key: {"0.5": values[1], "1.0": values[1]} for key in CURVES}
     rest = {"baselines": {}, "protocol_fraction": None, "interval_over": "seeds", "teams": ["good"], "control": None}
     found = {**measures, **curves, **rest, "untrained": {"return": values[1]}, "warnings": ["it did not learn"]}
     lines = evaluation_table(found).splitlines()
-    assert len(lines) == 1 + len(measures) - 2 + len(CURVES) + len(NO_CONTROL.splitlines()) + 1
+    assert len(lines) == 1 + len(measures) - 3 + len(CURVES) + len(NO_CONTROL.splitlines()) + 1
     assert not any("mpe2" in line for line in lines)
     assert lines[1].split() == ["return,", "greedy", "-8.250", "[-8.350,", "-8.150]", "-8.250"]
     assert any(" ".join(line.split()) == "return with loss 0.5, 1.0 -8.250, -8.250" for line in lines)
     assert lines[-1] == "warning: it did not learn"
+
+
+def test_a_table_says_the_basis_of_a_comparison_and_the_bounds_of_a_fraction(evaluation):
+    found = evaluation | {"protocol_fraction": 0.5, "protocol_interval": [0.095, 0.905]}
+    assert " over episodes" not in evaluation_table(found)
+    lines = evaluation_table(found | {"control": evaluation["control"] | {"interval_over": "episodes"}}).splitlines()
+    assert [line.startswith("value of talk") for line in lines] == [line.endswith(" over episodes") for line in lines]
+    assert any(" ".join(line.split()) == "seeds that formed a protocol 50% [10%, 90%]" for line in lines)

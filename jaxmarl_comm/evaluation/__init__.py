@@ -14,14 +14,14 @@ from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.baselines import play_baselines
 from jaxmarl_comm.evaluation.communication import exchange, on_bad_channels, speaking
-from jaxmarl_comm.evaluation.control import Control, compare
+from jaxmarl_comm.evaluation.control import Control, compare, inequalities
 from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.messages import message_statistics, message_tables
 from jaxmarl_comm.evaluation.mpe2 import play_mpe2
 from jaxmarl_comm.evaluation.per_team import returns_of, successes_of
 from jaxmarl_comm.evaluation.plays import TREATMENTS, player
-from jaxmarl_comm.evaluation.stats import Estimate, over_seeds
-from jaxmarl_comm.evaluation.verdict import formed, score, warnings
+from jaxmarl_comm.evaluation.stats import Estimate, over_seeds, without_intervals
+from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, score, warnings
 
 Array = jax.Array
 Evaluation = dict[str, Any]
@@ -47,7 +47,8 @@ def evaluate_teams(
     Returns estimates (see `Estimate`) of: return, return_sampled, return_muted, return_shuffled, return_mpe2, success
     (each for every team), final_distance, score; what `speaking`, `exchange` and `on_bad_channels` say; scripted
     teams' returns under `baselines`; under `untrained`, what initial parameters make of it; what `compare` says of a
-    control; the fraction of seeds that formed a protocol; `warnings`. All but return_sampled act greedily.
+    control; the fraction of seeds that formed a protocol; `warnings`. Where seeds differ in kind, means of them have
+    no interval. All but return_sampled act greedily.
     """
     batch, key = Batch(env, cfg.eval_episodes), jax.random.fold_in(jax.random.key(cfg.seed), 1)
     play_seeds, runs = player(cfg, batch, algorithm, key), {}
@@ -59,8 +60,9 @@ def evaluate_teams(
     before = play_seeds(untrained, "greedy")
     compared = compare(env, batch, key, greedy, control)
     exchanged, exchanged_before = exchange(cfg, env, algorithm, [teams, untrained], tell)
-    who_formed = formed(cfg, env, greedy)
-    return {
+    who_formed, scripted = formed(cfg, env, greedy), play_baselines(batch, key)
+    value = compared.get("value_of_talk")
+    team = {
         **worth(env, greedy),
         **{
             name: found
@@ -73,13 +75,20 @@ def evaluate_teams(
         **speaking(cfg, env, greedy),
         **exchanged,
         **on_bad_channels(cfg, env, teams, tell),
+        **{name: found for name, found in compared.items() if name != "control"},
+    }
+    return {
+        **(without_intervals(team) if differ_in_kind(who_formed) else team),
         "message_table": message_tables(cfg, env, greedy),
         "untrained": worth(env, before) | information(speaking(cfg, env, before)) | exchanged_before,
-        **compared,
-        "baselines": play_baselines(batch, key),
+        "control": compared["control"],
+        "baselines": {name: worth(env, episodes) for name, episodes in scripted.items()},
         "ladder": env.ladder and env.ladder._asdict(),
-        "protocol_fraction": None if who_formed is None else float(who_formed.mean()),
-        "warnings": warnings(env, greedy, before, who_formed, compared.get("value_of_talk"), rows),
+        **protocols(who_formed, cfg.num_seeds),
+        "warnings": [
+            *warnings(env, greedy, before, scripted["random"], who_formed, value, rows),
+            *inequalities(cfg, control),
+        ],
         "teams": list(env.team_names),
         "interval_over": "seeds" if len(greedy.returns) > 1 else "episodes",
         "episodes": cfg.eval_episodes,

@@ -14,8 +14,7 @@ from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.envs.mpe.task import NUM_MOVES
 from jaxmarl_comm.envs.mpe.world import DAMPING, DT, norm
-from jaxmarl_comm.evaluation.episodes import CLEAR, Actor, play
-from jaxmarl_comm.evaluation.per_team import returns_of, successes_of
+from jaxmarl_comm.evaluation.episodes import CLEAR, Actor, Episodes, play
 from jaxmarl_comm.evaluation.plays import stacked
 
 Array = jax.Array
@@ -75,13 +74,13 @@ def in_silence(env: Env, actions: dict[str, Array]) -> Act:
     return Act(actions, no_messages, never_sent, (), {})
 
 
-def play_baselines(batch: Batch, key: Array) -> dict[str, Any]:
-    """Scripted teams' returns and successes, for every team, on the episodes that `key` starts."""
-    found = {}
-    for name, make_actor in {"random": random_actor, "oracle": oracle_actor}.items():
-        actor = make_actor(batch.env)
-        if actor is not None:
-            run = jax.jit(partial(play, batch, actor, treatment=jnp.array(CLEAR), hears_words=False))
-            episodes = stacked([jax.device_get(run(key))])
-            found[name] = returns_of(batch.env, episodes.returns) | successes_of(batch.env, episodes.success)
-    return found
+def play_baselines(batch: Batch, key: Array) -> dict[str, Episodes]:
+    """Episodes `[1, E, ...]` of the scripted teams that there are, of those that `key` starts."""
+    actors = {"random": random_actor(batch.env), "oracle": oracle_actor(batch.env)}
+    return {name: play_scripted(batch, actor, key) for name, actor in actors.items() if actor is not None}
+
+
+def play_scripted(batch: Batch, actor: Actor, key: Array) -> Episodes:
+    """Episodes `[1, E, ...]`, those that `key` starts."""
+    run = jax.jit(partial(play, batch, actor, treatment=jnp.array(CLEAR), hears_words=False))
+    return stacked([jax.device_get(run(key))])

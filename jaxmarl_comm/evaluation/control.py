@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.config import Config, ConfigError, differing_keys
@@ -41,6 +42,21 @@ def check_control(cfg: Config, control: Config, source: str) -> None:
         raise ConfigError(f"control {source} was trained on another task: {', '.join(differing)} differ")
 
 
+def inequalities(cfg: Config, control: Control | None) -> list[str]:
+    """Sentences about what, other than silence, sets a control apart from a run of `cfg`."""
+    if control is None:
+        return []
+    found, its = [], control.cfg
+    if its.env_steps < cfg.env_steps:
+        found.append(
+            f"control {control.source} was trained for {its.env_steps:,} steps against {cfg.env_steps:,}: talk may "
+            "seem worth more than it is"
+        )
+    if its.num_seeds != cfg.num_seeds:
+        found.append(f"control {control.source} has {its.num_seeds} seed(s) against {cfg.num_seeds}")
+    return found
+
+
 def compare(env: Env, batch: Batch, key: Array, greedy: Episodes, control: Control | None) -> dict[str, Any]:
     """`value_of_talk` in return and in success, and what the `control` itself reaches; None without one.
 
@@ -50,7 +66,7 @@ def compare(env: Env, batch: Batch, key: Array, greedy: Episodes, control: Contr
         names = (*env.per_team("value_of_talk"), *env.per_team("value_of_talk_success"), "control")
         return dict.fromkeys(names)
     silent = player(control.cfg, batch, control.algorithm, key)(control.teams, "greedy")
-    few = min(len(greedy.returns), len(silent.returns)) == 1
+    few = min(np.isfinite(x.returns).all(axis=(1, 2)).sum() for x in (greedy, silent)) == 1
     return {
         **differences_of(env, greedy.returns, silent.returns, "value_of_talk"),
         **differences_of(env, greedy.success, silent.success, "value_of_talk_success", (-1.0, 1.0)),

@@ -74,7 +74,9 @@ def rate_over_seeds(values: np.ndarray) -> Estimate:
         return estimate(np.full(len(values), np.nan))
     found = estimate(values.mean(axis=1), (0.0, 1.0))
     known = known_seeds(values)
-    low, high = wilson(int(known.sum()), known.size) if known.size else (None, None)
+    if not known.size:
+        return found
+    low, high = wilson(int(known.sum()), known.size)
     if len(values) == 1:
         found["low"], found["high"] = low, high
     elif found["low"] is not None and found["high"] is not None:

@@ -33,7 +33,7 @@ def _columns(rows: Sequence[Row], team_names: Sequence[str]) -> Columns:
         "bits/step": lambda row: _mean(row["bits_per_step"]),
     }
     columns |= _of_teams("return_muted", "muted", team_names, _mean)
-    columns["formed"] = lambda row: NOTHING if row["protocol_fraction"] is None else f"{row['protocol_fraction']:.0%}"
+    columns["formed"] = _formed
     if any(row["diverged"] for row in rows):
         columns["diverged"] = lambda row: str(row["diverged"])
     if levels := {row["steps_to_level"]["level"] for row in rows if "steps_to_level" in row}:
@@ -52,6 +52,14 @@ def _of_teams(measure: str, heading: str, team_names: Sequence[str], cell: Calla
 
 def _setting(row: Row) -> str:
     return f"{row['field']} = {row['value']}" if row["field"] else NOTHING
+
+
+def _formed(row: Row) -> str:
+    """`60% [23%, 88%]`."""
+    if row["protocol_fraction"] is None:
+        return NOTHING
+    interval = row.get("protocol_interval")  # older results have none
+    return f"{row['protocol_fraction']:.0%}" + (f" [{interval[0]:.0%}, {interval[1]:.0%}]" if interval else "")
 
 
 def _mean(found: dict[str, Any]) -> str:

@@ -58,13 +58,16 @@ def evaluation_table(evaluation: dict[str, Any]) -> str:
     before = evaluation["untrained"]
     for name, label in labels(evaluation["teams"]).items():
         if name in evaluation and evaluation[name] and evaluation[name]["mean"] is not None:
-            lines.append(_line(label, evaluation[name], before.get(name)))
+            basis = _own_basis(evaluation) if name.startswith("value_of_talk") else ""
+            lines.append(_line(label, evaluation[name], before.get(name)) + basis)
     for base, text in CURVES.items():
         for name, label in _of_teams(base, text, evaluation["teams"]):
             lines += [_curve(label, evaluation[name])] if evaluation[name] else []
     lines += _baselines(evaluation)
     if evaluation["protocol_fraction"] is not None:
-        lines.append(f"{'seeds that formed a protocol':{WIDTH}}{evaluation['protocol_fraction']:9.0%}")
+        low, high = evaluation["protocol_interval"]
+        fraction = f"{evaluation['protocol_fraction']:9.0%}   [{low:.0%}, {high:.0%}]"
+        lines.append(f"{'seeds that formed a protocol':{WIDTH}}{fraction}")
     lines += _each_seed(evaluation)
     if evaluation["messages_per_episode"]["mean"] is not None and evaluation["control"] is None:
         lines.append(NO_CONTROL)
@@ -87,6 +90,12 @@ def _line(label: str, found: dict[str, Any], before: dict[str, Any] | None) -> s
     interval = "" if low is None else f"[{low:.3f}, {high:.3f}]"
     untrained = "" if before is None or before["mean"] is None else f"{before['mean']:9.3f}"
     return f"{label:{WIDTH}}{found['mean']:9.3f}   {interval:26}{untrained}".rstrip()
+
+
+def _own_basis(evaluation: dict[str, Any]) -> str:
+    """What a comparison's interval is over, where that is not what the head of the table says."""
+    over = evaluation["control"]["interval_over"]
+    return "" if over == evaluation["interval_over"] else f" over {over}"
 
 
 def _curve(label: str, values: dict[str, dict[str, Any]]) -> str:

@@ -12,13 +12,14 @@ from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation import information, worth
+from jaxmarl_comm.evaluation.baselines import play_scripted, random_actor
 from jaxmarl_comm.evaluation.communication import speaking
 from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.messages import traffic
 from jaxmarl_comm.evaluation.per_team import returns_of
 from jaxmarl_comm.evaluation.plays import player
-from jaxmarl_comm.evaluation.stats import over_seeds
-from jaxmarl_comm.evaluation.verdict import formed, warnings
+from jaxmarl_comm.evaluation.stats import over_seeds, without_intervals
+from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, warnings
 from jaxmarl_comm.study.config import Program
 from jaxmarl_comm.study.curve import Curves
 
@@ -35,11 +36,12 @@ def judge(program: Program, env: Env, algorithm: Algorithm, teams: Any, untraine
     batch, key = Batch(env, cfg.eval_episodes), jax.random.fold_in(jax.random.key(cfg.seed), 1)
     play_seeds = player(cfg, batch, algorithm, key)
     greedy, muted, before = play_seeds(teams, "greedy"), play_seeds(teams, "muted"), play_seeds(untrained, "greedy")
-    rows = []
+    random, rows = play_scripted(batch, random_actor(env), key), []
     for k, of_value in enumerate(program.cfgs):
         own = curves.of(slice(k * cfg.num_seeds, (k + 1) * cfg.num_seeds))
         healthy = k * cfg.num_seeds + np.flatnonzero(~own.diverged)
-        rows.append(_row(of_value, env, some(greedy, healthy), some(muted, healthy), some(before, healthy), own))
+        played = (some(greedy, healthy), some(muted, healthy), some(before, healthy))
+        rows.append(_row(of_value, env, *played, random, own))
     return rows
 
 
@@ -48,8 +50,10 @@ def some(episodes: Episodes, seeds: np.ndarray) -> Episodes:
     return jax.tree.map(lambda x: x[seeds], episodes)
 
 
-def _row(cfg: Config, env: Env, greedy: Episodes, muted: Episodes, untrained: Episodes, curves: Curves) -> Row:
-    """Episodes: of the seeds that did not diverge."""
+def _row(
+    cfg: Config, env: Env, greedy: Episodes, muted: Episodes, untrained: Episodes, random: Episodes, curves: Curves
+) -> Row:
+    """Episodes: of the seeds that did not diverge, and of a random team."""
     messages, bits = traffic(cfg, env, greedy)
     found: Row = worth(env, greedy) | returns_of(env, muted.returns, "return_muted")
     found |= information(speaking(cfg, env, greedy))
@@ -57,13 +61,14 @@ def _row(cfg: Config, env: Env, greedy: Episodes, muted: Episodes, untrained: Ep
     found |= {"bits_per_step": over_seeds(bits / env.max_cycles, least=0)}
     before = worth(env, untrained) | information(speaking(cfg, env, untrained))
     who_formed = formed(cfg, env, greedy)
+    found = without_intervals(found) if differ_in_kind(who_formed) else found
     return {
         **{name: with_gaps(each, curves.diverged) for name, each in found.items()},
         "untrained": {name: with_gaps(each, curves.diverged) for name, each in before.items()},
-        "protocol_fraction": None if who_formed is None else float(who_formed.sum() / cfg.num_seeds),
+        **protocols(who_formed, cfg.num_seeds),
         "diverged": int(curves.diverged.sum()),
         "interval_over": "seeds" if len(greedy.returns) > 1 else "episodes",
-        "warnings": [*_lost(curves), *warnings(env, greedy, untrained, who_formed, None, curves.rows())],
+        "warnings": [*_lost(curves), *warnings(env, greedy, untrained, random, who_formed, None, curves.rows())],
     }
 
 
