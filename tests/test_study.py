@@ -1,6 +1,7 @@
 """Studies: what is trained side by side, what is written, how one goes on after an interruption."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -82,6 +83,39 @@ def test_a_study_goes_on_where_it_stopped(finished, capsys):
     assert again == rows
 
 
+@pytest.mark.parametrize(
+    ("was", "becomes", "message"),
+    [
+        ("hidden_dim: 8", "hidden_dim: 16", "silent: hidden_dim differ"),
+        ("message_dim: 2", "message_dim: 4", "noisy, noise 0: comm.message_dim differ"),
+        ("level: -1000", "level: -2", "silent: level differs"),
+        ("silent", "quiet", "silent: not in the study"),
+    ],
+)
+def test_a_study_with_other_settings_does_not_go_on(finished, tmp_path, capsys, was, becomes, message):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    text = (folder / "study.yaml").read_text()
+    (folder / "study.yaml").write_text(text.replace(was, becomes))
+    assert study_main(["--resume", str(folder)]) == 1
+    error = capsys.readouterr().err
+    assert f"{folder} holds results of other settings than its study.yaml: {message}; undo" in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("key", ["config", "success", "untrained", "steps_per_second", "bits_per_step"])
+@pytest.mark.parametrize("wrong", [None, "1"])
+def test_foreign_results_are_one_line(finished, tmp_path, capsys, key, wrong):
+    folder = tmp_path / "copy"
+    shutil.copytree(finished, folder)
+    rows = json.loads((folder / "results.json").read_text())
+    rows[-1][key] = wrong
+    (folder / "results.json").write_text(json.dumps(rows))
+    assert study_main(["--resume", str(folder)]) == 1
+    error = capsys.readouterr().err
+    assert "results.json is damaged, or of an older version" in error and error.count("\n") == 1
+
+
 @pytest.fixture(scope="module")
 def run_away(tmp_path_factory):
     """Learning rate -> (folder, rows) of a study with it."""
@@ -147,6 +181,12 @@ def test_steps_to_a_level_are_those_from_which_a_seed_stays_there():
         (("sweeps:", "sweep:"), "unknown key 'sweep', did you mean 'sweeps'?"),
         (("run: {", "run: {lr: -1, "), "'lr' is -1"),
         (("values: [0, 3]", "values: []"), "'sweeps.1.values' is []"),
+        (("values: [0, 3]", "values: [0, 3, 0.0]"), "the sweep of noise has the value 0 twice"),
+        (("noise, values: [0, 3]", "bits, values: [1, 2]"), "comm.bits changes nothing in protocol 'noisy'"),
+        (
+            ("  - {protocols: [silent]}\n  - {field: noise, values: [0, 3], protocols: [noisy]}", " []"),
+            "'sweeps' is []",
+        ),
     ],
 )
 def test_mistakes_are_one_line_that_names_the_file(tmp_path, capsys, wrong, message):

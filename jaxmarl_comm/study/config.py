@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
+from jaxmarl_comm.comm.channel import Channel
 from jaxmarl_comm.config import Config, ConfigError, build_config, merge
+from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.settings import Settings, explain, read_mapping
-from jaxmarl_comm.suggest import did_you_mean
+from jaxmarl_comm.suggest import did_you_mean, shown
 
 SWEPT = ("noise", "loss", "bit_flip", "bits")
 """Settings of the channel whose values are trained side by side, in one program; others one after the other."""
@@ -33,7 +35,7 @@ class StudyConfig(Settings):
 
     run: dict[str, Any]
     protocols: dict[str, dict[str, Any]] = Field(min_length=1)
-    sweeps: list[Sweep] = Field(default_factory=lambda: [Sweep()])
+    sweeps: list[Sweep] = Field(default_factory=lambda: [Sweep()], min_length=1)
     level: float | None = Field(None, description="a return in training, to count the steps to", allow_inf_nan=False)
 
 
@@ -66,6 +68,7 @@ def load_study(path: Path, changes: Mapping[str, Any]) -> StudyConfig:
 def programs(study: StudyConfig) -> Iterator[Program]:
     """All of a study's programs, in order. Raises ConfigError for a setting that is wrong or a protocol unheard of."""
     for sweep in study.sweeps:
+        _check_values(sweep)
         for name in sweep.protocols or study.protocols:
             if name not in study.protocols:
                 hint = did_you_mean(name, study.protocols)
@@ -76,7 +79,24 @@ def programs(study: StudyConfig) -> Iterator[Program]:
                 # The largest value decides which stages the program has.
                 numbers = [getattr(cfg.comm, sweep.field) if sweep.field else 0 for cfg in cfgs]
                 largest = numbers.index(max(numbers))
+                if len(values) > 1:
+                    _check_is_read(name, sweep, cfgs[largest])
                 yield Program(name, sweep.field, values, cfgs[largest], cfgs)
+
+
+def _check_values(sweep: Sweep) -> None:
+    for value in sweep.values:
+        if sweep.values.count(value) > 1:
+            raise ConfigError(f"the sweep of {sweep.field} has the value {shown(value)} twice")
+
+
+def _check_is_read(protocol: str, sweep: Sweep, cfg: Config) -> None:
+    """Raises ConfigError unless the channel of the program reads what is swept in it."""
+    channel = Channel(cfg.comm, make_env(cfg.env.name, **cfg.env.arguments).teams)
+    if not (cfg.comm.rounds and channel.uses(str(sweep.field))):
+        raise ConfigError(
+            f"comm.{sweep.field} changes nothing in protocol '{protocol}': no stage of its channel reads it"
+        )
 
 
 def config_of(study: StudyConfig, protocol: str, field: str | None, value: Any) -> Config:

@@ -24,7 +24,9 @@ Array = jax.Array
 
 def run_study(study: StudyConfig, folder: StudyFolder, tell: Callable[[str], None] = print) -> list[dict[str, Any]]:
     """All programs that have no results yet, results being written after each. Raises RunError."""
-    todo, rows = list(programs(study)), folder.read()
+    todo = list(programs(study))
+    env = make_env(todo[0].cfg.env.name, **todo[0].cfg.env.arguments)  # all programs have one task
+    rows = folder.read(study, env)
     tell(f"study in {folder.path}: {len(todo)} programs")
     for k, program in enumerate(todo, start=1):
         name = program.protocol + (f", {program.field} {program.values}" if program.field else "")
@@ -33,7 +35,6 @@ def run_study(study: StudyConfig, folder: StudyFolder, tell: Callable[[str], Non
             continue
         began = time.perf_counter()
         tell(f"{k}/{len(todo)} {name}: {program.cfg.env_steps * len(program.values) * program.cfg.num_seeds:,} steps")
-        env = make_env(program.cfg.env.name, **program.cfg.env.arguments)
         rows += run_program(program, env, study.level, tell)
         folder.write(rows, env)
         tell(f"  {time.perf_counter() - began:.0f} s")
@@ -51,9 +52,9 @@ def run_program(program: Program, env: Env, level: float | None, tell: Callable[
     tell(f"  in training at the end: {_returns_at_the_end(env, curves)}; judging")
     judged = judge(program, env, algorithm, teams_of(algorithm, state), untrained, curves)
     rows = []
-    for k, (value, of_value) in enumerate(zip(program.values, judged, strict=True)):
+    for k, (value, of_cfg, of_value) in enumerate(zip(program.values, program.cfgs, judged, strict=True)):
         own = curves.of(slice(k * cfg.num_seeds, (k + 1) * cfg.num_seeds))
-        row = {"protocol": program.protocol, "field": program.field, "value": value}
+        row = {"protocol": program.protocol, "field": program.field, "value": value, "config": of_cfg.model_dump()}
         row |= {"env_steps": cfg.env_steps, "steps_per_second": cfg.env_steps * len(curves.diverged) / seconds}
         row |= {"curve": own.report(env)}
         row |= {} if level is None else {"steps_to_level": own.steps_to_level(env, level)}

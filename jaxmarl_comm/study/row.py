@@ -1,0 +1,68 @@
+"""What a row of a study's results must hold, so that table and picture can be made of it, whoever wrote it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+
+from jaxmarl_comm.envs.base import per_team
+
+OF_TEAMS = ("return", "success", "return_muted")
+
+
+class Part(BaseModel):
+    """Some keys of a mapping from JSON, exactly of these types."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class Found(Part):
+    """An estimate; None where it is undefined."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    of_each_seed: list[float | None]
+
+
+class Untrained(Part):
+    message_information: Found
+
+
+class StepsToLevel(Part):
+    level: float
+    median: float | None
+    of_each_seed: list[float | None]
+    reached: NonNegativeInt
+
+
+class StudyRow(Part):
+    """config: of the runs, to know whether they are still those of the study. Estimates of teams: see `is_row`."""
+
+    protocol: str
+    field: str | None
+    value: Any
+    config: dict[str, Any]
+    curve: dict[str, Any]
+    steps_to_level: StepsToLevel | None = None
+    steps_per_second: float
+    message_information: Found
+    bits_per_step: Found
+    untrained: Untrained
+    protocol_fraction: float | None
+    protocol_interval: list[float] | None = Field(None, min_length=2, max_length=2)
+    diverged: NonNegativeInt
+    interval_over: str
+
+
+def is_row(row: Any, team_names: Sequence[str]) -> bool:
+    """Whether this is a row, with estimates of OF_TEAMS for each team."""
+    try:
+        StudyRow.model_validate(row)
+        for name in (column for measure in OF_TEAMS for column in per_team(measure, team_names)):
+            Found.model_validate(row.get(name))
+    except ValidationError:
+        return False
+    return True
