@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxmarl_comm.config import Config, as_config, default_cfg
+from jaxmarl_comm.evaluation.control import Control
 from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.run_folder import RunError, RunFolder, taken
 from jaxmarl_comm.runner import Runner, TrainResult, load_control, train
@@ -37,7 +38,7 @@ def resume(run: Run, changes: Config | Mapping[str, Any] | None = None, **more: 
     What was learned must stay true, so only num_iters may change, to a larger number, and how often to log, save and
     evaluate. Raises RunError if `run` is not a run folder or cannot go on so, CheckpointError if it is damaged.
     """
-    wanted = changes if isinstance(changes, Config) else {**(changes or {}), **more}
+    wanted = changes.replace(more) if isinstance(changes, Config) else {**(changes or {}), **more}
     folder, cfg = RunFolder.resume(_path(run), wanted)
     check_memory(cfg)
     return train(cfg, folder)
@@ -54,7 +55,8 @@ def evaluate(
     """Evaluate a run's newest checkpoint; write and return what `evaluation.json` holds, with its seed and episodes.
 
     episodes: in our environment, episodes_mpe2: in the real mpe2, seed: of the episodes; each as in training if None.
-    control: a finished run of silent agents on the same task, to tell what talk is worth; the run's own if None.
+    control: a finished run of silent agents on the same task, to tell what talk is worth; the run's own if None,
+    unless that is unfinished, which is said.
     output: a JSON file; `evaluation-1.json` in the run's folder, or the first number that is free, if None.
     Raises ConfigError for numbers that cannot be, RunError if `run` is not a run folder or the output exists,
     CheckpointError if its checkpoint is damaged.
@@ -66,9 +68,18 @@ def evaluate(
     paths = [_new_file(Path(output))] if output else folder.more_evaluations()
     runner = Runner(cfg, folder)
     state, _ = runner.load()
-    beside = Path(control) if control else folder.control
-    compared = load_control(beside, cfg) if control or beside.exists() else None
+    compared = load_control(Path(control), cfg) if control else _own_control(runner)
     return runner.evaluate(state, changed, paths, compared)
+
+
+def _own_control(runner: Runner) -> Control | None:
+    """The control in a run's own folder; None if there is none or if it cannot be used yet, which is said."""
+    path = runner.folder.control
+    try:
+        return load_control(path, runner.cfg) if path.exists() else None
+    except RunError as error:
+        runner.console.say(f"evaluating without its own control: {error}")
+        return None
 
 
 def _path(run: Run) -> Path:

@@ -8,6 +8,7 @@ import jaxmarl_comm
 from jaxmarl_comm import Config, ConfigError, RunError, default_cfg, evaluate, resume, train_wrapper
 from jaxmarl_comm.config import differing_keys
 from jaxmarl_comm.memory import check_memory
+from jaxmarl_comm.run_folder import RunFolder
 
 TINY = {
     "comm.preset": "none",
@@ -95,6 +96,8 @@ def test_a_run_is_made_extended_and_evaluated_from_python(tmp_path, quick_evalua
     assert [row["iteration"] for row in longer.metrics] == [1, 2]
     with pytest.raises(RunError, match="lr differ"):
         resume(tmp_path / "run", lr=1.0)
+    with pytest.raises(RunError, match="lr differ"):
+        resume(done, longer.cfg, lr=1.0)
 
     own = (tmp_path / "run" / "evaluation.json").read_bytes()
     again = evaluate(done, episodes=20, seed=7, output=tmp_path / "seven.json")
@@ -105,3 +108,14 @@ def test_a_run_is_made_extended_and_evaluated_from_python(tmp_path, quick_evalua
         evaluate(done, output=tmp_path / "seven.json")
     with pytest.raises(ConfigError, match="'eval_episodes' is 0"):
         evaluate(done, episodes=0)
+
+
+def test_a_run_whose_own_control_is_unfinished_is_evaluated_without_it(tmp_path, quick_evaluation, capsys):
+    done = train_wrapper(TINY, tmp_path / "run")
+    control = RunFolder.create(tmp_path / "run" / "control", done.cfg)
+    capsys.readouterr()
+    assert evaluate(done, seed=7)["seed"] == 7
+    (said,) = (line for line in capsys.readouterr().out.splitlines() if "evaluating without its own control" in line)
+    assert said.endswith("has no checkpoint yet")
+    with pytest.raises(RunError, match="has no checkpoint yet"):
+        evaluate(done, control=control.path)

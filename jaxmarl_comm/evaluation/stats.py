@@ -1,4 +1,4 @@
-"""Means with intervals that hold nothing impossible."""
+"""Means with intervals, cut only to what is certain."""
 
 from __future__ import annotations
 
