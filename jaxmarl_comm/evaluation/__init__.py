@@ -19,7 +19,7 @@ from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.messages import message_statistics, message_tables
 from jaxmarl_comm.evaluation.mpe2 import play_mpe2
 from jaxmarl_comm.evaluation.per_team import returns_of, successes_of
-from jaxmarl_comm.evaluation.plays import TREATMENTS, player
+from jaxmarl_comm.evaluation.plays import TREATMENTS, Player, player
 from jaxmarl_comm.evaluation.stats import Estimate, over_seeds, without_intervals
 from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, score, warnings
 
@@ -51,10 +51,8 @@ def evaluate_teams(
     no interval. All but return_sampled act greedily.
     """
     batch, key = Batch(env, cfg.eval_episodes), jax.random.fold_in(jax.random.key(cfg.seed), 1)
-    play_seeds, runs = player(cfg, batch, algorithm, key), {}
-    for name in TREATMENTS:
-        tell(f"evaluating on {cfg.eval_episodes:,} episodes of each seed: {name}")
-        runs[name] = play_seeds(teams, name)
+    play_seeds = player(cfg, batch, algorithm, key)
+    runs = play_treatments(play_seeds, teams, lambda name: tell(f"evaluating {cfg.eval_episodes:,} episodes: {name}"))
     greedy = runs["greedy"]
     tell("evaluating the untrained team" + (" and the silent control" if control else ""))
     before = play_seeds(untrained, "greedy")
@@ -64,11 +62,7 @@ def evaluate_teams(
     value = compared.get("value_of_talk")
     team = {
         **worth(env, greedy),
-        **{
-            name: found
-            for treatment in ("sampled", "muted", "shuffled")
-            for name, found in returns_of(env, runs[treatment].returns, f"return_{treatment}").items()
-        },
+        **returns_when_treated(env, runs),
         **returns_of(env, play_mpe2(cfg, env, algorithm, teams, tell), "return_mpe2"),
         "final_distance": over_seeds(greedy.distance, least=0),
         "score": over_seeds(score(env, greedy)),
@@ -89,8 +83,30 @@ def evaluate_teams(
             *warnings(env, greedy, before, scripted["random"], who_formed, value, rows),
             *inequalities(cfg, control),
         ],
+        **conditions(cfg, env, len(greedy.returns)),
+    }
+
+
+def play_treatments(play_seeds: Player, teams: Any, tell: Callable[[str], None]) -> dict[str, Episodes]:
+    """The same episodes under each of TREATMENTS, whose name is told first."""
+    runs = {}
+    for name in TREATMENTS:
+        tell(name)
+        runs[name] = play_seeds(teams, name)
+    return runs
+
+
+def returns_when_treated(env: Env, runs: Mapping[str, Episodes]) -> dict[str, Estimate]:
+    """return_sampled, return_muted and return_shuffled of every team."""
+    treated = [returns_of(env, runs[name].returns, f"return_{name}") for name in ("sampled", "muted", "shuffled")]
+    return {name: found for each in treated for name, found in each.items()}
+
+
+def conditions(cfg: Config, env: Env, num_seeds: int) -> dict[str, Any]:
+    """Under what conditions an evaluation was made."""
+    return {
         "teams": list(env.team_names),
-        "interval_over": "seeds" if len(greedy.returns) > 1 else "episodes",
+        "interval_over": "seeds" if num_seeds > 1 else "episodes",
         "episodes": cfg.eval_episodes,
         "episodes_mpe2": cfg.eval_episodes_mpe2,
         "seed": cfg.seed,
