@@ -8,6 +8,8 @@ import distrax
 import jax
 import jax.numpy as jnp
 
+from jaxmarl_comm.gamma import digamma, draw_gamma, log_gamma
+
 Array = jax.Array
 
 EDGE = 1e-6  # of [0, 1], which drawn actions keep away from: the density may vanish there, and float32 rounds to 1
@@ -17,10 +19,29 @@ rounding of its logarithms would show in probability ratios."""
 
 
 class InnerBeta(distrax.Beta):
-    """A Beta distribution whose draws keep EDGE away from 0 and 1, so that all that is computed of them is finite."""
+    """A Beta distribution, its parameters above 1, that is quick to draw from and to differentiate.
+
+    Its draws keep EDGE away from 0 and 1, so that all that is computed of them is finite.
+    """
 
     def _sample_n(self, key: Array, n: int) -> Array:
-        return jnp.clip(super()._sample_n(key, n), EDGE, 1 - EDGE)
+        a_key, b_key = jax.random.split(key)
+        shape = (n, *self.batch_shape)
+        a, b = (draw_gamma(k, jnp.broadcast_to(x, shape)) for k, x in ((a_key, self.alpha), (b_key, self.beta)))
+        return jnp.clip(a / (a + b), EDGE, 1 - EDGE)
+
+    def log_prob(self, value: Array) -> Array:
+        """`[...]` of values inside (0, 1)."""
+        a, b = self.alpha, self.beta
+        return (a - 1) * jnp.log(value) + (b - 1) * jnp.log1p(-value) - self._log_norm()
+
+    def entropy(self) -> Array:
+        """`[...]` nats."""
+        a, b = self.alpha, self.beta
+        return self._log_norm() - (a - 1) * digamma(a) - (b - 1) * digamma(b) + (a + b - 2) * digamma(a + b)
+
+    def _log_norm(self) -> Array:
+        return log_gamma(self.alpha) + log_gamma(self.beta) - log_gamma(self.alpha + self.beta)
 
 
 class ActionDistribution(NamedTuple):

@@ -11,6 +11,7 @@ from jaxmarl_comm.comm import PRESETS
 from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.config import default_cfg
 from jaxmarl_comm.envs import make_env
+from learners import lively
 
 CHANNELS = [name for name, preset in PRESETS.items() if preset["rounds"]]
 IMPERFECT = {
@@ -40,17 +41,10 @@ def learner_of(task, **changes):
 
 
 def played(learner):
-    """(state before, state of the environments after, recorded steps) of one rollout, with livelier parameters."""
-
-    @jax.jit
-    def play(key):
-        state = learner.init(key)
-        params = jax.tree.map(lambda x: x + 0.1 * jax.random.normal(key, x.shape), state.params)
-        state = state._replace(params=params)
-        return state, *learner.play(state, key)
-
+    """(state before, state of the environments after, recorded steps) of one rollout."""
     if learner not in PLAYED:
-        PLAYED[learner] = play(jax.random.key(0))
+        state = lively(learner)
+        PLAYED[learner] = state, *jax.jit(learner.play)(state, jax.random.key(0))
     return PLAYED[learner]
 
 
@@ -81,8 +75,9 @@ def spread_probe(preset, matrix):
 
 def influences(log_probs, obs):
     """`[N, N]`: the largest gradient of the row's log-probabilities with respect to the column's observations."""
-    slopes = [jax.jit(jax.grad(lambda seen, n=n: log_probs(seen)[..., n].sum()))(obs) for n in range(3)]
-    return np.array([np.abs(slope).max(axis=(0, 1, 3)) for slope in slopes])
+    slope = jax.grad(lambda seen, n: log_probs(seen)[..., n].sum())
+    slopes = jax.jit(jax.vmap(slope, in_axes=(None, 0)))(obs, jnp.arange(3))
+    return np.abs(slopes).max(axis=(1, 2, 4))
 
 
 @pytest.mark.parametrize("preset", CHANNELS)
@@ -92,7 +87,7 @@ def test_nobody_hears_an_agent_whose_links_are_cut(preset):
     assert (reached[1:, 0] == 0).all()
     assert (reached[[0, 0, 1, 2], [1, 2, 2, 1]] > 0).all()
     changed = obs.at[:, :, 0].add(0.7)
-    before, after = jax.jit(log_probs)(obs), jax.jit(log_probs)(changed)
+    before, after = map(jax.jit(log_probs), (obs, changed))
     np.testing.assert_array_equal(before[..., 1:], after[..., 1:])
     assert (before[..., 0] != after[..., 0]).any()
 
@@ -180,7 +175,7 @@ def test_imperfections_of_no_strength_are_the_clean_channel_bit_for_bit(preset):
     faulty = {**clean, "comm.noise": 1.0, "comm.loss": 0.5} | ({"comm.bit_flip": 0.5} if preset == "gumbel" else {})
 
     def after_an_update(learner):
-        update, state = jax.jit(learner.update), jax.jit(learner.init)(jax.random.key(0))
+        update, state = jax.jit(learner.update), lively(learner)
         return lambda numbers: update(learner.vary(state, numbers))
 
     nothing = {name: 0.0 for name in faulty if name not in clean}

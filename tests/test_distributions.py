@@ -4,9 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import special, stats
 
-from jaxmarl_comm.distributions import action_distribution, num_outputs
+from jaxmarl_comm.distributions import InnerBeta, action_distribution, num_outputs
 from jaxmarl_comm.envs.base import ActionSpace
+from jaxmarl_comm.gamma import digamma, log_gamma
 
 SPACE = ActionSpace((("move", 5), ("say", 10)), continuous=False)
 
@@ -52,6 +54,25 @@ def test_continuous_actions_lie_in_the_box_and_the_density_integrates_to_one():
     sample = distribution.sample(jax.random.key(0))["move"]
     assert sample.shape == (1,) and 0 <= sample[0] <= 1
     assert grid[jnp.argmax(density)] == pytest.approx(float(distribution.mode()["move"][0]), abs=1e-3)
+
+
+def test_gamma_functions_are_those_of_scipy_above_one():
+    """To a few units in the last place of float32, or of the largest term."""
+    x = np.concatenate([1 + np.geomspace(1e-6, 1, 500), np.geomspace(2, 2000, 500)]).astype(np.float32)
+    exact = special.gammaln(x.astype(float))
+    np.testing.assert_allclose(log_gamma(x), exact, rtol=4e-6, atol=4e-6)
+    np.testing.assert_allclose(digamma(x), special.digamma(x.astype(float)), rtol=2e-6, atol=2e-6)
+    np.testing.assert_allclose(jax.vmap(jax.grad(log_gamma))(x), special.digamma(x.astype(float)), atol=5e-6)
+    np.testing.assert_allclose(jax.vmap(jax.grad(digamma))(x), special.polygamma(1, x.astype(float)), atol=2e-6)
+
+
+@pytest.mark.parametrize(("alpha", "beta"), [(1.0001, 1.0001), (2.0, 5.0), (1.01, 300.0), (700.0, 1001.0)])
+def test_a_beta_distribution_is_that_of_scipy(alpha, beta):
+    ours, exact = InnerBeta(jnp.full(20_000, alpha), jnp.full(20_000, beta)), stats.beta(alpha, beta)
+    drawn = np.asarray(ours.sample(seed=jax.random.key(1)))
+    assert stats.kstest(drawn, exact.cdf).pvalue > 1e-3
+    np.testing.assert_allclose(ours.log_prob(drawn)[:100], exact.logpdf(drawn[:100]), rtol=1e-3, atol=2e-3)
+    assert ours.entropy()[0] == pytest.approx(exact.entropy(), abs=1e-3)
 
 
 def test_an_agent_without_choice_has_no_entropy():

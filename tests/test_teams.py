@@ -15,6 +15,7 @@ from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.mpe.simple_world_comm import SimpleWorldComm
 from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD
 from jaxmarl_comm.nets import by_team, together
+from learners import lively
 
 SMALL = {"num_envs": 4, "num_minibatches": 1, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 4}
 
@@ -36,13 +37,6 @@ def learner_of(task, **changes):
     return Mappo(cfg, make_env(task, **cfg.env.arguments))
 
 
-def lively(learner):
-    """A state whose parameters are large enough for everything to matter."""
-    state = learner.init(jax.random.key(0))
-    params = jax.tree.map(lambda x: x + 0.3 * jax.random.normal(jax.random.key(1), x.shape), state.params)
-    return state._replace(params=params)
-
-
 @pytest.mark.parametrize(
     ("task", "changes"),
     [
@@ -57,11 +51,10 @@ def test_a_team_learns_from_its_own_loss_alone(task, changes):
     """What a team's advantages are moves it, and not the other; gradients are clipped team by team."""
     route = {"comm.route": "all"} if changes["comm.preset"] != "none" else {}
     learner = learner_of(task, **changes, **route)
-    teams = np.array(learner.env.teams)
+    teams, state = np.array(learner.env.teams), lively(learner)
 
     @jax.jit
     def step(scales):
-        state = lively(learner)
         after, traj = learner.play(state, jax.random.key(2))
         data, _, _ = learner.prepare(state, traj, after, jax.random.key(3))
         for name in ("advantages", "targets"):
@@ -82,11 +75,10 @@ def test_a_team_learns_from_its_own_loss_alone(task, changes):
 def test_the_listeners_own_team_does_learn_to_speak():
     """The control of the test above: within a team the gradient does pass, also where all hear all."""
     learner = learner_of("simple_adversary_v3", **{"comm.preset": "commnet", "comm.route": "all"})
-    listener = learner.env.team_members[GOOD][0]
+    listener, state = learner.env.team_members[GOOD][0], lively(learner)
 
     @jax.jit
     def grads(scale):
-        state = lively(learner)
         after, traj = learner.play(state, jax.random.key(2))
         data, _, _ = learner.prepare(state, traj, after, jax.random.key(3))
         data = data._replace(advantages=jnp.zeros_like(data.advantages).at[..., listener].set(scale))
@@ -101,7 +93,7 @@ def test_the_listeners_own_team_does_learn_to_speak():
 
 def test_parameters_come_apart_by_team_and_together_again():
     learner = learner_of("simple_world_comm_v3", **{"comm.preset": "none"})
-    params = learner.init(jax.random.key(0)).params.policy
+    params = lively(learner).params.policy
     parts = by_team(learner.env, params)
     groups = [{name.split("_")[0] for name in part["params"]} for part in parts]
     assert groups == [{"agent"}, {"adversary", "leadadversary"}]
@@ -110,7 +102,7 @@ def test_parameters_come_apart_by_team_and_together_again():
 
 def test_metrics_are_per_team_where_sides_compete():
     learner = learner_of("simple_push_v3", **{"comm.preset": "none", "rollout_len": 25, "num_minibatches": 2})
-    _, metrics = jax.jit(learner.update)(learner.init(jax.random.key(0)))
+    _, metrics = jax.jit(learner.update)(lively(learner))
     for measure in ("return", "entropy", "policy_loss", "value_loss", "approx_kl", "policy_grad_norm"):
         assert measure not in metrics
         assert metrics[f"{measure}_good"] != metrics[f"{measure}_adversary"], measure
@@ -149,7 +141,7 @@ def test_a_critic_hears_in_its_bootstrap_what_it_hears_in_training():
 def test_what_nothing_reads_cannot_be_varied(name, message):
     learner = learner_of("simple_reference_v3")
     with pytest.raises(ValueError, match=message):
-        learner.vary(learner.init(jax.random.key(0)), {name: 0.5})
+        learner.vary(lively(learner), {name: 0.5})
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,6 @@ from jaxmarl_comm.envs.mpe.parity import (
     record,
 )
 
-pytestmark = pytest.mark.optimised
-
 
 class Played(NamedTuple):
     case: Case
@@ -32,7 +30,13 @@ class Played(NamedTuple):
     step: Step
 
 
-@pytest.fixture(scope="module", params=cases(), ids=str)
+def as_users_compile(case: Case) -> object:
+    """Each task's usual case as users compile it, the others quickly."""
+    usual = not case.arguments and not case.continuous
+    return pytest.param(case, marks=pytest.mark.optimised) if usual else case
+
+
+@pytest.fixture(scope="module", params=map(as_users_compile, cases()), ids=str)
 def played(request: pytest.FixtureRequest) -> Iterator[Played]:
     case = request.param
     yield Played(case, record(case), compiled_step(case.env))
