@@ -24,6 +24,10 @@ ALIASES = {"clip_param": "clip_eps", "entropy_coef": "ent_coef"}
 SECTIONS = {"env": "name", "comm": "preset"}
 """What a section's own name is taken for most often."""
 
+Schedule = Literal["constant", "linear", "cosine"]
+SCHEDULED = ("lr", "clip_eps", "ent_coef")
+"""Numbers that may change over a run: each has a `_schedule` and an `_end`."""
+
 REWARD_SHARING_WEIGHT = {"individual": 0.0, "shared": 1.0}
 
 
@@ -64,16 +68,38 @@ class Config(Settings):
 
     ppo_epochs: Count = Field(2, description="passes over each rollout")
     num_minibatches: Count = Field(16, description="minibatches per pass, cut along environments")
+    grad_accumulation: Count = Field(1, description="parts of a minibatch whose gradients are added up one by one")
     lr: Real = Field(5e-3, gt=0, description="Adam's learning rate at the start")
-    anneal_lr: bool = Field(True, description="whether the learning rate falls to 0, linearly, over the run")
+    lr_schedule: Schedule = Field("linear", description="how learning rates change over the run")
+    lr_end: Share = Field(0.0, description="share of the learning rates that is left at the end, unless constant")
+    critic_lr: Real | None = Field(None, gt=0, description="of the critics, at the start; null: lr")
+    max_grad_norm: Real = Field(0.5, gt=0, description="cap on the norm of policies' and of critics' gradients")
+    target_kl: Real | None = Field(
+        None, gt=0, description="approx_kl of a minibatch beyond which the rest of the iteration's updates are skipped"
+    )
+
     gamma: Share = Field(0.8, description="discount per step")
     gae_lambda: Share = Field(0.98, description="decay of generalised advantage estimates")
+    advantage_norm: Literal["none", "group", "agent", "minibatch"] = Field(
+        "group", description="within what advantages get mean 0 and variance 1; minibatch: of a group"
+    )
     clip_eps: Real = Field(0.1, gt=0, description="PPO's clip of probability ratios and of (normalised) values")
+    clip_eps_schedule: Schedule = Field("constant", description="how clip_eps changes over the run")
+    clip_eps_end: Share = Field(0.1, gt=0, description="share of clip_eps that is left at the end, unless constant")
     ent_coef: Real = Field(0.001, ge=0, description="weight of the entropy bonus")
-    max_grad_norm: Real = Field(0.5, gt=0, description="cap on the norm of policies' and of critics' gradients")
+    ent_coef_schedule: Schedule = Field("constant", description="how ent_coef changes over the run")
+    ent_coef_end: Share = Field(0.0, description="share of ent_coef that is left at the end, unless constant")
+
+    vf_coef: Real = Field(1.0, ge=0, description="weight of the critics' loss")
+    clip_values: bool = Field(True, description="whether clip_eps also keeps values near the old ones")
+    huber_delta: Real = Field(
+        0.0, ge=0, description="error of a normalised value from which its loss grows linearly; 0: squared everywhere"
+    )
+    value_norm: bool = Field(True, description="whether critics learn returns of mean 0 and variance 1")
 
     control: bool = Field(False, description="also train a silent team, as long, to tell what talk is worth")
 
+    log_agent_metrics: bool = Field(False, description="whether metrics are also told of each agent")
     log_interval: Count = Field(20, description="iterations per jitted call, and per row of metrics.jsonl")
     eval_interval: Whole = Field(50, description="iterations between short evaluations in training; 0: at the end only")
     eval_episodes: Count = Field(10_000, ge=2, description="episodes of each evaluation in our environment")
@@ -127,6 +153,18 @@ class Config(Settings):
                 f"num_envs ({self.num_envs}) must be a multiple of num_minibatches ({self.num_minibatches}): "
                 "minibatches are cut along environments"
             )
+        if self.num_envs // self.num_minibatches % self.grad_accumulation:
+            raise ValueError(
+                f"a minibatch of {self.num_envs // self.num_minibatches} environments cannot be cut into "
+                f"grad_accumulation ({self.grad_accumulation}) equal parts"
+            )
+        for name in SCHEDULED:
+            end = f"{name}_end"
+            default = type(self).model_fields[end].default
+            if getattr(self, f"{name}_schedule") == "constant" and getattr(self, end) != default:
+                raise ValueError(f"{end} means nothing while {name}_schedule is constant")
+        if self.grad_accumulation > 1 and self.comm.signalling_coef:
+            raise ValueError("comm.signalling_coef needs grad_accumulation 1: its loss is one of a whole minibatch")
         if self.control:
             silent_control(self)
         return self

@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def field_overrides(words: Sequence[str], parser: Parser) -> dict[str, Any]:
-    """`--lr 1e-3 --comm.preset=none --anneal_lr` as {dotted key: value}; values are read as YAML."""
+    """`--lr 1e-3 --comm.preset=none --control` as {dotted key: value}; values are read as YAML."""
     fields = {key: default for key, default, _ in describe_fields()}
     overrides, left = {}, list(words)
     while left:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxmarl_comm import interrupts
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
 from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints, Record, versions
-from jaxmarl_comm.config import Config, ConfigError, build_config, silent_control
+from jaxmarl_comm.config import SCHEDULED, Config, ConfigError, build_config, silent_control
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
@@ -168,10 +168,11 @@ class Runner:
         if changed:
             self.console.say(f"what follows may differ in rounding: {', '.join(changed)}")
         planned = self.config_of(record).num_iters
-        if planned < self.cfg.num_iters and self.cfg.anneal_lr:
+        scheduled = [name for name in SCHEDULED if getattr(self.cfg, f"{name}_schedule") != "constant"]
+        if planned < self.cfg.num_iters and scheduled:
             self.console.say(
-                f"num_iters was {planned} and is {self.cfg.num_iters}: from here on the learning rate is that of the "
-                "longer run, though it has fallen faster up to here"
+                f"num_iters was {planned} and is {self.cfg.num_iters}: from here on {', '.join(scheduled)} will be as "
+                "in the longer run, though up to here it went faster"
             )
 
     def advance(self, state: Any, done: int, stopped: Callable[[], bool]) -> tuple[Any, int]:

@@ -83,7 +83,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_and_a_finished_run_goe
     assert f"checkpoint {run / 'checkpoints' / '6'} is damaged" in said
     assert "taking the one before it, of iteration 4" in said and "resuming after iteration 4" in said
     assert "metrics.jsonl: damaged lines are left out: 2, the first being line 1" in said
-    assert "num_iters was 6 and is 8: from here on the learning rate is that of the longer run" in said
+    assert "num_iters was 6 and is 8: from here on lr will be as in the longer run" in said
 
     lines = (run / "metrics.jsonl").read_bytes().splitlines(keepends=True)
     assert lines[:2] == before[:2]

@@ -30,7 +30,7 @@ def test_policy_loss(ratio, advantage, expected):
     ],
 )
 def test_value_loss(value, expected):
-    np.testing.assert_allclose(value_loss(*map(jnp.array, (value, 0.0, 1.0)), 0.2), expected, rtol=1e-6)
+    np.testing.assert_allclose(value_loss(*map(jnp.array, (value, 0.0, 1.0)), 0.2, 0), expected, rtol=1e-6)
 
 
 def test_approx_kl_is_zero_at_no_change_and_never_negative():

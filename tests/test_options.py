@@ -19,9 +19,9 @@ def test_settings_are_options_with_either_dash():
 
 
 def test_a_switch_needs_no_value():
-    words = ("--anneal_lr", "--env.continuous_actions", "--comm.gate_hold", "--share_params", "false")
+    words = ("--control", "--env.continuous_actions", "--comm.gate_hold", "--share_params", "false")
     assert overrides(*words) == {
-        "anneal_lr": True,
+        "control": True,
         "env.continuous_actions": True,
         "comm.gate_hold": True,
         "share_params": False,

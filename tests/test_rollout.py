@@ -102,7 +102,7 @@ def test_truncation_bootstraps_from_the_true_last_observation():
         memory,
         40,
     )
-    _, _, returns = learner.prepare(state, traj, after, jax.random.key(2))
+    _, _, (_, returns) = learner.prepare(state, traj, after, jax.random.key(2))
     left = np.cumsum(np.asarray(traj.rewards)[::-1], axis=0)[::-1]
     left[:25] -= left[25]
     np.testing.assert_allclose(returns, left + 7, rtol=1e-4, atol=1e-3)

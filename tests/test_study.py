@@ -123,7 +123,7 @@ def run_away(tmp_path_factory):
     def run(lr):
         folder = tmp_path_factory.mktemp("studies")
         study = yaml.safe_load(TINY) | {"sweeps": [{"protocols": ["noisy"]}]}
-        study["run"] |= {"lr": lr, "num_iters": 2, "log_interval": 1, "anneal_lr": False}
+        study["run"] |= {"lr": lr, "num_iters": 2, "log_interval": 1, "lr_schedule": "constant"}
         assert (
             study_main(
                 ["--config", str(write(folder / "s.yaml", yaml.safe_dump(study))), "--run-dir", str(folder / "out")]

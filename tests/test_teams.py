@@ -59,7 +59,7 @@ def test_a_team_learns_from_its_own_loss_alone(task, changes):
         data, _, _ = learner.prepare(state, traj, after, jax.random.key(3))
         for name in ("advantages", "targets"):
             data = data._replace(**{name: getattr(data, name) * scales[teams]})
-        (params, _), _ = learner.optimise(state, data, jnp.array(0.01), jax.random.key(4))
+        (params, _), _ = learner.optimise(state, data, jax.random.key(4))
         return params
 
     before = step(jnp.ones(2))

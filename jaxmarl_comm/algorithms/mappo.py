@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import optax
 
 from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.algorithms.hyperparams import Hyperparams, of_config, present, varied
 from jaxmarl_comm.algorithms.losses import approx_kl, policy_loss, value_loss
-from jaxmarl_comm.algorithms.returns import ValueNorm, gae, share_rewards
+from jaxmarl_comm.algorithms.returns import Estimates, ValueNorm, explained_variance, gae, normalise, share_rewards
 from jaxmarl_comm.algorithms.rollout import Moved, RolloutState, Trajectory, rollout, rollout_axes, start
 from jaxmarl_comm.algorithms.team import Team, TeamActor
 from jaxmarl_comm.comm.channel import Circumstances, Numbers
@@ -30,17 +31,6 @@ VALUE_NORM_DECAY = 0.99  # per iteration
 ADAM_EPS = 1e-5
 SHOWN = ("return", "entropy", "approx_kl", "value_loss")
 MAX_LOG_RATIO = 20.0  # of probabilities: a ratio beyond e^20 is as hopeless, and must not be infinite
-
-
-class Hyperparams(NamedTuple):
-    """The numbers that may differ between members of a population, so they live in the state."""
-
-    lr: Array
-    gamma: Array
-    gae_lambda: Array
-    clip_eps: Array
-    ent_coef: Array
-    comm: Numbers
 
 
 class Learned(NamedTuple):
@@ -119,36 +109,18 @@ class Mappo:
             opt_state=Learned(*(tuple(map(self.optimiser.init, by_team(self.env, part))) for part in params)),
             value_norm=ValueNorm.start(self.env.num_agents),
             rollout=rollout_state,
-            hparams=self.hyperparams(),
+            hparams=of_config(self.cfg),
             iteration=jnp.zeros((), jnp.int32),
             key=key,
         )
 
-    def hyperparams(self) -> Hyperparams:
-        """Those of the config."""
-        comm = Numbers(*(jnp.asarray(getattr(self.cfg.comm, name), float) for name in Numbers._fields))
-        own: dict[str, Any] = {
-            name: jnp.asarray(getattr(self.cfg, name), float) for name in Hyperparams._fields if name != "comm"
-        }
-        return Hyperparams(**own, comm=comm)
-
     def vary(self, state: TrainState, changes: Mapping[str, Array]) -> TrainState:
-        """The state with other hyperparameters, each as the one that it replaces; `comm.loss` is a name.
+        """The state with other hyperparameters: see `varied`."""
+        return state._replace(hparams=varied(self.cfg, self.actor.channel, state.hparams, changes))
 
-        Raises ValueError for what is no hyperparameter, or belongs to a stage that the config has left out.
-        """
-        numbers = {name: jnp.asarray(value, float) for name, value in changes.items()}
-        of_comm = {name.removeprefix("comm."): x for name, x in numbers.items() if name.startswith("comm.")}
-        own: dict[str, Any] = {name: x for name, x in numbers.items() if not name.startswith("comm.")}
-        known = set(Hyperparams._fields) - {"comm"} | {f"comm.{name}" for name in Numbers._fields}
-        for name in changes:
-            if name not in known:
-                raise ValueError(f"'{name}' cannot be varied; what can is {', '.join(sorted(known))}")
-        for name in of_comm:
-            if not self.actor.channel.uses(name):
-                raise ValueError(f"comm.{name} cannot be varied: the config's channel has no stage that reads it")
-        hparams = state.hparams._replace(comm=state.hparams.comm._replace(**of_comm), **own)
-        return state._replace(hparams=hparams)
+    def present(self, state: TrainState) -> Hyperparams:
+        """The hyperparameters as their schedules have them at this iteration."""
+        return present(self.cfg, state.hparams, state.iteration / self.cfg.num_iters)
 
     def team(self, state: TrainState) -> Team:
         """The team as it stands, with the temperature that its words have come to."""
@@ -160,12 +132,18 @@ class Mappo:
         """One iteration: a rollout, advantages, and `ppo_epochs` passes over it in minibatches."""
         key, rollout_key, update_key, value_key = jax.random.split(state.key, 4)
         rollout_state, traj = self.play(state, rollout_key)
-        data, value_norm, returns = self.prepare(state, traj, rollout_state, value_key)
-        progress = state.iteration / self.cfg.num_iters
-        lr = state.hparams.lr * (1 - progress if self.cfg.anneal_lr else 1.0)
-        (params, opt_state), losses = self.optimise(state, data, lr, update_key)
-        metrics = self.of_teams({"return": finished_mean(traj), "value_mean": self.per_team(returns)}) | losses
-        metrics |= {"lr": lr, "param_norm": optax.tree.norm(params)}
+        data, value_norm, estimates = self.prepare(state, traj, rollout_state, value_key)
+        (params, opt_state), losses = self.optimise(state, data, update_key)
+        metrics = self.of_teams(
+            {
+                "return": finished_mean(traj),
+                "value_mean": self.per_team(estimates.returns),
+                "explained_variance": self.env.team_means(explained_variance(estimates)),
+            }
+        )
+        metrics |= losses | {"lr": self.present(state).lr, "param_norm": optax.tree.norm(params)}
+        if self.cfg.log_agent_metrics:
+            metrics |= self.of_agents({"reward": traj.rewards})
         after = state._replace(
             params=params,
             opt_state=opt_state,
@@ -200,8 +178,8 @@ class Mappo:
 
     def prepare(
         self, state: TrainState, traj: Trajectory, last: RolloutState, key: Array
-    ) -> tuple[Batchwise, ValueNorm, Array]:
-        """Advantages and normalised targets, environments first; the new scale of returns; the returns `[T, E, N]`.
+    ) -> tuple[Batchwise, ValueNorm, Estimates]:
+        """Advantages and normalised targets, environments first; the new scale of returns; what they are made of.
 
         The key is consumed.
         """
@@ -214,17 +192,18 @@ class Mappo:
         terminated = traj.terminated[..., None]
         advantages = gae(rewards, values, next_values, terminated, over, state.hparams.gamma, state.hparams.gae_lambda)
         returns = advantages + values
-        value_norm = state.value_norm.update(returns, VALUE_NORM_DECAY)
+        value_norm = state.value_norm.update(returns, VALUE_NORM_DECAY) if self.cfg.value_norm else state.value_norm
         by_time = {
             "obs": traj.obs,
             "actions": traj.actions,
             "log_probs": traj.log_probs,
-            "advantages": normalise_per_group(self.env, advantages),
+            "advantages": normalise(self.cfg.advantage_norm, self.env, advantages),
             "old_values": outputs,
             "targets": value_norm.normalise(returns),
             "circumstances": traj.circumstances,
         }
-        return Batchwise(**environments_first(by_time), memory=state.rollout.memory), value_norm, returns
+        data = Batchwise(**environments_first(by_time), memory=state.rollout.memory)
+        return data, value_norm, Estimates(values, returns)
 
     def heard_along(self, state: TrainState, traj: Trajectory) -> Array | None:
         """`[T, E, N, H]`: what agents heard in the rollout, for a critic that listens."""
@@ -235,41 +214,69 @@ class Mappo:
         return jnp.swapaxes(decision.output.heard, 0, 1)
 
     def optimise(
-        self, state: TrainState, data: Batchwise, lr: Array, key: Array
+        self, state: TrainState, data: Batchwise, key: Array
     ) -> tuple[tuple[Learned, Learned], dict[str, Array]]:
         """`ppo_epochs` × `num_minibatches` steps; metrics are means over them."""
-        cfg, numbers = self.cfg, self.team(state).numbers
+        cfg, numbers, hparams = self.cfg, self.team(state).numbers, self.present(state)
 
-        def step(carry: tuple[Learned, Learned], rows: Array) -> tuple[tuple[Learned, Learned], dict[str, Array]]:
-            params, opt_state = carry
-            minibatch = jax.tree.map(lambda x: x[rows], data)
-            grads, metrics = jax.grad(self.loss, has_aux=True)(params, minibatch, state.hparams, numbers)
-            stepped = [self.descend(*each, lr) for each in zip(grads, opt_state, params, strict=True)]
-            norms = {f"{part}_grad_norm": self.norms(x) for part, x in grads._asdict().items()}
-            return (Learned(*(p for p, _ in stepped)), Learned(*(o for _, o in stepped))), metrics | self.of_teams(
-                norms
-            )
+        def step(carry: Any, rows: Array) -> tuple[Any, dict[str, Array]]:
+            params, opt_state, stopped = carry
+            grads, metrics = self.gradient(params, jax.tree.map(lambda x: x[rows], data), hparams, numbers)
+            stopped, told = self.whether_to_stop(stopped, metrics)
+            rates = Learned(hparams.lr, hparams.critic_lr)
+            stepped = [self.descend(*each, stopped) for each in zip(grads, opt_state, params, rates, strict=True)]
+            told |= {f"{part}_grad_norm": jnp.stack(self.norms(x)) for part, x in grads._asdict().items()}
+            moved = Learned(*(p for p, _ in stepped)), Learned(*(o for _, o in stepped))
+            return (*moved, stopped), metrics | self.of_teams(told)
 
         def epoch(carry: Any, epoch_key: Array) -> tuple[Any, dict[str, Array]]:
             rows = jax.random.permutation(epoch_key, cfg.num_envs).reshape(cfg.num_minibatches, -1)
             return jax.lax.scan(step, carry, rows)
 
-        start = (state.params, state.opt_state)
-        carry, metrics = jax.lax.scan(epoch, start, jax.random.split(key, cfg.ppo_epochs))
-        return carry, jax.tree.map(jnp.mean, metrics)
+        start = (state.params, state.opt_state, jnp.zeros(len(self.env.team_names), bool))
+        (params, opt_state, _), metrics = jax.lax.scan(epoch, start, jax.random.split(key, cfg.ppo_epochs))
+        return (params, opt_state), jax.tree.map(jnp.mean, metrics)
+
+    def gradient(
+        self, params: Learned, minibatch: Batchwise, hparams: Hyperparams, numbers: Numbers
+    ) -> tuple[Learned, dict[str, Array]]:
+        """(gradients of the loss, metrics) of a minibatch: the means of those of its parts, taken one by one."""
+        if self.cfg.advantage_norm == "minibatch":
+            minibatch = minibatch._replace(advantages=normalise("group", self.env, minibatch.advantages))
+        count, of_part = self.cfg.grad_accumulation, jax.grad(self.loss, has_aux=True)
+        if count == 1:
+            return of_part(params, minibatch, hparams, numbers)
+        parts = jax.tree.map(lambda x: x.reshape(count, len(x) // count, *x.shape[1:]), minibatch)
+        of_parts = jax.lax.map(lambda part: of_part(params, part, hparams, numbers), parts)
+        return jax.tree.map(lambda x: x.mean(axis=0), of_parts)
+
+    def whether_to_stop(self, stopped: Array, metrics: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
+        """`[teams]` bool: whose remaining updates are skipped, now that this is known of a minibatch; what to tell."""
+        if self.cfg.target_kl is None:
+            return stopped, {}
+        kl = jnp.stack([metrics[name] for name in self.env.per_team("approx_kl")])
+        stopped = stopped | (kl > self.cfg.target_kl)
+        return stopped, {"skipped_updates": stopped.astype(float)}
 
     def norms(self, grads: Params) -> list[Array]:
         """Of each team's part of the gradients."""
         return [optax.tree.norm(part) for part in by_team(self.env, grads)]
 
     def descend(
-        self, grads: Params, opt_state: tuple[Any, ...], params: Params, lr: Array
+        self, grads: Params, opt_state: tuple[Any, ...], params: Params, lr: Array, stopped: Array
     ) -> tuple[Params, tuple[Any, ...]]:
-        """(parameters, optimiser states of the teams) after one step of Adam on gradients clipped team by team."""
+        """(parameters, optimiser states of the teams) after one step of Adam on gradients clipped team by team.
+
+        stopped: `[teams]` bool, who stays as it is.
+        """
         moved = []
-        for grad, before, own in zip(by_team(self.env, grads), opt_state, by_team(self.env, params), strict=True):
+        parts = zip(by_team(self.env, grads), opt_state, by_team(self.env, params), stopped, strict=True)
+        for grad, before, own, stop in parts:
             direction, after = self.optimiser.update(grad, before)
-            moved.append((jax.tree.map(lambda p, d: p - lr * d, own, direction), after))
+            new = jax.tree.map(lambda p, d: p - lr * d, own, direction), after
+            if self.cfg.target_kl is not None:
+                new = jax.tree.map(lambda a, b, stop=stop: jnp.where(stop, a, b), (own, before), new)
+            moved.append(new)
         return together([own for own, _ in moved]), tuple(after for _, after in moved)
 
     def loss(
@@ -287,24 +294,31 @@ class Mappo:
         chex.assert_equal_shape([log_probs, values, data.log_probs, data.advantages, data.targets])
         log_ratio = jnp.clip(log_probs - data.log_probs, -MAX_LOG_RATIO, MAX_LOG_RATIO)
         ratio = jnp.exp(log_ratio)
-        of_agents = {
+        clip_values = hparams.clip_eps if self.cfg.clip_values else None
+        measures = {
             "policy_loss": policy_loss(ratio, data.advantages, hparams.clip_eps),
-            "value_loss": value_loss(values, data.old_values, data.targets, hparams.clip_eps),
+            "value_loss": value_loss(values, data.old_values, data.targets, clip_values, self.cfg.huber_delta),
             "entropy": self.env.join({g: distributions[g].entropy() for g in groups}),
             "approx_kl": approx_kl(log_ratio),
             "clip_fraction": jnp.abs(ratio - 1) > hparams.clip_eps,
         }
-        found = {name: self.per_team(x) for name, x in of_agents.items()}
+        found = {name: self.per_team(x) for name, x in measures.items()}
         muted = None
         if self.cfg.comm.listening_coef:
             muted = self.actor.replay(team, data.obs, data.circumstances, data.memory, mute=True)
         channel_loss, of_channel = self.actor.channel_loss(decision, muted)
-        losses = found["policy_loss"] - hparams.ent_coef * found["entropy"] + found["value_loss"] + channel_loss
-        return losses.sum(), self.of_teams(found | of_channel)
+        losses = found["policy_loss"] - hparams.ent_coef * found["entropy"] + hparams.vf_coef * found["value_loss"]
+        told = self.of_teams(found | of_channel) | (self.of_agents(measures) if self.cfg.log_agent_metrics else {})
+        return (losses + channel_loss).sum(), told
 
     def per_team(self, x: Array) -> Array:
         """`[..., N]` -> `[teams]`: the mean over all but teams."""
         return self.env.team_means(x.mean(axis=tuple(range(x.ndim - 1))))
+
+    def of_agents(self, measures: Mapping[str, Array]) -> dict[str, Array]:
+        """Measure -> `[..., N]` as name -> `[]`, `entropy/agent_0`: the mean over all but agents."""
+        means = {key: x.mean(axis=tuple(range(x.ndim - 1))) for key, x in measures.items()}
+        return {f"{key}/{agent}": of[k] for key, of in means.items() for k, agent in enumerate(self.env.agents)}
 
     def of_teams(self, measures: Mapping[str, Sequence[Array] | Array]) -> dict[str, Array]:
         """Measure -> `[teams]` as name -> `[]`, under the names of `Env.per_team`."""
@@ -314,12 +328,6 @@ class Mappo:
 def environments_first(tree: Any) -> Any:
     """Arrays `[T, E, ...]` -> `[E, T, ...]`."""
     return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), tree)
-
-
-def normalise_per_group(env: Env, advantages: Array) -> Array:
-    """`[T, E, N]` with mean 0 and variance 1 within each group, so that opponents' scales do not mix."""
-    parts = {group: (part - part.mean()) / (part.std() + 1e-8) for group, part in env.split(advantages).items()}
-    return env.join(parts)
 
 
 def finished_mean(traj: Trajectory) -> Array:

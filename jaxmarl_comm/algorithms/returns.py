@@ -8,9 +8,12 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from jaxmarl_comm.envs.base import Env
+
 Array = jax.Array
 
 VARIANCE_FLOOR = 1e-2
+TINY = 1e-8
 
 
 def gae(
@@ -42,6 +45,34 @@ def share_rewards(rewards: Array, teams: tuple[int, ...], weight: float) -> Arra
     same = (team[:, None] == team[None, :]).astype(rewards.dtype)
     means = jnp.sum(rewards[..., None, :] * (same / same.sum(axis=1, keepdims=True)), axis=-1)
     return (1 - weight) * rewards + weight * means
+
+
+class Estimates(NamedTuple):
+    """What critics said of recorded steps, and what it should have been, in units of the reward, `[T, E, N]` each."""
+
+    values: Array
+    returns: Array
+
+
+def explained_variance(estimates: Estimates) -> Array:
+    """`[N]`: the share of the returns' variance that each agent's critic knew of; 1 is all, below 0 worse than none."""
+    axes = (0, 1)
+    missed = (estimates.returns - estimates.values).var(axis=axes)
+    return 1 - missed / jnp.maximum(estimates.returns.var(axis=axes), TINY)
+
+
+def normalise(within: str, env: Env, advantages: Array) -> Array:
+    """`[..., N]` with mean 0 and variance 1 within each group, so that opponents' scales do not mix, or each agent.
+
+    Within none or each minibatch: as they are, for the one needs nothing, and the other's turn comes later.
+    """
+    if within == "agent":
+        axes = tuple(range(advantages.ndim - 1))
+        return (advantages - advantages.mean(axes)) / (advantages.std(axes) + TINY)
+    if within != "group":
+        return advantages
+    parts = {group: (part - part.mean()) / (part.std() + TINY) for group, part in env.split(advantages).items()}
+    return env.join(parts)
 
 
 class ValueNorm(NamedTuple):

@@ -1,0 +1,77 @@
+"""PPO's numbers that a population may vary, and how they change over a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxmarl_comm.comm.channel import Channel, Numbers
+
+if TYPE_CHECKING:
+    from jaxmarl_comm.config import Config
+
+Array = jax.Array
+
+
+class Hyperparams(NamedTuple):
+    """`[]` each. They may differ between members of a population, so they live in the state."""
+
+    lr: Array
+    critic_lr: Array
+    gamma: Array
+    gae_lambda: Array
+    clip_eps: Array
+    ent_coef: Array
+    vf_coef: Array
+    comm: Numbers
+
+
+def of_config(cfg: Config) -> Hyperparams:
+    """Those of the config."""
+    comm = Numbers(*(jnp.asarray(getattr(cfg.comm, name), float) for name in Numbers._fields))
+    own = {name: getattr(cfg, name) for name in Hyperparams._fields if name != "comm"}
+    own["critic_lr"] = own["critic_lr"] or cfg.lr
+    return Hyperparams(**{name: jnp.asarray(x, float) for name, x in own.items()}, comm=comm)
+
+
+def varied(cfg: Config, channel: Channel, hparams: Hyperparams, changes: Mapping[str, Array]) -> Hyperparams:
+    """The hyperparameters with these changes, each as the one that it replaces; `comm.loss` is a name.
+
+    A new lr is also the critics', unless they have their own. Raises ValueError for what is no hyperparameter, or
+    belongs to a stage that the config has left out.
+    """
+    numbers = {name: jnp.asarray(value, float) for name, value in changes.items()}
+    of_comm = {name.removeprefix("comm."): x for name, x in numbers.items() if name.startswith("comm.")}
+    own: dict[str, Any] = {name: x for name, x in numbers.items() if not name.startswith("comm.")}
+    if "lr" in own and cfg.critic_lr is None:
+        own = {"critic_lr": own["lr"], **own}
+    known = set(Hyperparams._fields) - {"comm"} | {f"comm.{name}" for name in Numbers._fields}
+    for name in changes:
+        if name not in known:
+            raise ValueError(f"'{name}' cannot be varied; what can is {', '.join(sorted(known))}")
+    for name in of_comm:
+        if not channel.uses(name):
+            raise ValueError(f"comm.{name} cannot be varied: the config's channel has no stage that reads it")
+    return hparams._replace(comm=hparams.comm._replace(**of_comm), **own)
+
+
+def present(cfg: Config, hparams: Hyperparams, progress: Array) -> Hyperparams:
+    """The hyperparameters as their schedules have them at this progress, from 0 to 1."""
+    of_lr = left(cfg.lr_schedule, cfg.lr_end, progress)
+    return hparams._replace(
+        lr=hparams.lr * of_lr,
+        critic_lr=hparams.critic_lr * of_lr,
+        clip_eps=hparams.clip_eps * left(cfg.clip_eps_schedule, cfg.clip_eps_end, progress),
+        ent_coef=hparams.ent_coef * left(cfg.ent_coef_schedule, cfg.ent_coef_end, progress),
+    )
+
+
+def left(schedule: str, end: float, progress: Array) -> Array:
+    """The share of a number that is left: 1 at progress 0 and, unless constant, `end` at 1: linear, or as a cosine."""
+    if schedule == "constant":
+        return jnp.ones(())
+    fallen = {"linear": progress, "cosine": (1 - jnp.cos(jnp.pi * progress)) / 2}[schedule]
+    return end + (1 - end) * (1 - fallen)
