@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -25,6 +25,7 @@ SECTIONS = {"env": "name", "comm": "preset"}
 """What a section's own name is taken for most often."""
 
 Schedule = Literal["constant", "linear", "cosine"]
+AgentId = Literal["none", "one_hot", "embedding"]
 SCHEDULED = ("lr", "clip_eps", "ent_coef")
 """Numbers that may change over a run: each has a `_schedule` and an `_end`."""
 
@@ -49,7 +50,10 @@ class Config(Settings):
 
     env: EnvConfig = Field(default_factory=EnvConfig, description="the task and its arguments")
     comm: CommConfig = Field(default_factory=CommConfig, description="how agents communicate")
-    algorithm: Literal["mappo"] = Field("mappo", description="how agents learn")
+    algorithm: Literal["mappo", "ippo"] = Field(
+        "mappo",
+        description="how agents learn: PPO with critics that see more than agents do (mappo), or the same (ippo)",
+    )
 
     seed: Seed = Field(0, description="of everything random")
     num_seeds: Count = Field(1, description="independent runs trained at once, from one seed")
@@ -65,6 +69,20 @@ class Config(Settings):
     reward_mix: Share = Field(0.5, description="weight of the team's mean if reward_sharing is mixed")
     share_params: bool = Field(True, description="one network per group of like agents; if not, one per agent")
     hidden_dim: Size = Field(64, description="width of the networks")
+    actor_id: AgentId = Field("none", description="whether a shared policy is told whose it is")
+
+    critic_input: Literal["own", "joint", "state", "joint_actions"] | None = Field(
+        None,
+        description="what critics go by: own observation (ippo's default); everybody's, own first (mappo's); own, and "
+        "the task's whole state; everybody's observations and the others' actions",
+    )
+    share_critics: Literal["team", "group", "agent"] | None = Field(
+        None, description="who has a critic in common; null: as share_params has it of policies"
+    )
+    critic_id: AgentId = Field("none", description="whether a shared critic is told whose value it estimates")
+    critic_embed_dim: Annotated[Whole, Field(le=2**16)] = Field(
+        0, description="numbers that all but an agent's own observation is compressed to for its critic; 0: not at all"
+    )
 
     ppo_epochs: Count = Field(2, description="passes over each rollout")
     num_minibatches: Count = Field(16, description="minibatches per pass, cut along environments")
@@ -131,43 +149,26 @@ class Config(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         # These import jax, which reading a config alone does not need.
-        from jaxmarl_comm.comm.channel import Channel
+        from jaxmarl_comm.checks import check_critics, check_task, check_updates
         from jaxmarl_comm.envs import make_env
 
         env = make_env(self.env.name, **self.env.arguments)
-        Channel(self.comm, env.teams)
-        if self.comm.speech != "none" and not any("say" in dict(space.factors) for space in env.action_spaces.values()):
-            raise ValueError(f"comm.speech is {self.comm.speech}, but nobody can speak in {env.name}")
-        choices = {name for space in env.action_spaces.values() for name, _ in space.factors}
-        if self.comm.speech != "reinforced" and not choices - {"say"}:
-            raise ValueError(
-                f"all that the agents of {env.name} can do is to speak, so nothing could be learned unless words are "
-                f"chosen as actions: comm.speech is {self.comm.speech}; set comm.preset to speech"
-            )
-        if env.continuous_actions and self.comm.listening_coef:
-            raise ValueError("comm.listening_coef needs discrete actions")
-        if env.continuous_actions and self.comm.signalling_coef and self.comm.speech == "reinforced":
-            raise ValueError("comm.signalling_coef needs words, which continuous actions are not")
-        if self.num_envs % self.num_minibatches:
-            raise ValueError(
-                f"num_envs ({self.num_envs}) must be a multiple of num_minibatches ({self.num_minibatches}): "
-                "minibatches are cut along environments"
-            )
-        if self.num_envs // self.num_minibatches % self.grad_accumulation:
-            raise ValueError(
-                f"a minibatch of {self.num_envs // self.num_minibatches} environments cannot be cut into "
-                f"grad_accumulation ({self.grad_accumulation}) equal parts"
-            )
-        for name in SCHEDULED:
-            end = f"{name}_end"
-            default = type(self).model_fields[end].default
-            if getattr(self, f"{name}_schedule") == "constant" and getattr(self, end) != default:
-                raise ValueError(f"{end} means nothing while {name}_schedule is constant")
-        if self.grad_accumulation > 1 and self.comm.signalling_coef:
-            raise ValueError("comm.signalling_coef needs grad_accumulation 1: its loss is one of a whole minibatch")
+        check_task(self, env)
+        check_updates(self)
+        check_critics(self, env)
         if self.control:
             silent_control(self)
         return self
+
+    @property
+    def critic_sees(self) -> str:
+        """`critic_input`, or what the algorithm's critics go by where that is not given."""
+        return self.critic_input or {"mappo": "joint", "ippo": "own"}[self.algorithm]
+
+    @property
+    def critic_sharing(self) -> str:
+        """`share_critics`, or what `share_params` says where that is not given."""
+        return self.share_critics or ("group" if self.share_params else "agent")
 
     @property
     def clip_param(self) -> float:

@@ -33,6 +33,7 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
     waiting = FLOAT * env.num_agents * cfg.comm.width * cfg.comm.rounds * (cfg.comm.delay + 1)
     hidden = FLOAT * env.num_agents * cfg.hidden_dim
     numbers_seen = sum(env.obs_dims[group] * len(where) for group, where in env.groups.items())
+    critics = env.num_agents if cfg.critic_sees.startswith("joint") else 1  # who each have all observations before them
     steps = cfg.num_envs * cfg.rollout_len
     side_by_side = {"num_seeds": cfg.num_seeds, "num_envs": cfg.num_envs, "rollout_len": cfg.rollout_len}
     return {
@@ -45,7 +46,7 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
             {**side_by_side, "comm.delay": cfg.comm.delay},
         ),
         "a rollout as the critics see it": (
-            FLOAT * cfg.num_seeds * steps * env.num_agents * numbers_seen,
+            FLOAT * cfg.num_seeds * steps * critics * numbers_seen,
             {**side_by_side, "agents": env.num_agents, "length of their observations": numbers_seen},
         ),
         "a minibatch": (

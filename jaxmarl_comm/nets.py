@@ -18,6 +18,7 @@ Params = Any
 
 SQRT2 = 2.0**0.5
 NEWTON_SCHULZ_STEPS = 40
+ID_DIM = 8  # of a learned embedding of an agent
 SMALL = 0.01  # last layer of a policy: almost uniform at the start (Andrychowicz et al. 2021)
 
 
@@ -92,13 +93,17 @@ def stack(rounds: list[Array], axis: int, none: tuple[int, ...]) -> Array:
 
 
 class TeamPolicy(nn.Module):
-    """All agents' policies with the channel between them. num_outputs: group -> numbers that its choices need."""
+    """All agents' policies with the channel between them. num_outputs: group -> numbers that its choices need.
+
+    agent_id: see `identified`.
+    """
 
     env: Env
     num_outputs: Mapping[str, int]
     hidden_dim: int
     share_params: bool
     channel: Channel
+    agent_id: str = "none"
 
     @nn.compact
     def __call__(
@@ -108,7 +113,8 @@ class TeamPolicy(nn.Module):
         cfg, channel, split, groups = self.channel.cfg, self.channel, self._split, list(self.env.groups)
         batch_shape, num_agents = obs[groups[0]].shape[:-2], self.env.num_agents
         hears = cfg.integrate_into != "critic"
-        hidden = {g: nn.relu(self._dense(self.hidden_dim, f"{g}_encode", obs[g])) for g in groups}
+        known = {g: identified(self, self.agent_id, g, obs[g]) for g in groups}
+        hidden = {g: nn.relu(self._dense(self.hidden_dim, f"{g}_encode", known[g])) for g in groups}
         packets, contents, everything_heard = [], [], []
         for k in range(cfg.rounds):
             content = self._join(self._encode(k, hidden))
@@ -173,30 +179,60 @@ class TeamPolicy(nn.Module):
 
 
 class Critic(nn.Module):
-    """Centralised value functions: each agent's sees its own observation first, then the others', and what it hears."""
+    """Value functions: each goes by what `algorithms/critics.py` puts together for its agent, and what the agent hears.
+
+    share: whether agents have one `team`'s, one for each `group`, or one for each `agent`. agent_id: see `identified`.
+    embed_dim: numbers that what is not an agent's own observation is compressed to; 0: not at all.
+    """
 
     env: Env
     hidden_dim: int
-    share_params: bool
+    share: str
+    agent_id: str = "none"
+    embed_dim: int = 0
 
     @nn.compact
-    def __call__(self, obs: dict[str, Array], heard: Array | None = None) -> Array:
-        """group -> `[..., n, obs_dim]`, and `[..., N, H]` if the critic listens -> values `[..., N]`."""
-        values = {}
+    def __call__(self, seen: dict[str, Array], heard: Array | None = None) -> Array:
+        """group -> `[..., n, S]`, and `[..., N, H]` if the critic listens -> values `[..., N]`."""
         told = {} if heard is None else self.env.split(heard, axis=-2)
-        for group, seen in centralised_obs(self.env, obs).items():
-            x = jnp.concatenate([seen, told[group]], axis=-1) if told else seen
-            for layer in range(2):
-                x = nn.relu(AgentDense(self.hidden_dim, self.share_params, name=f"{group}_{layer}")(x))
-            values[group] = AgentDense(1, self.share_params, 1.0, name=f"{group}_value")(x)[..., 0]
+        x = {g: jnp.concatenate([seen[g], told[g]], axis=-1) if told else seen[g] for g in seen}
+        values: dict[str, Array] = {}
+        for groups in self._units():
+            together = x[groups[0]] if len(groups) == 1 else jnp.concatenate([x[g] for g in groups], axis=-2)
+            found, first = self._value(groups, together), 0
+            for group in groups:
+                values[group] = found[..., first : first + x[group].shape[-2]]
+                first += x[group].shape[-2]
         return self.env.join(values, axis=-1)
 
+    def _units(self) -> list[list[str]]:
+        """Groups that share parameters, which are named after the first of them."""
+        teams = self.env.group_teams
+        if self.share != "team":
+            return [[group] for group in self.env.groups]
+        return [[g for g in self.env.groups if teams[g] == team] for team in range(len(self.env.team_names))]
 
-def centralised_obs(env: Env, obs: dict[str, Array]) -> dict[str, Array]:
-    """group -> `[..., n, S]`: the global state as each agent's critic sees it, its own observation first."""
-    by_agent = [obs[group][..., position, :] for group, position in map(env.seat, range(env.num_agents))]
+    def _value(self, groups: list[str], x: Array) -> Array:
+        name, own = groups[0], self.env.obs_dims[groups[0]]
+        if self.embed_dim:
+            rest = nn.relu(self._dense(self.embed_dim, f"{name}_embed", x[..., own:]))
+            x = jnp.concatenate([x[..., :own], rest], axis=-1)
+        x = identified(self, self.agent_id, name, x)
+        for layer in range(2):
+            x = nn.relu(self._dense(self.hidden_dim, f"{name}_{layer}", x))
+        return self._dense(1, f"{name}_value", x, 1.0)[..., 0]
 
-    def seen_by(agent: int) -> Array:
-        return jnp.concatenate([by_agent[agent], *by_agent[:agent], *by_agent[agent + 1 :]], axis=-1)
+    def _dense(self, features: int, name: str, x: Array, scale: float = SQRT2) -> Array:
+        return AgentDense(features, self.share != "agent", scale, name=name)(x)
 
-    return {group: jnp.stack([seen_by(k) for k in where], axis=-2) for group, where in env.groups.items()}
+
+def identified(module: nn.Module, agent_id: str, name: str, x: Array) -> Array:
+    """`[..., n, d]` with who of the n agents it belongs to: a one-hot vector, learned numbers, or nothing."""
+    if agent_id == "none":
+        return x
+    num_agents = x.shape[-2]
+    if agent_id == "one_hot":
+        ids = jnp.eye(num_agents)
+    else:
+        ids = module.param(f"{name}_id", nn.initializers.normal(1.0), (num_agents, ID_DIM))
+    return jnp.concatenate([x, jnp.broadcast_to(ids, (*x.shape[:-1], ids.shape[-1]))], axis=-1)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from jaxmarl_comm.config import ALIASES, Config, ConfigError, describe_fields
 from jaxmarl_comm.settings import read_yaml
 from jaxmarl_comm.suggest import closest, one_line
+from jaxmarl_comm.synonyms import ours
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,6 +35,8 @@ class Parser(argparse.ArgumentParser):
         if not word.startswith("--"):
             self.error(f"unexpected argument '{word}'")
         name = word.removeprefix("--").partition("=")[0]
+        if here := ours(name):
+            self.error(f"unknown option '--{name}': here it is {here}")
         meant = closest(name, [*(option.lstrip("-") for option in self._option_string_actions), *fields])
         self.error(f"unknown option '--{name}'" + (f", did you mean '--{meant}'?" if meant else ""))
 

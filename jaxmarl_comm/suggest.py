@@ -7,12 +7,19 @@ from collections.abc import Iterable
 from reprlib import Repr
 from typing import Any
 
+from jaxmarl_comm.synonyms import ours
+
 LONGEST_LINE = 400  # characters of an error
 HUGE = 10**40
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of an error message that suggests the known word most like a mistyped one; empty if none is like it."""
+    """The end of an error message that suggests the known word most like a mistyped one; empty if none is like it.
+
+    Where it is what another library calls one of ours, it says so.
+    """
+    if here := ours(word):
+        return f": here it is {here}"
     meant = closest(word, known)
     return f", did you mean '{meant}'?" if meant else ""
 

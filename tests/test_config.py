@@ -6,7 +6,8 @@ import pytest
 
 from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.comm.presets import PRESETS
-from jaxmarl_comm.config import ConfigError, default_cfg, differing_keys, load_config
+from jaxmarl_comm.config import ConfigError, default_cfg, describe_fields, differing_keys, load_config
+from jaxmarl_comm.synonyms import CONVERTED, RENAMED
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 
@@ -58,6 +59,11 @@ def test_a_config_survives_its_own_yaml(tmp_path):
     assert differing_keys(load_config(path, {"env.N": 5}), cfg) == ["env.N"]
 
 
+def test_what_others_call_a_setting_leads_to_one_that_there_is():
+    fields = {key for key, *_ in describe_fields()}
+    assert set(RENAMED.values()) <= fields and not (set(RENAMED) | set(CONVERTED)) & fields
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_yaml_is_valid_and_short(path):
     load_config(path)
@@ -70,6 +76,8 @@ def test_every_yaml_is_valid_and_short(path):
         ({"num_env": 8}, "unknown key 'num_env', did you mean 'num_envs'?"),
         ({"clip_parm": 0.1}, "unknown key 'clip_parm', did you mean 'clip_param'?"),
         ({"comm.message_dims": 4}, "unknown key 'comm.message_dims', did you mean 'comm.message_dim'?"),
+        ({"clip_coef": 0.1}, "unknown key 'clip_coef': here it is clip_eps"),
+        ({"minibatch_size": 8}, "here it is num_minibatches: num_envs \\* rollout_len / minibatch_size"),
         ({"num_envs": 0}, "'num_envs' is 0: input should be greater than or equal to 1"),
         ({"lr": "fast"}, "'lr' is 'fast': input should be a valid number"),
         ({"num_envs": 100, "num_minibatches": 16}, "num_envs \\(100\\) must be a multiple of num_minibatches \\(16\\)"),

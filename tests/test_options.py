@@ -39,6 +39,7 @@ def test_a_switch_needs_no_value():
         (["--env", "simple_spread_v3"], "--env.name NAME (env: {name: NAME}) was meant"),
         (["--env", "simple_spread_v3", "--env.N", "5"], "--env.name NAME (env: {name: NAME}) was meant"),
         (["--comm", "tarmac"], "--comm.preset NAME (comm: {preset: NAME}) was meant"),
+        (["--update-epochs", "4"], "unknown option '--update-epochs': here it is ppo_epochs"),
         (["--lr"], "'--lr' needs a value"),
         (["--config", "mapo_ref"], "no config mapo_ref here or under configs/, did you mean 'mappo_ref'?"),
         (["--config", "x" * 5_000], "no config xxx"),

@@ -122,7 +122,8 @@ def test_a_critic_hears_in_its_bootstrap_what_it_hears_in_training():
         heard = learner.actor.decide(
             team, view.obs, drawn, learner.actor.channel.post(view.memory, unchanged)
         ).output.heard
-        return learner.critic_net.apply(state.params.critic, now.obs, heard)
+        seen = learner.seen_by_critics(now.obs, {}, learner.nothing_done())
+        return learner.critic_net.apply(state.params.critic, seen, heard)
 
     found = learner.values(state, key, now)
     np.testing.assert_allclose(found, value(training=True), rtol=1e-5)

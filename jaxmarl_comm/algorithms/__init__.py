@@ -71,6 +71,7 @@ class Algorithm(NamedTuple):
 
 ALGORITHMS: dict[str, str] = {
     "mappo": "jaxmarl_comm.algorithms.mappo:make_mappo",
+    "ippo": "jaxmarl_comm.algorithms.mappo:make_mappo",
 }
 
 

@@ -1,4 +1,7 @@
-"""MAPPO: PPO for teams, with centralised critics and messages recomputed in the update (Yu et al. 2022)."""
+"""MAPPO and IPPO: PPO for teams, with messages recomputed in the update (Yu et al. 2022, de Witt et al. 2020).
+
+MAPPO's critics see more than their agents do, IPPO's the same: nothing else tells them apart.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ import jax.numpy as jnp
 import optax
 
 from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.algorithms.critics import critic_inputs
+from jaxmarl_comm.algorithms.descent import Descent
 from jaxmarl_comm.algorithms.hyperparams import Hyperparams, of_config, present, varied
 from jaxmarl_comm.algorithms.losses import approx_kl, policy_loss, value_loss
 from jaxmarl_comm.algorithms.returns import Estimates, ValueNorm, explained_variance, gae, normalise, share_rewards
@@ -20,7 +25,7 @@ from jaxmarl_comm.comm.channel import Circumstances, Numbers
 from jaxmarl_comm.comm.mailbox import Memory
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.nets import Critic, Params, by_team, together
+from jaxmarl_comm.nets import Critic
 
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
@@ -28,7 +33,6 @@ if TYPE_CHECKING:
 Array = jax.Array
 
 VALUE_NORM_DECAY = 0.99  # per iteration
-ADAM_EPS = 1e-5
 SHOWN = ("return", "entropy", "approx_kl", "value_loss")
 MAX_LOG_RATIO = 20.0  # of probabilities: a ratio beyond e^20 is as hopeless, and must not be infinite
 
@@ -90,23 +94,22 @@ class Mappo:
     def __init__(self, cfg: Config, env: Env) -> None:
         self.cfg, self.env, self.batch = cfg, env, Batch(env, cfg.num_envs)
         self.actor = TeamActor(cfg, env)
-        self.critic_net: Any = Critic(env, cfg.hidden_dim, cfg.share_params)
+        self.critic_net: Any = Critic(
+            env, cfg.hidden_dim, cfg.critic_sharing, agent_id=cfg.critic_id, embed_dim=cfg.critic_embed_dim
+        )
         self.critic_listens = cfg.comm.rounds > 0 and cfg.comm.integrate_into != "policy"
-        self.optimiser = optax.chain(optax.clip_by_global_norm(cfg.max_grad_norm), optax.scale_by_adam(eps=ADAM_EPS))
+        self.descent = Descent(env, cfg.max_grad_norm, cfg.target_kl)
 
     def init(self, key: Array) -> TrainState:
         policy_key, critic_key, env_key, key = jax.random.split(key, 4)
         rollout_state = start(self.batch, self.actor.memory(self.cfg.num_envs), env_key)
-        heard = self.critic_listens * self.cfg.comm.rounds * self.actor.channel.heard_dim
-        params = Learned(
-            self.actor.init(policy_key, rollout_state.obs),
-            self.critic_net.init(
-                critic_key, rollout_state.obs, jnp.zeros((self.cfg.num_envs, self.env.num_agents, heard))
-            ),
-        )
+        listens = self.critic_listens * self.cfg.comm.rounds * self.actor.channel.heard_dim
+        heard = jnp.zeros((self.cfg.num_envs, self.env.num_agents, listens))
+        seen = self.seen_by_critics(rollout_state.obs, self.noted(rollout_state), self.nothing_done())
+        params = Learned(self.actor.init(policy_key, rollout_state.obs), self.critic_net.init(critic_key, seen, heard))
         return TrainState(
             params=params,
-            opt_state=Learned(*(tuple(map(self.optimiser.init, by_team(self.env, part))) for part in params)),
+            opt_state=Learned(*map(self.descent.start, params)),
             value_norm=ValueNorm.start(self.env.num_agents),
             rollout=rollout_state,
             hparams=of_config(self.cfg),
@@ -160,7 +163,8 @@ class Mappo:
 
         def act(key: Array, now: RolloutState) -> Moved:
             view = self.actor.view(self.batch, now.env, now.obs, now.memory)
-            return self.actor.explore(team, key, view, now.env, self.batch)
+            moved = self.actor.explore(team, key, view, now.env, self.batch)
+            return moved._replace(circumstances=moved.circumstances | self.noted(now))
 
         def value(key: Array, now: RolloutState) -> Array:
             return self.values(state, key, now)
@@ -168,13 +172,32 @@ class Mappo:
         fresh = self.actor.memory(self.cfg.num_envs)
         return rollout(self.batch, act, value, key, state.rollout, fresh, self.cfg.rollout_len)
 
+    def noted(self, now: RolloutState) -> Circumstances:
+        """What critics will want to know of this moment, beside what agents see."""
+        return {"world": self.batch.world_state(now.env)} if self.cfg.critic_sees == "state" else {}
+
+    def nothing_done(self) -> dict[str, Array]:
+        """group -> `[E, n, ...]` actions, all 0, for the sake of their shape."""
+        kind, spaces = float if self.env.continuous_actions else int, self.env.action_spaces
+        return {g: jnp.zeros((self.cfg.num_envs, len(w), *spaces[g].shape), kind) for g, w in self.env.groups.items()}
+
+    def seen_by_critics(
+        self, obs: dict[str, Array], circumstances: Circumstances, actions: dict[str, Array]
+    ) -> dict[str, Array]:
+        """group -> `[..., n, S]`."""
+        return critic_inputs(self.env, self.cfg.critic_sees, obs, circumstances.get("world"), actions)
+
     def values(self, state: TrainState, key: Array, now: RolloutState) -> Array:
-        """`[E, N]` in units of the reward. The key is consumed."""
-        heard = None
+        """`[E, N]` in units of the reward, of what the team would do now where critics ask for that. Key consumed."""
+        heard, actions = None, self.nothing_done()
+        view = self.actor.view(self.batch, now.env, now.obs, now.memory)
         if self.critic_listens:
-            view = self.actor.view(self.batch, now.env, now.obs, now.memory)
             heard = self.actor.listen(self.team(state), key, view)
-        return state.value_norm.denormalise(self.critic_net.apply(state.params.critic, now.obs, heard))
+        if self.cfg.critic_sees == "joint_actions":
+            key = jax.random.fold_in(key, 1)
+            actions = self.actor.explore(self.team(state), key, view, now.env, self.batch).actions
+        seen = self.seen_by_critics(now.obs, self.noted(now), actions)
+        return state.value_norm.denormalise(self.critic_net.apply(state.params.critic, seen, heard))
 
     def prepare(
         self, state: TrainState, traj: Trajectory, last: RolloutState, key: Array
@@ -183,7 +206,8 @@ class Mappo:
 
         The key is consumed.
         """
-        outputs = self.critic_net.apply(state.params.critic, traj.obs, self.heard_along(state, traj))
+        seen = self.seen_by_critics(traj.obs, traj.circumstances, traj.actions)
+        outputs = self.critic_net.apply(state.params.critic, seen, self.heard_along(state, traj))
         values = state.value_norm.denormalise(outputs)
         last_values = self.values(state, key, last)
         over = (traj.terminated | traj.truncated)[..., None]
@@ -222,10 +246,10 @@ class Mappo:
         def step(carry: Any, rows: Array) -> tuple[Any, dict[str, Array]]:
             params, opt_state, stopped = carry
             grads, metrics = self.gradient(params, jax.tree.map(lambda x: x[rows], data), hparams, numbers)
-            stopped, told = self.whether_to_stop(stopped, metrics)
+            stopped, told = self.descent.whether_to_stop(stopped, metrics)
             rates = Learned(hparams.lr, hparams.critic_lr)
-            stepped = [self.descend(*each, stopped) for each in zip(grads, opt_state, params, rates, strict=True)]
-            told |= {f"{part}_grad_norm": jnp.stack(self.norms(x)) for part, x in grads._asdict().items()}
+            stepped = [self.descent.step(*each, stopped) for each in zip(grads, opt_state, params, rates, strict=True)]
+            told |= {f"{part}_grad_norm": self.descent.norms(x) for part, x in grads._asdict().items()}
             moved = Learned(*(p for p, _ in stepped)), Learned(*(o for _, o in stepped))
             return (*moved, stopped), metrics | self.of_teams(told)
 
@@ -250,35 +274,6 @@ class Mappo:
         of_parts = jax.lax.map(lambda part: of_part(params, part, hparams, numbers), parts)
         return jax.tree.map(lambda x: x.mean(axis=0), of_parts)
 
-    def whether_to_stop(self, stopped: Array, metrics: dict[str, Array]) -> tuple[Array, dict[str, Array]]:
-        """`[teams]` bool: whose remaining updates are skipped, now that this is known of a minibatch; what to tell."""
-        if self.cfg.target_kl is None:
-            return stopped, {}
-        kl = jnp.stack([metrics[name] for name in self.env.per_team("approx_kl")])
-        stopped = stopped | (kl > self.cfg.target_kl)
-        return stopped, {"skipped_updates": stopped.astype(float)}
-
-    def norms(self, grads: Params) -> list[Array]:
-        """Of each team's part of the gradients."""
-        return [optax.tree.norm(part) for part in by_team(self.env, grads)]
-
-    def descend(
-        self, grads: Params, opt_state: tuple[Any, ...], params: Params, lr: Array, stopped: Array
-    ) -> tuple[Params, tuple[Any, ...]]:
-        """(parameters, optimiser states of the teams) after one step of Adam on gradients clipped team by team.
-
-        stopped: `[teams]` bool, who stays as it is.
-        """
-        moved = []
-        parts = zip(by_team(self.env, grads), opt_state, by_team(self.env, params), stopped, strict=True)
-        for grad, before, own, stop in parts:
-            direction, after = self.optimiser.update(grad, before)
-            new = jax.tree.map(lambda p, d: p - lr * d, own, direction), after
-            if self.cfg.target_kl is not None:
-                new = jax.tree.map(lambda a, b, stop=stop: jnp.where(stop, a, b), (own, before), new)
-            moved.append(new)
-        return together([own for own, _ in moved]), tuple(after for _, after in moved)
-
     def loss(
         self, params: Learned, data: Batchwise, hparams: Hyperparams, numbers: Numbers
     ) -> tuple[Array, dict[str, Array]]:
@@ -290,7 +285,8 @@ class Mappo:
         decision = self.actor.replay(team, data.obs, data.circumstances, data.memory)
         distributions = decision.distributions
         log_probs = self.env.join({g: distributions[g].log_prob(spaces[g].split(data.actions[g])) for g in groups})
-        values = self.critic_net.apply(params.critic, data.obs, decision.output.heard if self.critic_listens else None)
+        seen = self.seen_by_critics(data.obs, data.circumstances, data.actions)
+        values = self.critic_net.apply(params.critic, seen, decision.output.heard if self.critic_listens else None)
         chex.assert_equal_shape([log_probs, values, data.log_probs, data.advantages, data.targets])
         log_ratio = jnp.clip(log_probs - data.log_probs, -MAX_LOG_RATIO, MAX_LOG_RATIO)
         ratio = jnp.exp(log_ratio)

@@ -68,6 +68,7 @@ class TeamActor:
             hidden_dim=cfg.hidden_dim,
             share_params=cfg.share_params,
             channel=self.channel,
+            agent_id=cfg.actor_id,
         )
 
     def init(self, key: Array, obs: dict[str, Array]) -> Params:

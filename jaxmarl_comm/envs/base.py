@@ -260,6 +260,10 @@ class Env(ABC):
             [obs[group][position] for agent in range(self.num_agents) for group, position in [self.seat(agent)]]
         )
 
+    def world_state(self, state: State) -> Array:
+        """`[S]`: all that is to be known of this state, for critics; by default what `global_state` is."""
+        return self.global_state(state)
+
     def render(self, state: State) -> np.ndarray:
         """`[H, W, 3]` uint8, a picture of this state."""
         raise NotImplementedError(f"{self.name} draws no pictures")

@@ -84,6 +84,10 @@ class Batch:
         """`[E, N, 2]`."""
         return jax.vmap(self.env.positions, in_axes=(self.env.state_axes,))(state)
 
+    def world_state(self, state: State) -> Array:
+        """`[E, S]`."""
+        return jax.vmap(self.env.world_state, in_axes=(self.env.state_axes,))(state)
+
     def goals(self, state: State) -> Array:
         """`[E, N]`."""
         return jax.vmap(self.env.goals, in_axes=(self.env.state_axes,))(state)

@@ -147,6 +147,11 @@ class CollectTreasure(MPETask):
         """Kinds of the treasures `[L]` and of what the collectors hold `[C]`, -1 for none."""
         return state.choice[: self.num_treasures], state.choice[self.num_treasures :]
 
+    def world_state(self, state: WorldState) -> Array:
+        """See `MPETask.world_state`; choices are kinds, of treasures and of what is held, zeros for none."""
+        kinds = jax.nn.one_hot(state.choice, self.num_deposits)
+        return jnp.concatenate([super().world_state(state), kinds.ravel()])
+
     def _pick_up(self, state: WorldState, new_places: Array, new_kinds: Array) -> tuple[WorldState, Array]:
         """Treasures, in order, go to the first idle collector that touches them; those gone before reappear."""
         kinds, held = self.contents(state)

@@ -117,6 +117,12 @@ class MPETask(Env):
     def positions(self, state: WorldState) -> Array:
         return state.pos
 
+    def world_state(self, state: WorldState) -> Array:
+        """Positions and velocities of all bodies, what was said, and every random choice as a one-hot vector."""
+        choices = [jax.nn.one_hot(state.choice[k], size) for k, size in enumerate(self.num_choices)]
+        parts = [state.pos, state.vel, state.landmarks, state.say, *choices]
+        return jnp.concatenate([part.ravel() for part in parts])
+
     def words(self, state: WorldState) -> Array:
         return state.say
 

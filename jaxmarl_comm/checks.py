@@ -1,0 +1,74 @@
+"""Which settings do not go together, or not with the task. Each check raises ValueError, in one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jaxmarl_comm.comm.channel import Channel
+from jaxmarl_comm.envs.base import Env
+
+if TYPE_CHECKING:
+    from jaxmarl_comm.config import Config
+
+
+def check_task(cfg: Config, env: Env) -> None:
+    """Whether agents can act and talk as the config says."""
+    comm = cfg.comm
+    Channel(comm, env.teams)
+    choices = {name for space in env.action_spaces.values() for name, _ in space.factors}
+    if comm.speech != "none" and "say" not in choices:
+        raise ValueError(f"comm.speech is {comm.speech}, but nobody can speak in {env.name}")
+    if comm.speech != "reinforced" and not choices - {"say"}:
+        raise ValueError(
+            f"all that the agents of {env.name} can do is to speak, so nothing could be learned unless words are "
+            f"chosen as actions: comm.speech is {comm.speech}; set comm.preset to speech"
+        )
+    if env.continuous_actions and comm.listening_coef:
+        raise ValueError("comm.listening_coef needs discrete actions")
+    if env.continuous_actions and comm.signalling_coef and comm.speech == "reinforced":
+        raise ValueError("comm.signalling_coef needs words, which continuous actions are not")
+
+
+def check_updates(cfg: Config) -> None:
+    """Whether rollouts can be cut as asked, and schedules mean something."""
+    if cfg.num_envs % cfg.num_minibatches:
+        raise ValueError(
+            f"num_envs ({cfg.num_envs}) must be a multiple of num_minibatches ({cfg.num_minibatches}): "
+            "minibatches are cut along environments"
+        )
+    size = cfg.num_envs // cfg.num_minibatches
+    if size % cfg.grad_accumulation:
+        raise ValueError(
+            f"a minibatch of {size} environments cannot be cut into grad_accumulation ({cfg.grad_accumulation}) equal "
+            "parts"
+        )
+    if cfg.grad_accumulation > 1 and cfg.comm.signalling_coef:
+        raise ValueError("comm.signalling_coef needs grad_accumulation 1: its loss is one of a whole minibatch")
+    for name, schedule, end in (
+        ("lr", cfg.lr_schedule, cfg.lr_end),
+        ("clip_eps", cfg.clip_eps_schedule, cfg.clip_eps_end),
+        ("ent_coef", cfg.ent_coef_schedule, cfg.ent_coef_end),
+    ):
+        if schedule == "constant" and end != type(cfg).model_fields[f"{name}_end"].default:
+            raise ValueError(f"{name}_end means nothing while {name}_schedule is constant")
+
+
+def check_critics(cfg: Config, env: Env) -> None:
+    """Whether critics are what the algorithm says, and who is told apart has something in common."""
+    if cfg.algorithm == "ippo" and cfg.critic_sees != "own":
+        raise ValueError(
+            f"ippo's critics see their own agent's observation, but critic_input is {cfg.critic_input}: that is mappo"
+        )
+    if cfg.actor_id != "none" and not cfg.share_params:
+        raise ValueError("actor_id tells agents apart that share a policy, but share_params is false")
+    if cfg.critic_id != "none" and cfg.critic_sharing == "agent":
+        raise ValueError("critic_id tells agents apart that share a critic, but each has its own")
+    if cfg.critic_embed_dim and cfg.critic_sees == "own":
+        raise ValueError("critic_embed_dim compresses what is not an agent's own, but critic_input is own")
+    for team, name in enumerate(env.team_names if cfg.critic_sharing == "team" else ()):
+        groups = [group for group, of in env.group_teams.items() if of == team]
+        if len({env.obs_dims[group] for group in groups}) > 1:
+            raise ValueError(
+                f"share_critics is team, but in team {name} of {env.name} {' and '.join(groups)} see observations of "
+                "different length; set it to group"
+            )
