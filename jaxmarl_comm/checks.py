@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jaxmarl_comm.comm.channel import Channel
 from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
@@ -72,3 +73,15 @@ def check_critics(cfg: Config, env: Env) -> None:
                 f"share_critics is team, but in team {name} of {env.name} {' and '.join(groups)} see observations of "
                 "different length; set it to group"
             )
+
+
+def check_nets(cfg: Config, env: Env) -> None:
+    """Whether there are the groups whose networks are to be others, and agents that share a critic agree on its."""
+    for group in cfg.net.groups:
+        if group not in env.groups:
+            raise ValueError(
+                f"net.groups has '{group}', but the groups of {env.name} are {', '.join(env.groups)}"
+                f"{did_you_mean(group, env.groups)}"
+            )
+    if cfg.critic_sharing == "team" and len({cfg.net.of_group(group, cfg.hidden_dim) for group in env.groups}) > 1:
+        raise ValueError("share_critics is team, but net.groups gives groups other networks; set it to group")

@@ -6,7 +6,7 @@ anything that does until a config is checked against its task.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,13 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic.fields import FieldInfo
 
 from jaxmarl_comm.comm.config import CommConfig
+from jaxmarl_comm.net_config import Net, NetConfig
 from jaxmarl_comm.settings import ConfigError, Count, Real, Seed, Settings, Share, Size, Whole, explain, read_mapping
 from jaxmarl_comm.suggest import shown
 
 ALIASES = {"clip_param": "clip_eps", "entropy_coef": "ent_coef"}
 """Other names of fields, read and written alike; the right-hand one is stored."""
 
-SECTIONS = {"env": "name", "comm": "preset"}
+SECTIONS = {"env": "name", "comm": "preset", "net": "hidden"}
 """What a section's own name is taken for most often."""
 
 Schedule = Literal["constant", "linear", "cosine"]
@@ -50,6 +51,7 @@ class Config(Settings):
 
     env: EnvConfig = Field(default_factory=EnvConfig, description="the task and its arguments")
     comm: CommConfig = Field(default_factory=CommConfig, description="how agents communicate")
+    net: NetConfig = Field(default_factory=NetConfig, description="what networks are made of")
     algorithm: Literal["mappo", "ippo"] = Field(
         "mappo",
         description="how agents learn: PPO with critics that see more than agents do (mappo), or the same (ippo)",
@@ -68,7 +70,7 @@ class Config(Settings):
     )
     reward_mix: Share = Field(0.5, description="weight of the team's mean if reward_sharing is mixed")
     share_params: bool = Field(True, description="one network per group of like agents; if not, one per agent")
-    hidden_dim: Size = Field(64, description="width of the networks")
+    hidden_dim: Size = Field(64, description="width of the networks, the short way of net.hidden")
     actor_id: AgentId = Field("none", description="whether a shared policy is told whose it is")
 
     critic_input: Literal["own", "joint", "state", "joint_actions"] | None = Field(
@@ -149,16 +151,21 @@ class Config(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         # These import jax, which reading a config alone does not need.
-        from jaxmarl_comm.checks import check_critics, check_task, check_updates
+        from jaxmarl_comm.checks import check_critics, check_nets, check_task, check_updates
         from jaxmarl_comm.envs import make_env
 
         env = make_env(self.env.name, **self.env.arguments)
         check_task(self, env)
         check_updates(self)
         check_critics(self, env)
+        check_nets(self, env)
         if self.control:
             silent_control(self)
         return self
+
+    def nets(self, groups: Iterable[str]) -> dict[str, Net]:
+        """Group -> what its agents' networks are made of."""
+        return {group: self.net.of_group(group, self.hidden_dim) for group in groups}
 
     @property
     def critic_sees(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from math import prod
 from typing import Any
 
@@ -31,15 +32,18 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
     env = make_env(cfg.env.name, **cfg.env.arguments)
     seen = _bytes(jax.eval_shape(env.reset, jax.random.key(0)))
     waiting = FLOAT * env.num_agents * cfg.comm.width * cfg.comm.rounds * (cfg.comm.delay + 1)
-    hidden = FLOAT * env.num_agents * cfg.hidden_dim
+    nets = cfg.nets(env.groups)
+    weights = sum(a * b for net in nets.values() for a, b in pairwise(net.hidden))
+    widest = {group: max(net.hidden) for group, net in nets.items()}
+    hidden = FLOAT * sum(widest[group] * len(where) for group, where in env.groups.items())
     numbers_seen = sum(env.obs_dims[group] * len(where) for group, where in env.groups.items())
     critics = env.num_agents if cfg.critic_sees.startswith("joint") else 1  # who each have all observations before them
     steps = cfg.num_envs * cfg.rollout_len
     side_by_side = {"num_seeds": cfg.num_seeds, "num_envs": cfg.num_envs, "rollout_len": cfg.rollout_len}
     return {
         "a network": (
-            COPIES * FLOAT * cfg.num_seeds * cfg.hidden_dim**2,
-            {"num_seeds": cfg.num_seeds, "hidden_dim": cfg.hidden_dim},
+            COPIES * FLOAT * cfg.num_seeds * weights,
+            {"num_seeds": cfg.num_seeds, "hidden_dim": max(widest.values())},
         ),
         "a rollout": (
             cfg.num_seeds * (cfg.num_envs * waiting + steps * seen),
@@ -51,7 +55,7 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
         ),
         "a minibatch": (
             cfg.num_seeds * hidden * steps // cfg.num_minibatches,
-            {**side_by_side, "num_minibatches": cfg.num_minibatches, "hidden_dim": cfg.hidden_dim},
+            {**side_by_side, "num_minibatches": cfg.num_minibatches, "hidden_dim": max(widest.values())},
         ),
         "the evaluation": (
             cfg.num_seeds * cfg.eval_episodes * (seen + waiting + FLOAT * env.max_cycles),

@@ -12,6 +12,7 @@ from flax import linen as nn
 from jaxmarl_comm.comm.channel import Channel, Circumstances, Deliver, Numbers
 from jaxmarl_comm.comm.mailbox import Packet
 from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.net_config import Net
 
 Array = jax.Array
 Params = Any
@@ -95,12 +96,13 @@ def stack(rounds: list[Array], axis: int, none: tuple[int, ...]) -> Array:
 class TeamPolicy(nn.Module):
     """All agents' policies with the channel between them. num_outputs: group -> numbers that its choices need.
 
-    agent_id: see `identified`.
+    nets: group -> its network, whose last layer comes after hearing, if there are two or more. agent_id: see
+    `identified`.
     """
 
     env: Env
     num_outputs: Mapping[str, int]
-    hidden_dim: int
+    nets: Mapping[str, Net]
     share_params: bool
     channel: Channel
     agent_id: str = "none"
@@ -113,8 +115,7 @@ class TeamPolicy(nn.Module):
         cfg, channel, split, groups = self.channel.cfg, self.channel, self._split, list(self.env.groups)
         batch_shape, num_agents = obs[groups[0]].shape[:-2], self.env.num_agents
         hears = cfg.integrate_into != "critic"
-        known = {g: identified(self, self.agent_id, g, obs[g]) for g in groups}
-        hidden = {g: nn.relu(self._dense(self.hidden_dim, f"{g}_encode", known[g])) for g in groups}
+        hidden = {g: self._encode_obs(g, obs[g]) for g in groups}
         packets, contents, everything_heard = [], [], []
         for k in range(cfg.rounds):
             content = self._join(self._encode(k, hidden))
@@ -128,7 +129,8 @@ class TeamPolicy(nn.Module):
             contents.append(content)
             everything_heard.append(heard)
         if cfg.rounds == 0 or not hears or cfg.integrate != "concat":
-            hidden = {g: nn.relu(self._dense(self.hidden_dim, f"{g}_decide", hidden[g])) for g in groups}
+            hidden = {g: self._layer(g, f"{g}_decide", hidden[g]) if len(self.nets[g].hidden) > 1 else hidden[g]
+                      for g in groups}  # fmt: skip
         none = (*batch_shape, 0, num_agents)
         return TeamOutput(
             outputs={g: self._dense(self.num_outputs[g], f"{g}_act", hidden[g], SMALL) for g in groups},
@@ -140,29 +142,39 @@ class TeamPolicy(nn.Module):
             heard=jnp.concatenate([jnp.zeros((*batch_shape, num_agents, 0)), *everything_heard], axis=-1),
         )
 
+    def _encode_obs(self, group: str, obs: Array) -> Array:
+        """`[..., n, width]`: what an agent makes of what it sees, before it hears anything."""
+        net, x = self.nets[group], identified(self, self.agent_id, group, normalised(self.nets[group], obs))
+        for k, width in enumerate(net.hidden[:-1] or net.hidden):
+            x = self._layer(group, f"{group}_encode" + f"_{k}" * (k > 0), x, width)
+        return x
+
+    def _layer(self, group: str, name: str, x: Array, width: int | None = None) -> Array:
+        """A layer of the group's network, as wide as its last if nothing else is said."""
+        net = self.nets[group]
+        return activated(net, self._dense(width or net.hidden[-1], name, x, gain(net)))
+
     def _encode(self, k: int, hidden: dict[str, Array]) -> dict[str, Array]:
         """group -> `[..., n, M]`: what to tell in round k."""
         if self.channel.cfg.encoder == "mlp":
-            hidden = {g: nn.relu(self._dense(self.hidden_dim, f"{g}_compose_{k}", h)) for g, h in hidden.items()}
+            hidden = {g: self._layer(g, f"{g}_compose_{k}", h, h.shape[-1]) for g, h in hidden.items()}
         return self._linear(self.channel.cfg.width, f"message_{k}", hidden, 1.0)
 
     def _integrate(self, group: str, k: int, hidden: Array, heard: Array) -> Array:
-        """`[..., n, hidden_dim]` after what was heard in round k."""
-        name = f"{group}_integrate_{k}"
+        """`[..., n, width]` after what was heard in round k."""
+        name, net = f"{group}_integrate_{k}", self.nets[group]
         match self.channel.cfg.integrate:
             case "add":
-                return nn.relu(hidden + self._dense(self.hidden_dim, name, heard))
+                return activated(net, hidden + self._dense(hidden.shape[-1], name, heard, gain(net)))
             case "gru":
                 return self._gru(name, hidden, heard)
-        return nn.relu(self._dense(self.hidden_dim, name, jnp.concatenate([hidden, heard], -1)))
+        return self._layer(group, name, jnp.concatenate([hidden, heard], -1))
 
     def _gru(self, name: str, hidden: Array, heard: Array) -> Array:
         """A gated recurrent unit (Cho et al. 2014), whose input is what was heard."""
-        both = jnp.concatenate([hidden, heard], axis=-1)
-        reset, update = (
-            nn.sigmoid(self._dense(self.hidden_dim, f"{name}_{gate}", both)) for gate in ("reset", "update")
-        )
-        new = nn.tanh(self._dense(self.hidden_dim, f"{name}_new", jnp.concatenate([reset * hidden, heard], axis=-1)))
+        both, width = jnp.concatenate([hidden, heard], axis=-1), hidden.shape[-1]
+        reset, update = (nn.sigmoid(self._dense(width, f"{name}_{gate}", both)) for gate in ("reset", "update"))
+        new = nn.tanh(self._dense(width, f"{name}_new", jnp.concatenate([reset * hidden, heard], axis=-1)))
         return (1 - update) * hidden + update * new
 
     def _linear(self, features: int, name: str, hidden: dict[str, Array], scale: float) -> dict[str, Array]:
@@ -181,12 +193,13 @@ class TeamPolicy(nn.Module):
 class Critic(nn.Module):
     """Value functions: each goes by what `algorithms/critics.py` puts together for its agent, and what the agent hears.
 
-    share: whether agents have one `team`'s, one for each `group`, or one for each `agent`. agent_id: see `identified`.
+    nets: group -> its network. share: whether agents have one `team`'s, one for each `group`, or one for each `agent`.
+    agent_id: see `identified`.
     embed_dim: numbers that what is not an agent's own observation is compressed to; 0: not at all.
     """
 
     env: Env
-    hidden_dim: int
+    nets: Mapping[str, Net]
     share: str
     agent_id: str = "none"
     embed_dim: int = 0
@@ -213,17 +226,33 @@ class Critic(nn.Module):
         return [[g for g in self.env.groups if teams[g] == team] for team in range(len(self.env.team_names))]
 
     def _value(self, groups: list[str], x: Array) -> Array:
-        name, own = groups[0], self.env.obs_dims[groups[0]]
+        name, own, net = groups[0], self.env.obs_dims[groups[0]], self.nets[groups[0]]
+        x = normalised(net, x)
         if self.embed_dim:
-            rest = nn.relu(self._dense(self.embed_dim, f"{name}_embed", x[..., own:]))
+            rest = activated(net, self._dense(self.embed_dim, f"{name}_embed", x[..., own:], gain(net)))
             x = jnp.concatenate([x[..., :own], rest], axis=-1)
         x = identified(self, self.agent_id, name, x)
-        for layer in range(2):
-            x = nn.relu(self._dense(self.hidden_dim, f"{name}_{layer}", x))
+        for layer, width in enumerate(net.hidden):
+            x = activated(net, self._dense(width, f"{name}_{layer}", x, gain(net)))
         return self._dense(1, f"{name}_value", x, 1.0)[..., 0]
 
     def _dense(self, features: int, name: str, x: Array, scale: float = SQRT2) -> Array:
         return AgentDense(features, self.share != "agent", scale, name=name)(x)
+
+
+def normalised(net: Net, x: Array) -> Array:
+    """Inputs `[..., d]` with mean 0 and variance 1, if the network asks for it (Ba et al. 2016, without gains)."""
+    return jax.nn.standardize(x, axis=-1, epsilon=1e-5) if net.layer_norm else x
+
+
+def activated(net: Net, x: Array) -> Array:
+    """What follows a layer."""
+    return {"relu": nn.relu, "tanh": nn.tanh, "elu": nn.elu, "gelu": nn.gelu}[net.activation](x)
+
+
+def gain(net: Net) -> float:
+    """Length of a layer's rows at the start, which keeps the size of what passes through (He et al. 2015)."""
+    return 5 / 3 if net.activation == "tanh" else SQRT2
 
 
 def identified(module: nn.Module, agent_id: str, name: str, x: Array) -> Array:

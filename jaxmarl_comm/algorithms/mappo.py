@@ -95,7 +95,7 @@ class Mappo:
         self.cfg, self.env, self.batch = cfg, env, Batch(env, cfg.num_envs)
         self.actor = TeamActor(cfg, env)
         self.critic_net: Any = Critic(
-            env, cfg.hidden_dim, cfg.critic_sharing, agent_id=cfg.critic_id, embed_dim=cfg.critic_embed_dim
+            env, cfg.nets(env.groups), cfg.critic_sharing, agent_id=cfg.critic_id, embed_dim=cfg.critic_embed_dim
         )
         self.critic_listens = cfg.comm.rounds > 0 and cfg.comm.integrate_into != "policy"
         self.descent = Descent(env, cfg.max_grad_norm, cfg.target_kl)

@@ -65,7 +65,7 @@ class TeamActor:
                 group: num_outputs(factors, env.continuous_actions) + self.vocabulary[group]
                 for group, factors in self.factors.items()
             },
-            hidden_dim=cfg.hidden_dim,
+            nets=cfg.nets(env.groups),
             share_params=cfg.share_params,
             channel=self.channel,
             agent_id=cfg.actor_id,
