@@ -30,6 +30,10 @@ def check_task(cfg: Config, env: Env) -> None:
         raise ValueError("comm.signalling_coef needs words, which continuous actions are not")
 
 
+SCHEDULED = ("lr", "clip_eps", "ent_coef")
+"""Numbers that may change over a run: each has a `_schedule` and an `_end`."""
+
+
 def check_updates(cfg: Config) -> None:
     """Whether rollouts can be cut as asked, and schedules mean something."""
     if cfg.num_envs % cfg.num_minibatches:
@@ -45,12 +49,9 @@ def check_updates(cfg: Config) -> None:
         )
     if cfg.grad_accumulation > 1 and cfg.comm.signalling_coef:
         raise ValueError("comm.signalling_coef needs grad_accumulation 1: its loss is one of a whole minibatch")
-    for name, schedule, end in (
-        ("lr", cfg.lr_schedule, cfg.lr_end),
-        ("clip_eps", cfg.clip_eps_schedule, cfg.clip_eps_end),
-        ("ent_coef", cfg.ent_coef_schedule, cfg.ent_coef_end),
-    ):
-        if schedule == "constant" and end != type(cfg).model_fields[f"{name}_end"].default:
+    for name in SCHEDULED:
+        end, default = getattr(cfg, f"{name}_end"), type(cfg).model_fields[f"{name}_end"].default
+        if getattr(cfg, f"{name}_schedule") == "constant" and end != default:
             raise ValueError(f"{name}_end means nothing while {name}_schedule is constant")
 
 
@@ -66,12 +67,13 @@ def check_critics(cfg: Config, env: Env) -> None:
         raise ValueError("critic_id tells agents apart that share a critic, but each has its own")
     if cfg.critic_embed_dim and cfg.critic_sees == "own":
         raise ValueError("critic_embed_dim compresses what is not an agent's own, but critic_input is own")
+    acts = cfg.critic_sees == "joint_actions"
     for team, name in enumerate(env.team_names if cfg.critic_sharing == "team" else ()):
         groups = [group for group, of in env.group_teams.items() if of == team]
-        if len({env.obs_dims[group] for group in groups}) > 1:
+        if len({(env.obs_dims[group], env.action_spaces[group].dim * acts) for group in groups}) > 1:
             raise ValueError(
-                f"share_critics is team, but in team {name} of {env.name} {' and '.join(groups)} see observations of "
-                "different length; set it to group"
+                f"share_critics is team, but in team {name} of {env.name} {' and '.join(groups)} see observations "
+                f"{'or take actions ' * acts}of different length; set it to group"
             )
 
 

@@ -27,8 +27,7 @@ SECTIONS = {"env": "name", "comm": "preset", "net": "hidden"}
 
 Schedule = Literal["constant", "linear", "cosine"]
 AgentId = Literal["none", "one_hot", "embedding"]
-SCHEDULED = ("lr", "clip_eps", "ent_coef")
-"""Numbers that may change over a run: each has a `_schedule` and an `_end`."""
+
 
 REWARD_SHARING_WEIGHT = {"individual": 0.0, "shared": 1.0}
 
@@ -95,7 +94,9 @@ class Config(Settings):
     critic_lr: Real | None = Field(None, gt=0, description="of the critics, at the start; null: lr")
     max_grad_norm: Real = Field(0.5, gt=0, description="cap on the norm of policies' and of critics' gradients")
     target_kl: Real | None = Field(
-        None, gt=0, description="approx_kl of a minibatch beyond which the rest of the iteration's updates are skipped"
+        None,
+        gt=0,
+        description="approx_kl beyond which a minibatch and all that follow in its iteration update nothing",
     )
 
     gamma: Share = Field(0.8, description="discount per step")
@@ -110,7 +111,11 @@ class Config(Settings):
     ent_coef_schedule: Schedule = Field("constant", description="how ent_coef changes over the run")
     ent_coef_end: Share = Field(0.0, description="share of ent_coef that is left at the end, unless constant")
 
-    vf_coef: Real = Field(1.0, ge=0, description="weight of the critics' loss")
+    vf_coef: Real = Field(
+        1.0,
+        ge=0,
+        description="weight of the critics' loss, which matters little to Adam, except where gradients are clipped",
+    )
     clip_values: bool = Field(True, description="whether clip_eps also keeps values near the old ones")
     huber_delta: Real = Field(
         0.0, ge=0, description="error of a normalised value from which its loss grows linearly; 0: squared everywhere"

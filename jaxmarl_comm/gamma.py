@@ -34,7 +34,7 @@ def digamma(x: Array) -> Array:
 def draw_gamma(key: Array, shape: Array) -> Array:
     """Draws of the gamma distribution with these shapes, above 1, and scale 1 (Marsaglia and Tsang 2000).
 
-    All are drawn at once, again and again until the last is accepted. The key is consumed.
+    All are drawn at once, again and again until the last is accepted; of NaN comes NaN. The key is consumed.
     """
     d = shape - 1 / 3
 
@@ -46,5 +46,5 @@ def draw_gamma(key: Array, shape: Array) -> Array:
         accepted = (v > 0) & (jnp.log(u) < 0.5 * x**2 + d * (1 - v + jnp.log(jnp.maximum(v, 1e-30))))
         return key, jnp.where(missing & accepted, d * v, drawn), missing & ~accepted
 
-    start = key, jnp.zeros_like(d), jnp.ones(d.shape, bool)
+    start = key, jnp.full_like(d, jnp.nan), ~jnp.isnan(d)
     return jax.lax.while_loop(lambda state: state[2].any(), attempt, start)[1]

@@ -37,7 +37,7 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
     widest = {group: max(net.hidden) for group, net in nets.items()}
     hidden = FLOAT * sum(widest[group] * len(where) for group, where in env.groups.items())
     numbers_seen = sum(env.obs_dims[group] * len(where) for group, where in env.groups.items())
-    critics = env.num_agents if cfg.critic_sees.startswith("joint") else 1  # who each have all observations before them
+    joint = cfg.critic_sees.startswith("joint")  # each agent's critic has all observations before it
     steps = cfg.num_envs * cfg.rollout_len
     side_by_side = {"num_seeds": cfg.num_seeds, "num_envs": cfg.num_envs, "rollout_len": cfg.rollout_len}
     return {
@@ -50,8 +50,12 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
             {**side_by_side, "comm.delay": cfg.comm.delay},
         ),
         "a rollout as the critics see it": (
-            FLOAT * cfg.num_seeds * steps * critics * numbers_seen,
-            {**side_by_side, "agents": env.num_agents, "length of their observations": numbers_seen},
+            FLOAT * cfg.num_seeds * steps * numbers_seen * (env.num_agents if joint else 1),
+            {
+                **side_by_side,
+                **({"agents": env.num_agents} if joint else {}),
+                "length of their observations": numbers_seen,
+            },
         ),
         "a minibatch": (
             cfg.num_seeds * hidden * steps // cfg.num_minibatches,

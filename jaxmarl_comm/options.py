@@ -35,7 +35,8 @@ class Parser(argparse.ArgumentParser):
         if not word.startswith("--"):
             self.error(f"unexpected argument '{word}'")
         name = word.removeprefix("--").partition("=")[0]
-        if here := ours(name):
+        fields = list(fields)
+        if fields and (here := ours(name)):
             self.error(f"unknown option '--{name}': here it is {here}")
         meant = closest(name, [*(option.lstrip("-") for option in self._option_string_actions), *fields])
         self.error(f"unknown option '--{name}'" + (f", did you mean '--{meant}'?" if meant else ""))

@@ -15,7 +15,8 @@ import numpy as np
 from jaxmarl_comm import interrupts
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
 from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints, Record, versions
-from jaxmarl_comm.config import SCHEDULED, Config, ConfigError, build_config, silent_control
+from jaxmarl_comm.checks import SCHEDULED
+from jaxmarl_comm.config import Config, ConfigError, build_config, silent_control
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator

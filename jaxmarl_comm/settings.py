@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import PydanticCustomError
 
 from jaxmarl_comm.suggest import did_you_mean, one_line, shown
+from jaxmarl_comm.synonyms import ours
 
 MAX_ERRORS = 3  # that are told at once
 
@@ -57,7 +58,8 @@ def explain(error: ValidationError, model: type[BaseModel], *more_keys: str) -> 
 def _clause(error: Any, known: list[str]) -> str:
     where = one_line(".".join(str(part) for part in error["loc"]))[:100]
     if error["type"] == "extra_forbidden":
-        return f"unknown key '{where}'{did_you_mean(where, known)}"
+        here = ours(where)
+        return f"unknown key '{where}'" + (f": here it is {here}" if here else did_you_mean(where, known))
     if error["type"] == "missing":
         return f"'{where}' is missing"
     message = error["msg"].removeprefix("Value error, ")

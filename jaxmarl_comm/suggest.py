@@ -7,19 +7,12 @@ from collections.abc import Iterable
 from reprlib import Repr
 from typing import Any
 
-from jaxmarl_comm.synonyms import ours
-
 LONGEST_LINE = 400  # characters of an error
 HUGE = 10**40
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """The end of an error message that suggests the known word most like a mistyped one; empty if none is like it.
-
-    Where it is what another library calls one of ours, it says so.
-    """
-    if here := ours(word):
-        return f": here it is {here}"
+    """The end of an error message that suggests the known word most like a mistyped one; empty if none is like it."""
     meant = closest(word, known)
     return f", did you mean '{meant}'?" if meant else ""
 
@@ -31,8 +24,8 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     """
     section, _, last = word[:LONGEST_LINE].rpartition(".")
     known = [each for each in known if section in ("", each.rpartition(".")[0])]
-    parts = {each.rpartition(".")[2]: each for each in reversed(known)}
-    match = difflib.get_close_matches(last, list(parts), n=1, cutoff=0.5)
+    parts = {each.rpartition(".")[2].lower(): each for each in reversed(known)}
+    match = difflib.get_close_matches(last.lower(), list(parts), n=1, cutoff=0.5)
     return parts[match[0]] if match else None
 
 

@@ -12,6 +12,7 @@ RENAMED = {
     "communication_rounds": "comm.rounds",
     "discount": "gamma",
     "entropy_coeff": "ent_coef",
+    "episode_length": "rollout_len",
     "env_name": "env.name",
     "gae_lam": "gae_lambda",
     "grad_clip": "max_grad_norm",
@@ -20,6 +21,10 @@ RENAMED = {
     "learning_rate": "lr",
     "max_kl": "target_kl",
     "n_epochs": "ppo_epochs",
+    "n_rollout_threads": "num_envs",
+    "num_mini_batch": "num_minibatches",
+    "ppo_epoch": "ppo_epochs",
+    "value_loss_coef": "vf_coef",
     "num_epochs": "ppo_epochs",
     "num_sgd_iter": "ppo_epochs",
     "num_steps": "rollout_len",
@@ -45,6 +50,7 @@ CONVERTED = {
     "minibatch_size": "num_minibatches: num_envs * rollout_len / minibatch_size",
     "norm_adv": "advantage_norm: group, agent, minibatch or none",
     "num_workers": "num_envs: environments run side by side in one program",
+    "num_env_steps": "num_iters: num_env_steps / (num_envs * rollout_len)",
     "obs_agent_id": "actor_id: one_hot",
     "share_critic": "share_critics: team, group or agent",
     "share_critic_params": "share_critics: team, group or agent",
@@ -53,11 +59,12 @@ CONVERTED = {
     "train_batch_size": "num_envs: train_batch_size / rollout_len",
     "use_centralized_v": "algorithm: mappo, or ippo",
     "use_global_state": "critic_input: state, joint or own",
+    "use_huber_loss": "huber_delta: 10, or 0",
     "use_mixed_precision": "nothing: everything is float32",
 }
 
 
 def ours(word: str) -> str | None:
-    """What a key of another library is here, in words, if it is known; its case and dashes do not matter."""
-    name = word.replace("-", "_").lower()
+    """What a key of another library is here, in words, if it is known; its section, case and dashes do not matter."""
+    name = word.rpartition(".")[2].replace("-", "_").lower()
     return RENAMED.get(name) or CONVERTED.get(name)

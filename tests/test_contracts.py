@@ -33,7 +33,7 @@ CONTENT = jnp.zeros((E, N, M))
         lambda: share_rewards(X, (0, 0, 0), 0.5),
         lambda: ValueNorm.start(N + 1).update(X, 0.99),
         lambda: policy_loss(X, X[..., :1], 0.2),
-        lambda: value_loss(X, X, X[0], 0.2),  # broadcasting would hide it
+        lambda: value_loss(X, X, X[0], 0.2, 0),  # broadcasting would hide it
         lambda: aggregate.total(CONTENT, jnp.ones((N + 1, N + 1))),
         lambda: aggregate.maximum(CONTENT, jnp.ones((N, N)), jnp.ones((N, 1))),
         lambda: route.nearest(jnp.zeros((E, N, 3)), 1, (0, 0)),

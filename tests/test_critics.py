@@ -137,6 +137,10 @@ def test_who_has_a_critic_in_common():
             {"env.name": "simple_speaker_listener_v4", "share_critics": "team"},
             "speaker and listener see observations of",
         ),
+        (
+            {"env.name": "simple_world_comm_v3", "share_critics": "team", "critic_input": "joint_actions"},
+            "see observations or take actions of different length",
+        ),
         ({"algorithm": "qmix"}, "'algorithm' is 'qmix'"),
     ],
 )

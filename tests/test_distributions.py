@@ -8,7 +8,7 @@ from scipy import special, stats
 
 from jaxmarl_comm.distributions import InnerBeta, action_distribution, num_outputs
 from jaxmarl_comm.envs.base import ActionSpace
-from jaxmarl_comm.gamma import digamma, log_gamma
+from jaxmarl_comm.gamma import digamma, draw_gamma, log_gamma
 
 SPACE = ActionSpace((("move", 5), ("say", 10)), continuous=False)
 
@@ -64,6 +64,11 @@ def test_gamma_functions_are_those_of_scipy_above_one():
     np.testing.assert_allclose(digamma(x), special.digamma(x.astype(float)), rtol=2e-6, atol=2e-6)
     np.testing.assert_allclose(jax.vmap(jax.grad(log_gamma))(x), special.digamma(x.astype(float)), atol=5e-6)
     np.testing.assert_allclose(jax.vmap(jax.grad(digamma))(x), special.polygamma(1, x.astype(float)), atol=2e-6)
+
+
+def test_draws_of_a_diverged_policy_are_nan_at_once():
+    drawn = jax.jit(draw_gamma)(jax.random.key(0), jnp.array([2.0, jnp.nan, 1.5]))
+    np.testing.assert_array_equal(np.isnan(drawn), [False, True, False])
 
 
 @pytest.mark.parametrize(("alpha", "beta"), [(1.0001, 1.0001), (2.0, 5.0), (1.01, 300.0), (700.0, 1001.0)])

@@ -33,7 +33,7 @@ def critic_inputs(env: Env, sees: str, obs: ByGroup, world: Array | None, action
         return seen
     assert actions is not None
     chosen = own_first(env, {g: action_vectors(env, g, x) for g, x in actions.items()})
-    others = {g: x[..., action_dim(env, g) :] for g, x in chosen.items()}
+    others = {g: x[..., env.action_spaces[g].dim :] for g, x in chosen.items()}
     return {group: jnp.concatenate([x, others[group]], axis=-1) for group, x in seen.items()}
 
 
@@ -55,8 +55,3 @@ def action_vectors(env: Env, group: str, actions: Array) -> Array:
     parts = space.split(actions)
     vectors = [jax.nn.one_hot(parts[name], size) for name, size in space.factors]
     return jnp.concatenate([jnp.zeros((*actions.shape, 0)), *vectors], axis=-1)
-
-
-def action_dim(env: Env, group: str) -> int:
-    """Length of an action as a vector."""
-    return env.action_spaces[group].dim

@@ -55,10 +55,13 @@ class Estimates(NamedTuple):
 
 
 def explained_variance(estimates: Estimates) -> Array:
-    """`[N]`: the share of the returns' variance that each agent's critic knew of; 1 is all, below 0 worse than none."""
+    """`[N]`: the share of the returns' variance that each agent's critic knew of; 1 is all, below 0 worse than none.
+
+    0 where there is next to nothing to know.
+    """
     axes = (0, 1)
-    missed = (estimates.returns - estimates.values).var(axis=axes)
-    return 1 - missed / jnp.maximum(estimates.returns.var(axis=axes), TINY)
+    missed, there = (estimates.returns - estimates.values).var(axis=axes), estimates.returns.var(axis=axes)
+    return jnp.where(there > TINY, 1 - missed / jnp.maximum(there, TINY), 0.0)
 
 
 def normalise(within: str, env: Env, advantages: Array) -> Array:
