@@ -15,6 +15,7 @@ from jaxmarl_comm.comm.presets import PRESETS
 from jaxmarl_comm.config import Config, ConfigError, as_config, build_config, differing_keys, flatten
 from jaxmarl_comm.envs import ENVS, env_class, make_env
 from jaxmarl_comm.memory import check_memory
+from jaxmarl_comm.net_config import NetConfig
 from jaxmarl_comm.runner import may_be_nan
 from jaxmarl_comm.settings import read_yaml
 from jaxmarl_comm.suggest import LONGEST_LINE
@@ -53,7 +54,9 @@ def plausible(kind, draw):
     if kind is type(None):
         return None
     if origin is list:
-        return [[0, 1], [1, 0]]
+        return [[0, 1], [1, 0]] if get_origin(inner[0]) is list else [plausible(inner[0], draw), 3]
+    if origin is dict:
+        return {draw.choice(["agent", "listener"]): {"hidden": [4]}}
     number = draw.choice([draw.random(), draw.uniform(0, 3), 1e-3])
     return {bool: draw.random() < 0.5, int: draw.randint(0, 5), float: number, str: "x"}[kind]
 
@@ -71,6 +74,7 @@ def draw_changes(draw):
     known = {
         **get_type_hints(Config, include_extras=True),
         **{f"comm.{name}": kind for name, kind in get_type_hints(CommConfig, include_extras=True).items()},
+        **{f"net.{name}": kind for name, kind in get_type_hints(NetConfig, include_extras=True).items()},
         **{f"env.{field.name}": arguments[field.name] for field in fields(env_class(task))},
     }
     names = [name for name in known if name in settable(task)]
@@ -88,7 +92,8 @@ def settable(task):
     """Names of all settings but those that are drawn for every config."""
     own = {f"env.{field.name}" for field in fields(env_class(task))}
     channel = {f"comm.{name}" for name in CommConfig.model_fields} - {"comm.preset"}
-    return own | channel | (set(Config.model_fields) - {"env", "comm", "num_envs", "num_minibatches"})
+    drawn = {"env", "comm", "net", "num_envs", "num_minibatches"}
+    return own | channel | {f"net.{name}" for name in NetConfig.model_fields} | (set(Config.model_fields) - drawn)
 
 
 def accepted(changes):

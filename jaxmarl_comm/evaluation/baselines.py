@@ -12,7 +12,6 @@ from jaxmarl_comm.algorithms import Act
 from jaxmarl_comm.comm.channel import Intervention
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.envs.mpe.task import NUM_MOVES
 from jaxmarl_comm.envs.mpe.world import DAMPING, DT, norm
 from jaxmarl_comm.evaluation.episodes import CLEAR, Actor, Episodes, play
 from jaxmarl_comm.evaluation.plays import stacked
@@ -20,6 +19,7 @@ from jaxmarl_comm.evaluation.plays import stacked
 Array = jax.Array
 
 
+FORCE = 5.0  # of a full move
 BRAKING_STEPS = 1.25  # how far ahead the scripted controller aims; found by trying, best on simple_reference
 
 
@@ -47,24 +47,33 @@ def oracle_actor(env: Env) -> Actor | None:
     targets = getattr(env, "targets", None)
     if targets is None or env.ends_early:
         return None
-
-    def choose(state: Any) -> Array:
-        """`[A]` moves in one environment."""
-        pushes = jnp.array([[0, 0], [-1, 0], [1, 0], [0, -1], [0, 1]]) * 5.0
-        vel = state.vel[:, None] * (1 - DAMPING) + pushes * DT
-        ahead = state.pos[:, None] + DT * state.vel[:, None] + DT * BRAKING_STEPS * vel
-        return jnp.argmin(norm(ahead - targets(state)[:, None]), axis=-1)
+    choose = push if env.continuous_actions else nearest_move
 
     def act(key: Array, state: Any, obs: dict[str, Array], memory: Any, intervene: Intervention) -> Act:
-        moves = env.split(jax.vmap(choose, in_axes=(env.state_axes,))(state))
-        actions = {}
+        moves = jax.vmap(lambda s: choose(s.pos, s.vel, targets(s)), in_axes=(env.state_axes,))(state)
+        of_groups, actions = env.split(moves, axis=1), {}
         for group, space in env.action_spaces.items():
-            move = jax.nn.one_hot(moves[group], NUM_MOVES) if space.continuous else moves[group]
-            given = {"move": move} if "move" in dict(space.factors) else {}
+            given = {"move": of_groups[group]} if "move" in dict(space.factors) else {}
             actions[group] = space.join(given, obs[group].shape[:-1])
         return in_silence(env, actions)
 
     return Actor(act, memory=lambda num_envs: ())
+
+
+def nearest_move(pos: Array, vel: Array, targets: Array) -> Array:
+    """`[A]`: the best of the five moves for agents, and their targets, `[A, 2]` each."""
+    pushes = jnp.array([[0, 0], [-1, 0], [1, 0], [0, -1], [0, 1]]) * FORCE
+    drifted = vel[:, None] * (1 - DAMPING) + pushes * DT
+    ahead = pos[:, None] + DT * vel[:, None] + DT * BRAKING_STEPS * drifted
+    return jnp.argmin(norm(ahead - targets[:, None]), axis=-1)
+
+
+def push(pos: Array, vel: Array, targets: Array) -> Array:
+    """`[A, 5]`: the best move as a vector; along each axis, the push that leads to the target, or as far as it can."""
+    drifted = pos + DT * vel + DT * BRAKING_STEPS * vel * (1 - DAMPING)
+    force = jnp.clip((targets - drifted) / (DT * BRAKING_STEPS * DT * FORCE), -1, 1)
+    x, y = force[:, 0], force[:, 1]
+    return jnp.maximum(jnp.stack([jnp.zeros_like(x), -x, x, -y, y], axis=-1), 0.0)
 
 
 def in_silence(env: Env, actions: dict[str, Array]) -> Act:
