@@ -129,8 +129,8 @@ class TeamPolicy(nn.Module):
             contents.append(content)
             everything_heard.append(heard)
         if cfg.rounds == 0 or not hears or cfg.integrate != "concat":
-            hidden = {g: self._layer(g, f"{g}_decide", hidden[g]) if len(self.nets[g].hidden) > 1 else hidden[g]
-                      for g in groups}  # fmt: skip
+            deep = [g for g in groups if len(self.nets[g].hidden) > 1]
+            hidden |= {g: self._layer(g, f"{g}_decide", hidden[g]) for g in deep}
         none = (*batch_shape, 0, num_agents)
         return TeamOutput(
             outputs={g: self._dense(self.num_outputs[g], f"{g}_act", hidden[g], SMALL) for g in groups},
@@ -211,8 +211,8 @@ class Critic(nn.Module):
         x = {g: jnp.concatenate([seen[g], told[g]], axis=-1) if told else seen[g] for g in seen}
         values: dict[str, Array] = {}
         for groups in self._units():
-            together = x[groups[0]] if len(groups) == 1 else jnp.concatenate([x[g] for g in groups], axis=-2)
-            found, first = self._value(groups, together), 0
+            of_all = x[groups[0]] if len(groups) == 1 else jnp.concatenate([x[g] for g in groups], axis=-2)
+            found, first = self._value(groups[0], of_all), 0
             for group in groups:
                 values[group] = found[..., first : first + x[group].shape[-2]]
                 first += x[group].shape[-2]
@@ -225,8 +225,9 @@ class Critic(nn.Module):
             return [[group] for group in self.env.groups]
         return [[g for g in self.env.groups if teams[g] == team] for team in range(len(self.env.team_names))]
 
-    def _value(self, groups: list[str], x: Array) -> Array:
-        name, own, net = groups[0], self.env.obs_dims[groups[0]], self.nets[groups[0]]
+    def _value(self, name: str, x: Array) -> Array:
+        """`[..., n]`, by the parameters and the network of the group of this name."""
+        own, net = self.env.obs_dims[name], self.nets[name]
         x = normalised(net, x)
         if self.embed_dim:
             rest = activated(net, self._dense(self.embed_dim, f"{name}_embed", x[..., own:], gain(net)))
