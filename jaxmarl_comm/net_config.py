@@ -9,6 +9,7 @@ from pydantic import Field
 from jaxmarl_comm.settings import Settings, Size
 
 Activation = Literal["relu", "tanh", "elu", "gelu"]
+Memory = Literal["none", "gru", "lstm"]
 Hidden = Annotated[list[Size], Field(min_length=1, max_length=16)]  # each layer is compiled for itself
 
 
@@ -18,6 +19,11 @@ class Net(NamedTuple):
     hidden: tuple[int, ...]
     activation: str
     layer_norm: bool
+
+    @property
+    def before_hearing(self) -> tuple[int, ...]:
+        """Widths of a policy's layers before it talks: all but the last, if there are two or more."""
+        return self.hidden[:-1] or self.hidden
 
 
 class GroupNetConfig(Settings):
@@ -34,9 +40,16 @@ class NetConfig(Settings):
     hidden: Hidden | None = Field(None, description="widths of the layers; null: two of hidden_dim")
     activation: Activation = Field("relu", description="what follows each layer")
     layer_norm: bool = Field(False, description="whether inputs are brought to mean 0 and variance 1, each for itself")
+    memory: Memory = Field("none", description="what policies remember an episode by: nothing, or a recurrent cell")
+    critic_memory: Memory | None = Field(None, description="what critics remember it by; null: as memory")
     groups: dict[str, GroupNetConfig] = Field(
         default_factory=dict, description="others for a group: {speaker: {hidden: [32, 32]}}"
     )
+
+    @property
+    def memory_of_critics(self) -> Memory:
+        """`critic_memory`, or `memory` where that is not given."""
+        return self.critic_memory or self.memory
 
     def of_group(self, group: str, hidden_dim: int) -> Net:
         """The network of an agent of this group."""

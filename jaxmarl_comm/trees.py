@@ -22,3 +22,12 @@ def where_each(flags: Array, new: Any, old: Any) -> Any:
 def unstack(tree: Any) -> list[Any]:
     """The trees along the leading axis of every array."""
     return [jax.tree.map(lambda x, k=k: x[k], tree) for k in range(len(jax.tree.leaves(tree)[0]))]
+
+
+def environments_first(tree: Any) -> Any:
+    """Arrays `[T, E, ...]` -> `[E, T, ...]`."""
+    return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), tree)
+
+
+steps_first = environments_first
+"""Arrays `[E, T, ...]` -> `[T, E, ...]`."""

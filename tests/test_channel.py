@@ -5,12 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmarl_comm.algorithms.mappo import Mappo, environments_first
+from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.algorithms.team import Team
 from jaxmarl_comm.comm import PRESETS
 from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.config import default_cfg
 from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.trees import environments_first
 from learners import lively
 
 CHANNELS = [name for name, preset in PRESETS.items() if preset["rounds"]]
@@ -51,7 +52,7 @@ def played(learner):
 def replayed(learner, state, traj, team=None):
     """What the update makes of the recorded steps."""
     obs, circumstances = environments_first((traj.obs, traj.circumstances))
-    return learner.actor.replay(team or learner.team(state), obs, circumstances, state.rollout.memory)
+    return learner.actor.replay(team or learner.team(state), obs, circumstances, state.rollout.memory.team)
 
 
 # Links
@@ -66,7 +67,7 @@ def spread_probe(preset, matrix):
     space = learner.env.action_spaces["agent"]
 
     def log_probs(seen):
-        start = state.rollout.memory
+        start = state.rollout.memory.team
         decision = learner.actor.replay(learner.team(state), {"agent": seen}, circumstances, start)
         return decision.distributions["agent"].log_prob(space.split(actions["agent"]))
 
@@ -105,7 +106,7 @@ def test_without_a_channel_agents_do_not_influence_each_other():
     state, _, traj = played(learner)
     obs = traj.obs["agent"]
     changed = obs.at[:, :, 1, 8:11].set(0.7)  # the goal that only agent 1 sees
-    first, second = (replayed(learner, state, traj._replace(obs={"agent": o})).output.outputs for o in (obs, changed))
+    first, second = (replayed(learner, state, traj._replace(obs={"agent": o})).outputs for o in (obs, changed))
     np.testing.assert_array_equal(first["agent"][..., 0, :], second["agent"][..., 0, :])
     assert (first["agent"][..., 1, :] != second["agent"][..., 1, :]).any()
 
@@ -158,7 +159,7 @@ def test_the_first_minibatch_has_ratio_one(task, changes):
         data, _, _ = learner.prepare(state, traj, after, jax.random.key(2))
         rows = jax.tree.map(lambda x: x[jnp.array([3, 1])], data)
         team, spaces = learner.team(state), learner.env.action_spaces
-        decision = learner.actor.replay(team, rows.obs, rows.circumstances, rows.memory)
+        decision = learner.actor.replay(team, rows.obs, rows.circumstances, rows.memory.team)
         again = {g: d.log_prob(spaces[g].split(rows.actions[g])) for g, d in decision.distributions.items()}
         ratio = jnp.exp(learner.env.join(again) - rows.log_probs)
         return ratio, learner.loss(state.params, rows, state.hparams, team.numbers)[1]
@@ -196,7 +197,7 @@ def test_imperfections_of_no_strength_are_the_clean_channel_bit_for_bit(preset):
 def test_a_message_is_heard_so_many_steps_later_and_never_in_the_next_episode(delay):
     learner = learner_of("simple_reference_v3", **{"comm.aggregate": "concat", "comm.delay": delay, "rollout_len": 60})
     state, after, traj = played(learner)
-    output = jax.jit(lambda s, t: replayed(learner, s, t))(state, traj).output
+    output = jax.jit(lambda s, t: replayed(learner, s, t))(state, traj).talk
     sent, heard = output.packets.message[:, :, 0], output.heard
     age = np.arange(60) % 25
     assert not heard[:, age < delay].any()
@@ -204,7 +205,7 @@ def test_a_message_is_heard_so_many_steps_later_and_never_in_the_next_episode(de
     np.testing.assert_allclose(heard[:, late, 0], sent[:, late - delay, 1], atol=1e-6)
     assert np.abs(sent).max() > 0.1
     # what is under way when the rollout stops, in the tenth step of an episode, is what was sent last
-    np.testing.assert_allclose(after.memory.mail.message[:, 0], sent[:, 60 - delay :], atol=1e-5)
+    np.testing.assert_allclose(after.memory.team.channel.mail.message[:, 0], sent[:, 60 - delay :], atol=1e-5)
 
 
 def test_no_gradient_crosses_the_end_of_an_episode():
@@ -213,8 +214,8 @@ def test_no_gradient_crosses_the_end_of_an_episode():
     obs, circumstances = environments_first((traj.obs, traj.circumstances))
 
     def second_episode(seen):
-        team, start = learner.team(state), state.rollout.memory
-        return (learner.actor.replay(team, {"agent": seen}, circumstances, start).output.heard[:, 25:] ** 2).sum()
+        team, start = learner.team(state), state.rollout.memory.team
+        return (learner.actor.replay(team, {"agent": seen}, circumstances, start).talk.heard[:, 25:] ** 2).sum()
 
     slope = jax.jit(jax.grad(second_episode))(obs["agent"])
     assert not slope[:, :25].any()
@@ -225,8 +226,8 @@ def test_mail_of_the_last_rollout_is_heard_in_this_one():
     learner = learner_of("simple_reference_v3", **{"comm.delay": 2, "rollout_len": 5})
     state, after, first = played(learner)
     second = jax.jit(lambda s: learner.play(s, jax.random.key(9)))(state._replace(rollout=after))[1]
-    output = replayed(learner, state._replace(rollout=after), second).output
-    sent = replayed(learner, state, first).output.packets.message[:, :, 0]
+    output = replayed(learner, state._replace(rollout=after), second).talk
+    sent = replayed(learner, state, first).talk.packets.message[:, :, 0]
     np.testing.assert_allclose(output.heard[:, :2, 0], sent[:, 3:, 1], atol=1e-5)
 
 
@@ -234,11 +235,11 @@ def test_a_held_message_is_heard_until_the_next():
     held = {"comm.aggregate": "concat", "comm.gate": "every_n", "comm.gate_every": 10, "comm.gate_hold": True}
     learner = learner_of("simple_reference_v3", **held, rollout_len=60)
     state, after, traj = played(learner)
-    output = jax.jit(lambda s, t: replayed(learner, s, t))(state, traj).output
+    output = jax.jit(lambda s, t: replayed(learner, s, t))(state, traj).talk
     sent, age = output.packets.message[:, :, 0], np.arange(60) % 25
     np.testing.assert_array_equal(output.packets.sent[0, :, 0, 0], age % 10 == 0)
     np.testing.assert_allclose(output.heard[:, :, 0], sent[:, np.arange(60) - age % 10, 1], atol=1e-6)
-    np.testing.assert_allclose(after.memory.held.message[:, 0], sent[:, 50], atol=1e-5)
+    np.testing.assert_allclose(after.memory.team.channel.held.message[:, 0], sent[:, 50], atol=1e-5)
 
 
 # The task's own words, differentiable
@@ -309,11 +310,13 @@ def test_a_critic_that_listens_teaches_the_speaker_and_a_policy_that_does_not_is
 
     def output(params, changed):
         obs = {"agent": data.obs["agent"].at[:, :, 1].add(changed)}
-        return learner.actor.replay(Team(params, learner.team(state).numbers), obs, data.circumstances, data.memory)
+        return learner.actor.replay(
+            Team(params, learner.team(state).numbers), obs, data.circumstances, data.memory.team
+        )
 
-    deaf, changed = (output(state.params.policy, x).output for x in (0.0, 0.7))
+    deaf, changed = (output(state.params.policy, x) for x in (0.0, 0.7))
     np.testing.assert_array_equal(deaf.outputs["agent"][..., 0, :], changed.outputs["agent"][..., 0, :])
-    assert (deaf.heard[..., 0, :] != changed.heard[..., 0, :]).any()
+    assert (deaf.talk.heard[..., 0, :] != changed.talk.heard[..., 0, :]).any()
     silent_loss = state._replace(hparams=state.hparams._replace(ent_coef=jnp.zeros(())))
     data = data._replace(advantages=jnp.zeros_like(data.advantages))
     grads, _ = jax.grad(learner.loss, has_aux=True)(

@@ -106,11 +106,11 @@ def test_ippo_is_mappo_with_critics_that_see_their_own_agents_observation():
 def test_agents_who_see_the_same_are_told_apart_by_who_they_are(agent_id):
     learner = learner_of("simple_spread_v3", actor_id=agent_id, critic_id=agent_id, critic_input="own")
     state, alike = lively(learner), {"agent": jnp.ones((4, 3, 18))}
-    view = learner.actor.view(learner.batch, state.rollout.env, alike, state.rollout.memory)
+    view = learner.actor.view(learner.batch, state.rollout.env, alike, state.rollout.memory.team)
     team = learner.team(state)
     circumstances = learner.actor.meet(team, jax.random.key(0), view, training=True)
-    outputs = learner.actor.decide(team, alike, circumstances, lambda k, packet: packet).output.outputs["agent"]
-    values = learner.critic_net.apply(state.params.critic, alike, jnp.zeros((4, 3, 0)))
+    outputs = learner.actor.decide(team, alike, circumstances, lambda k, packet: packet, {}).outputs["agent"]
+    values, _ = learner.critic_net.apply(state.params.critic, alike)
     for found in (outputs, values[..., None]):
         apart = np.abs(found[:, 0] - found[:, 1]).max()
         assert (apart > 1e-3) == (agent_id != "none")

@@ -9,7 +9,7 @@ from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.config import ConfigError, default_cfg, load_config
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.net_config import Net
-from jaxmarl_comm.nets import activated, gain, normalised
+from jaxmarl_comm.nets.layers import activated, gain, normalised
 from learners import lively
 
 SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 5}

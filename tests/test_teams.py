@@ -14,7 +14,7 @@ from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.mpe.simple_world_comm import SimpleWorldComm
 from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD
-from jaxmarl_comm.nets import by_team, together
+from jaxmarl_comm.nets.params import by_team, together
 from learners import lively
 
 SMALL = {"num_envs": 4, "num_minibatches": 1, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 4}
@@ -115,15 +115,13 @@ def test_a_critic_hears_in_its_bootstrap_what_it_hears_in_training():
     )
     state = lively(learner)
     key, now, team = jax.random.key(5), state.rollout, learner.team(state)
-    view = learner.actor.view(learner.batch, now.env, now.obs, now.memory)
+    view = learner.actor.view(learner.batch, now.env, now.obs, now.memory.team)
 
     def value(training):
         drawn = learner.actor.meet(team, key, view, training=training)
-        heard = learner.actor.decide(
-            team, view.obs, drawn, learner.actor.channel.post(view.memory, unchanged)
-        ).output.heard
+        heard = learner.actor.step(team, view, drawn, unchanged).talk.heard
         seen = learner.seen_by_critics(now.obs, {}, learner.nothing_done())
-        return learner.critic_net.apply(state.params.critic, seen, heard)
+        return learner.critic_net.apply(state.params.critic, seen, heard)[0]
 
     found = learner.values(state, key, now)
     np.testing.assert_allclose(found, value(training=True), rtol=1e-5)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxmarl_comm.envs.base import Env
-from jaxmarl_comm.nets import Params, by_team, together
+from jaxmarl_comm.nets.params import Params, by_team, together
 
 Array = jax.Array
 OptStates = tuple[Any, ...]

@@ -13,19 +13,20 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.algorithms import Algorithm, View
 from jaxmarl_comm.algorithms.critics import critic_inputs
 from jaxmarl_comm.algorithms.descent import Descent
 from jaxmarl_comm.algorithms.hyperparams import Hyperparams, of_config, present, varied
 from jaxmarl_comm.algorithms.losses import approx_kl, policy_loss, value_loss
 from jaxmarl_comm.algorithms.returns import Estimates, ValueNorm, explained_variance, gae, normalise, share_rewards
 from jaxmarl_comm.algorithms.rollout import Moved, RolloutState, Trajectory, rollout, rollout_axes, start
-from jaxmarl_comm.algorithms.team import Team, TeamActor
+from jaxmarl_comm.algorithms.team import Decision, Team, TeamActor, TeamMemory
 from jaxmarl_comm.comm.channel import Circumstances, Numbers
-from jaxmarl_comm.comm.mailbox import Memory
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.nets import Critic
+from jaxmarl_comm.nets.critic import Critic
+from jaxmarl_comm.nets.params import Params
+from jaxmarl_comm.trees import environments_first, steps_first
 
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
@@ -44,6 +45,13 @@ class Learned(NamedTuple):
     critic: Any
 
 
+class Memories(NamedTuple):
+    """What is carried from step to step, `[E, ...]` each: by the team, and by its critics."""
+
+    team: TeamMemory
+    critics: dict[str, Array]
+
+
 class TrainState(NamedTuple):
     """Everything that changes during training of one seed: saving it saves the run."""
 
@@ -59,7 +67,7 @@ class TrainState(NamedTuple):
 class Batchwise(NamedTuple):
     """What the losses need, per environment: `[E, T, ...]`, so that a minibatch is a choice of rows.
 
-    memory: the team's before the first step, `[E, ...]`.
+    memory: before the first step, `[E, ...]`.
     """
 
     obs: dict[str, Array]
@@ -69,7 +77,7 @@ class Batchwise(NamedTuple):
     old_values: Array
     targets: Array
     circumstances: Circumstances
-    memory: Memory
+    memory: Memories
 
 
 def make_mappo(cfg: Config, env: Env) -> Algorithm:
@@ -95,18 +103,27 @@ class Mappo:
         self.cfg, self.env, self.batch = cfg, env, Batch(env, cfg.num_envs)
         self.actor = TeamActor(cfg, env)
         self.critic_net: Any = Critic(
-            env, cfg.nets(env.groups), cfg.critic_sharing, agent_id=cfg.critic_id, embed_dim=cfg.critic_embed_dim
+            env,
+            cfg.nets(env.groups),
+            cfg.critic_sharing,
+            agent_id=cfg.critic_id,
+            embed_dim=cfg.critic_embed_dim,
+            memory=cfg.net.memory_of_critics,
         )
+        self.critics_remember = cfg.net.memory_of_critics != "none"
         self.critic_listens = cfg.comm.rounds > 0 and cfg.comm.integrate_into != "policy"
         self.descent = Descent(env, cfg.max_grad_norm, cfg.target_kl)
 
     def init(self, key: Array) -> TrainState:
         policy_key, critic_key, env_key, key = jax.random.split(key, 4)
-        rollout_state = start(self.batch, self.actor.memory(self.cfg.num_envs), env_key)
+        rollout_state = start(self.batch, self.memory(), env_key)
         listens = self.critic_listens * self.cfg.comm.rounds * self.actor.channel.heard_dim
         heard = jnp.zeros((self.cfg.num_envs, self.env.num_agents, listens))
         seen = self.seen_by_critics(rollout_state.obs, self.noted(rollout_state), self.nothing_done())
-        params = Learned(self.actor.init(policy_key, rollout_state.obs), self.critic_net.init(critic_key, seen, heard))
+        memories = rollout_state.memory.critics
+        params = Learned(
+            self.actor.init(policy_key, rollout_state.obs), self.critic_net.init(critic_key, seen, heard, memories)
+        )
         return TrainState(
             params=params,
             opt_state=Learned(*map(self.descent.start, params)),
@@ -116,6 +133,10 @@ class Mappo:
             iteration=jnp.zeros((), jnp.int32),
             key=key,
         )
+
+    def memory(self) -> Memories:
+        """At the start of an episode."""
+        return Memories(self.actor.memory(self.cfg.num_envs), self.critic_net.nothing(self.cfg.num_envs))
 
     def vary(self, state: TrainState, changes: Mapping[str, Array]) -> TrainState:
         """The state with other hyperparameters: see `varied`."""
@@ -162,19 +183,26 @@ class Mappo:
         team = self.team(state)
 
         def act(key: Array, now: RolloutState) -> Moved:
-            view = self.actor.view(self.batch, now.env, now.obs, now.memory)
-            moved = self.actor.explore(team, key, view, now.env, self.batch)
-            return moved._replace(circumstances=moved.circumstances | self.noted(now))
+            moved, decision = self.actor.explore(team, key, self.view(now), now.env, self.batch)
+            seen = self.seen_by_critics(now.obs, self.noted(now), moved.actions)
+            _, critics = self.appraise(state.params.critic, seen, decision.talk.heard, now.memory.critics)
+            return moved._replace(
+                memory=Memories(moved.memory, critics), circumstances=moved.circumstances | self.noted(now)
+            )
 
         def value(key: Array, now: RolloutState) -> Array:
             return self.values(state, key, now)
 
-        fresh = self.actor.memory(self.cfg.num_envs)
-        return rollout(self.batch, act, value, key, state.rollout, fresh, self.cfg.rollout_len)
+        return rollout(self.batch, act, value, key, state.rollout, self.memory(), self.cfg.rollout_len)
+
+    def view(self, now: RolloutState) -> View:
+        """What the team goes by."""
+        return self.actor.view(self.batch, now.env, now.obs, now.memory.team)
 
     def noted(self, now: RolloutState) -> Circumstances:
         """What critics will want to know of this moment, beside what agents see."""
-        return {"world": self.batch.world_state(now.env)} if self.cfg.critic_sees == "state" else {}
+        noted = {"world": self.batch.world_state(now.env)} if self.cfg.critic_sees == "state" else {}
+        return noted | {"clock": now.memory.team.channel.clock} if self.critics_remember else noted
 
     def nothing_done(self) -> dict[str, Array]:
         """group -> `[E, n, ...]` actions, all 0, for the sake of their shape."""
@@ -187,17 +215,32 @@ class Mappo:
         """group -> `[..., n, S]`."""
         return critic_inputs(self.env, self.cfg.critic_sees, obs, circumstances.get("world"), actions)
 
+    def appraise(
+        self,
+        params: Params,
+        seen: dict[str, Array],
+        heard: Array | None,
+        memories: dict[str, Array],
+        clock: Array | None = None,
+    ) -> tuple[Array, dict[str, Array]]:
+        """(normalised values `[..., N]`, what critics remember next), at one step, or at T of them `[T, E, ...]`.
+
+        clock: `[T, E]`, steps since episodes began, if critics remember.
+        """
+        begins = clock == 0 if self.critics_remember and clock is not None else None
+        return self.critic_net.apply(params, seen, heard if self.critic_listens else None, memories, begins)
+
     def values(self, state: TrainState, key: Array, now: RolloutState) -> Array:
         """`[E, N]` in units of the reward, of what the team would do now where critics ask for that. Key consumed."""
         heard, actions = None, self.nothing_done()
-        view = self.actor.view(self.batch, now.env, now.obs, now.memory)
+        view = self.view(now)
         if self.critic_listens:
             heard = self.actor.listen(self.team(state), key, view)
         if self.cfg.critic_sees == "joint_actions":
             key = jax.random.fold_in(key, 1)
-            actions = self.actor.explore(self.team(state), key, view, now.env, self.batch).actions
+            actions = self.actor.explore(self.team(state), key, view, now.env, self.batch)[0].actions
         seen = self.seen_by_critics(now.obs, self.noted(now), actions)
-        return state.value_norm.denormalise(self.critic_net.apply(state.params.critic, seen, heard))
+        return state.value_norm.denormalise(self.appraise(state.params.critic, seen, heard, now.memory.critics)[0])
 
     def prepare(
         self, state: TrainState, traj: Trajectory, last: RolloutState, key: Array
@@ -207,7 +250,8 @@ class Mappo:
         The key is consumed.
         """
         seen = self.seen_by_critics(traj.obs, traj.circumstances, traj.actions)
-        outputs = self.critic_net.apply(state.params.critic, seen, self.heard_along(state, traj))
+        heard, clock = self.heard_along(state, traj), traj.circumstances.get("clock")
+        outputs, _ = self.appraise(state.params.critic, seen, heard, state.rollout.memory.critics, clock)
         values = state.value_norm.denormalise(outputs)
         last_values = self.values(state, key, last)
         over = (traj.terminated | traj.truncated)[..., None]
@@ -234,8 +278,8 @@ class Mappo:
         if not self.critic_listens:
             return None
         obs, circumstances = environments_first((traj.obs, traj.circumstances))
-        decision = self.actor.replay(self.team(state), obs, circumstances, state.rollout.memory)
-        return jnp.swapaxes(decision.output.heard, 0, 1)
+        decision = self.actor.replay(self.team(state), obs, circumstances, state.rollout.memory.team)
+        return steps_first(decision.talk.heard)
 
     def optimise(
         self, state: TrainState, data: Batchwise, key: Array
@@ -282,11 +326,11 @@ class Mappo:
         Each is a mean over a team's agents, and moves the parameters of that team alone.
         """
         team, groups, spaces = Team(params.policy, numbers), self.env.groups, self.env.action_spaces
-        decision = self.actor.replay(team, data.obs, data.circumstances, data.memory)
+        decision = self.actor.replay(team, data.obs, data.circumstances, data.memory.team)
         distributions = decision.distributions
         log_probs = self.env.join({g: distributions[g].log_prob(spaces[g].split(data.actions[g])) for g in groups})
         seen = self.seen_by_critics(data.obs, data.circumstances, data.actions)
-        values = self.critic_net.apply(params.critic, seen, decision.output.heard if self.critic_listens else None)
+        values = self.values_along(params.critic, seen, decision, data)
         chex.assert_equal_shape([log_probs, values, data.log_probs, data.advantages, data.targets])
         log_ratio = jnp.clip(log_probs - data.log_probs, -MAX_LOG_RATIO, MAX_LOG_RATIO)
         ratio = jnp.exp(log_ratio)
@@ -301,11 +345,19 @@ class Mappo:
         found = {name: self.per_team(x) for name, x in measures.items()}
         muted = None
         if self.cfg.comm.listening_coef:
-            muted = self.actor.replay(team, data.obs, data.circumstances, data.memory, mute=True)
+            muted = self.actor.replay(team, data.obs, data.circumstances, data.memory.team, mute=True)
         channel_loss, of_channel = self.actor.channel_loss(decision, muted)
         losses = found["policy_loss"] - hparams.ent_coef * found["entropy"] + hparams.vf_coef * found["value_loss"]
         told = self.of_teams(found | of_channel) | (self.of_agents(measures) if self.cfg.log_agent_metrics else {})
         return (losses + channel_loss).sum(), told
+
+    def values_along(self, params: Params, seen: dict[str, Array], decision: Decision, data: Batchwise) -> Array:
+        """`[E, T, N]`: normalised values of recorded steps, by what critics see, and what agents would hear now."""
+        heard, memories = decision.talk.heard, data.memory.critics
+        if not self.critics_remember:
+            return self.appraise(params, seen, heard, memories)[0]
+        seen, heard, clock = steps_first((seen, heard, data.circumstances["clock"]))
+        return environments_first(self.appraise(params, seen, heard, memories, clock)[0])
 
     def per_team(self, x: Array) -> Array:
         """`[..., N]` -> `[teams]`: the mean over all but teams."""
@@ -319,11 +371,6 @@ class Mappo:
     def of_teams(self, measures: Mapping[str, Sequence[Array] | Array]) -> dict[str, Array]:
         """Measure -> `[teams]` as name -> `[]`, under the names of `Env.per_team`."""
         return {name: x for key, of in measures.items() for name, x in zip(self.env.per_team(key), of, strict=True)}
-
-
-def environments_first(tree: Any) -> Any:
-    """Arrays `[T, E, ...]` -> `[E, T, ...]`."""
-    return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), tree)
 
 
 def finished_mean(traj: Trajectory) -> Array:

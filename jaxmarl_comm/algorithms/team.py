@@ -12,12 +12,14 @@ from jaxmarl_comm.algorithms import Act, View
 from jaxmarl_comm.algorithms.rollout import Moved
 from jaxmarl_comm.comm.channel import Channel, Circumstances, Deliver, Intervention, Numbers, unchanged
 from jaxmarl_comm.comm.discretise import gumbel
-from jaxmarl_comm.comm.mailbox import Memory
+from jaxmarl_comm.comm.mailbox import Memory as Underway
 from jaxmarl_comm.comm.regularise import listening_loss, price, signalling_loss
 from jaxmarl_comm.distributions import ActionDistribution, action_distribution, num_outputs
 from jaxmarl_comm.envs.base import Env, State
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.nets import Params, TeamOutput, TeamPolicy
+from jaxmarl_comm.nets.params import Params
+from jaxmarl_comm.nets.policy import Exchanged, Recalled, TeamPolicy
+from jaxmarl_comm.trees import environments_first, steps_first, where_each
 
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
@@ -33,17 +35,26 @@ class Team(NamedTuple):
     numbers: Numbers
 
 
+class TeamMemory(NamedTuple):
+    """What a team carries from step to step. recalled: group -> what its agents remember; empty without memory."""
+
+    channel: Underway
+    recalled: dict[str, Recalled]
+
+
 class Decision(NamedTuple):
     """What a team makes of what it sees and hears, before anything is sampled; `[...]` is `[E]` or `[E, T]`.
 
     distributions: group -> over `[..., n]` agents. said: `[..., N, dim_c]`, words as one-hot vectors (dim_c is 0 unless
-    they are differentiable), from word_logits of the same shape. output: of the network.
+    they are differentiable), from word_logits of the same shape. talk: what agents told each other, and
+    outputs: group -> `[..., n, num_outputs]`, what the networks made of it.
     """
 
     distributions: dict[str, ActionDistribution]
     said: Array
     word_logits: Array
-    output: TeamOutput
+    talk: Exchanged
+    outputs: dict[str, Array]
 
 
 class TeamActor:
@@ -59,7 +70,8 @@ class TeamActor:
         self.vocabulary = {
             g: dict(space.factors).get("say", 0) * self.relaxed for g, space in env.action_spaces.items()
         }
-        self.net: Any = TeamPolicy(
+        self.remembers = cfg.net.memory != "none"
+        self.net = TeamPolicy(
             env=env,
             num_outputs={
                 group: num_outputs(factors, env.continuous_actions) + self.vocabulary[group]
@@ -69,80 +81,113 @@ class TeamActor:
             share_params=cfg.share_params,
             channel=self.channel,
             agent_id=cfg.actor_id,
+            memory=cfg.net.memory,
         )
 
     def init(self, key: Array, obs: dict[str, Array]) -> Params:
         """Parameters. obs: group -> `[E, n, obs_dim]`, of which only the shape matters. The key is consumed."""
-        memory, numbers = self.memory(len(next(iter(obs.values())))), Numbers(*[jnp.ones(())] * len(Numbers._fields))
-        somewhere = jnp.zeros((*memory.clock.shape, self.env.num_agents, 2))
-        circumstances = self.channel.circumstances(key, numbers, memory, somewhere, training=True)
-        return self.net.init(key, obs, numbers, circumstances, self.channel.post(memory, unchanged))
+        num_envs = len(next(iter(obs.values())))
+        numbers, start = Numbers(*[jnp.ones(())] * len(Numbers._fields)), self.channel.start(num_envs)
+        somewhere = jnp.zeros((num_envs, self.env.num_agents, 2))
+        circumstances = self.channel.circumstances(key, numbers, start, somewhere, training=True)
+        return self.net.init(key, obs, numbers, circumstances, self.channel.post(start, unchanged))
 
-    def memory(self, num_envs: int) -> Memory:
+    def memory(self, num_envs: int) -> TeamMemory:
         """At the start of an episode."""
-        return self.channel.start(num_envs)
+        return TeamMemory(self.channel.start(num_envs), self.net.nothing(num_envs))
 
-    def view(self, batch: Batch, state: State, obs: dict[str, Array], memory: Memory) -> View:
+    def view(self, batch: Batch, state: State, obs: dict[str, Array], memory: TeamMemory) -> View:
         """What the team sees of a batch of environments."""
         return View(obs, batch.positions(state) if self.channel.needs_positions else None, memory)
 
     def meet(self, team: Team, key: Array, view: View, training: bool) -> Circumstances:
         """What chance and place decide at this step. The key is consumed."""
-        return self.channel.circumstances(key, team.numbers, view.memory, view.positions, training)
+        under_way = view.memory.channel
+        met = self.channel.circumstances(key, team.numbers, under_way, view.positions, training)
+        return met | {"clock": under_way.clock} if self.remembers else met
 
-    def explore(self, team: Team, key: Array, view: View, state: State, batch: Batch) -> Moved:
-        """Sampled actions, and what the update needs to replay the step. The key is consumed."""
+    def explore(self, team: Team, key: Array, view: View, state: State, batch: Batch) -> tuple[Moved, Decision]:
+        """Sampled actions, with what the update needs to replay the step; how they came about. The key is consumed."""
         *keys, chance_key, word_key = jax.random.split(key, len(self.env.groups) + 2)
         circumstances = self.meet(team, chance_key, view, training=True)
         if self.relaxed:
             circumstances["state"] = batch.unshared(state)
             circumstances["word_choice"] = jax.random.gumbel(word_key, batch.words(state).shape)
-        decision = self.decide(team, view.obs, circumstances, self.channel.post(view.memory, unchanged))
+        decision = self.step(team, view, circumstances, unchanged)
         group_keys = dict(zip(self.env.groups, keys, strict=True))
         chosen = {g: decision.distributions[g].sample(group_keys[g]) for g in self.env.groups}
         log_probs = {g: decision.distributions[g].log_prob(chosen[g]) for g in self.env.groups}
-        return Moved(
-            self.to_actions(chosen, decision),
-            self.env.join(log_probs),
-            self.channel.advance(view.memory, circumstances, decision.output.packets),
-            circumstances,
-        )
+        actions, memory = self.to_actions(chosen, decision), self.after(view.memory, circumstances, decision.talk)
+        return Moved(actions, self.env.join(log_probs), memory, circumstances), decision
 
     def act(self, team: Team, key: Array, view: View, greedy: Array, intervene: Intervention) -> Act:
         """Actions in execution: sampled, or the most probable ones. The key is consumed."""
         *keys, chance_key = jax.random.split(key, len(self.env.groups) + 1)
         circumstances = self.meet(team, chance_key, view, training=False)
-        decision = self.decide(team, view.obs, circumstances, self.channel.post(view.memory, intervene))
+        decision = self.step(team, view, circumstances, intervene)
         chosen = {}
         for group, group_key in zip(self.env.groups, keys, strict=True):
             sampled, best = decision.distributions[group].sample(group_key), decision.distributions[group].mode()
             chosen[group] = {name: jnp.where(greedy, best[name], sampled[name]) for name in best}
-        packets = decision.output.packets
+        packets, under_way = decision.talk.packets, view.memory.channel
         return Act(
             actions=self.to_actions(chosen, decision),
-            messages=_side_by_side(self.channel.on_air(packets, view.memory.held, view.memory.clock).message),
+            messages=_side_by_side(self.channel.on_air(packets, under_way.held, under_way.clock).message),
             sent=packets.sent,
-            memory=self.channel.advance(view.memory, circumstances, packets),
+            memory=self.after(view.memory, circumstances, decision.talk),
             distributions=decision.distributions,
         )
 
     def listen(self, team: Team, key: Array, view: View) -> Array:
         """`[E, N, H]`: what agents hear at this step, with the chance of training. The key is consumed."""
-        circumstances = self.meet(team, key, view, training=True)
-        return self.decide(team, view.obs, circumstances, self.channel.post(view.memory, unchanged)).output.heard
+        return self.step(team, view, self.meet(team, key, view, training=True), unchanged).talk.heard
+
+    def step(self, team: Team, view: View, circumstances: Circumstances, intervene: Intervention) -> Decision:
+        """What the team makes of one step."""
+        deliver = self.channel.post(view.memory.channel, intervene)
+        return self.decide(team, view.obs, circumstances, deliver, view.memory.recalled)
+
+    def after(self, memory: TeamMemory, circumstances: Circumstances, talk: Exchanged) -> TeamMemory:
+        """The memory after a step in which agents talked so."""
+        return TeamMemory(self.channel.advance(memory.channel, circumstances, talk.packets), talk.recalled)
 
     def replay(
-        self, team: Team, obs: dict[str, Array], circumstances: Circumstances, start: Memory, mute: bool = False
+        self, team: Team, obs: dict[str, Array], circumstances: Circumstances, start: TeamMemory, mute: bool = False
     ) -> Decision:
         """What the team would do now along recorded steps `[E, T, ...]`, messages sent anew with the same luck.
 
         start: the memory before the first step. mute: whether nothing arrives.
         """
-        deliver = self.channel.post_sequence(start, circumstances)
         if self.relaxed:
-            obs = self._hear_anew(self.decide(team, obs, circumstances, deliver).said, obs, circumstances)
-        muted: Deliver = lambda k, packets: jax.tree.map(jnp.zeros_like, packets)  # noqa: E731
-        return self.decide(team, obs, circumstances, muted if mute else deliver)
+            obs = self._hear_anew(self._along(team, obs, circumstances, start).said, obs, circumstances)
+        return self._along(team, obs, circumstances, start, mute)
+
+    def _along(
+        self, team: Team, obs: dict[str, Array], circumstances: Circumstances, start: TeamMemory, mute: bool = False
+    ) -> Decision:
+        """All steps `[E, T, ...]` at once, if agents remember nothing."""
+        if self.remembers:
+            return self._step_by_step(team, obs, circumstances, start, mute)
+        muted: Deliver = lambda k, packets: silence(packets)  # noqa: E731
+        deliver = muted if mute else self.channel.post_sequence(start.channel, circumstances)
+        return self.decide(team, obs, circumstances, deliver, {})
+
+    def _step_by_step(
+        self, team: Team, obs: dict[str, Array], circumstances: Circumstances, start: TeamMemory, mute: bool
+    ) -> Decision:
+        """Only what depends on the step before is done one step after the other: agents sense and choose at once."""
+        intervene, fresh = silence if mute else unchanged, self.memory(len(start.channel.clock))
+
+        def step(memory: TeamMemory, now: tuple[dict[str, Array], Circumstances]) -> tuple[TeamMemory, Exchanged]:
+            sensed, met = now
+            memory = where_each(met["clock"] == 0, fresh, memory)
+            deliver = self.channel.post(memory.channel, intervene)
+            talk = self.net.exchange(team.params, sensed, memory.recalled, team.numbers, met, deliver)
+            return self.after(memory, met, talk), talk._replace(recalled={})
+
+        steps = steps_first((self.net.sense(team.params, obs), circumstances))
+        talk = environments_first(jax.lax.scan(step, start, steps)[1])
+        return self._decision(team, circumstances, talk)
 
     def _hear_anew(self, said: Array, obs: dict[str, Array], circumstances: Circumstances) -> dict[str, Array]:
         """The same observations, with the words of the step before `said` anew, `[E, T, N, dim_c]`, gradient included.
@@ -163,16 +208,28 @@ class TeamActor:
         own = np.equal(self.env.teams, team)[:, None]
         return jnp.where(own, words, jax.lax.stop_gradient(words))
 
-    def decide(self, team: Team, obs: dict[str, Array], circumstances: Circumstances, deliver: Deliver) -> Decision:
-        """Distributions over actions, and what is said."""
-        output = self.net.apply(team.params, obs, team.numbers, circumstances, deliver)
+    def decide(
+        self,
+        team: Team,
+        obs: dict[str, Array],
+        circumstances: Circumstances,
+        deliver: Deliver,
+        recalled: dict[str, Recalled],
+    ) -> Decision:
+        """Distributions over actions, and what is said: at one step, or at many of agents who remember nothing."""
+        sensed = self.net.sense(team.params, obs)
+        talk = self.net.exchange(team.params, sensed, recalled, team.numbers, circumstances, deliver)
+        return self._decision(team, circumstances, talk)
+
+    def _decision(self, team: Team, circumstances: Circumstances, talk: Exchanged) -> Decision:
+        outputs = self.net.choose(team.params, talk.hidden)
         sizes = {g: num_outputs(self.factors[g], self.env.continuous_actions) for g in self.env.groups}
         distributions = {
-            g: action_distribution(output.outputs[g][..., : sizes[g]], self.factors[g], self.env.continuous_actions)
+            g: action_distribution(outputs[g][..., : sizes[g]], self.factors[g], self.env.continuous_actions)
             for g in self.env.groups
         }
-        logits = {g: output.outputs[g][..., sizes[g] :] for g in self.env.groups}
-        return Decision(distributions, *self._say(logits, circumstances.get("word_choice")), output)
+        logits = {g: outputs[g][..., sizes[g] :] for g in self.env.groups}
+        return Decision(distributions, *self._say(logits, circumstances.get("word_choice")), talk, outputs)
 
     def _say(self, logits: dict[str, Array], choice: Array | None) -> tuple[Array, Array]:
         """(words, their logits) `[..., N, dim_c]` of all agents, zeros for those who cannot speak."""
@@ -197,7 +254,7 @@ class TeamActor:
         return jnp.stack(losses), jax.tree.map(lambda *x: jnp.stack(x), *metrics)
 
     def _channel_loss(self, team: int, decision: Decision, muted: Decision | None) -> tuple[Array, dict[str, Array]]:
-        comm, packets = self.channel.cfg, decision.output.packets
+        comm, packets = self.channel.cfg, decision.talk.packets
         members = np.array(self.env.team_members[team])
         loss, metrics = jnp.zeros(()), {}
         if comm.signalling_coef:
@@ -221,7 +278,7 @@ class TeamActor:
         """`[E, T, ..., n, W]`: logits of all words that a team's n speakers choose: the channel's, or the task's."""
         groups = [g for g, of in self.env.group_teams.items() if of == team]
         if self.channel.cfg.discretise == "gumbel":
-            return decision.output.contents[..., np.array(self.env.team_members[team]), :]
+            return decision.talk.contents[..., np.array(self.env.team_members[team]), :]
         if self.relaxed:
             speakers = [agent for g in groups if self.vocabulary[g] for agent in self.env.groups[g]]
             return decision.word_logits[..., np.array(speakers, int), :]
@@ -238,6 +295,11 @@ class TeamActor:
                 parts = {**parts, "say": said[group] if space.continuous else jnp.argmax(said[group], axis=-1)}
             actions[group] = space.join(parts, decision.distributions[group].batch_shape)
         return actions
+
+
+def silence(packets: Any) -> Any:
+    """What is heard where nothing arrives."""
+    return jax.tree.map(jnp.zeros_like, packets)
 
 
 def _side_by_side(messages: Array) -> Array:

@@ -1,8 +1,8 @@
 """The communication channel: encode -> discretise -> gate -> corrupt -> route -> aggregate -> integrate.
 
-Encoding and integrating are learned and live in `nets.py`; each stage between has its file here, and `Channel` puts
-them together as the config says. Messages are `[..., N, M]`, over all agents in canonical order, never folded into the
-batch: so the listener's loss reaches the speaker's parameters. What travels is a *packet*: the message, and whether
+Encoding and integrating are learned and live in `nets/policy.py`; each stage between has its file here, and `Channel`
+puts them together as the config says. Messages are `[..., N, M]`, over all agents in canonical order, never folded into
+the batch: so the listener's loss reaches the speaker's parameters. What travels is a *packet*: the message, and whether
 one was sent.
 
 Chance and place come in from outside, as *circumstances*: drawn once, in the rollout, and replayed in the update. In

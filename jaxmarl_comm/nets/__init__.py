@@ -1,0 +1,1 @@
+"""Networks of a team of agents. The only files that know flax."""

@@ -1,0 +1,199 @@
+"""Agents that remember: the cells, what the update replays, where memory begins and ends, and that it is used."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmarl_comm.algorithms.mappo import Mappo
+from jaxmarl_comm.algorithms.team import Team
+from jaxmarl_comm.config import default_cfg
+from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.nets.cell import GATES, STATES, AgentCell
+from jaxmarl_comm.trees import environments_first
+from learners import lively
+
+SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 33}
+# 33 steps: one episode of 25, and a part of the next
+TALKS = [
+    ("simple_reference_v3", {"net.memory": "gru", "comm.preset": "none"}),
+    ("simple_spread_v3", {"net.memory": "lstm", "comm.preset": "commnet", "share_params": False}),
+    (
+        "simple_tag_v3",
+        {
+            "net.memory": "gru",
+            "comm.preset": "tarmac",
+            "comm.delay": 2,
+            "comm.loss": 0.3,
+            "comm.loss_burst": 3,
+            "comm.noise": 0.1,
+            "comm.route": "nearest",
+            "comm.integrate_into": "both",
+            "critic_input": "joint_actions",
+        },
+    ),
+    (
+        "simple_reference_v3",
+        {
+            "net.critic_memory": "lstm",
+            "comm.gate": "every_n",
+            "comm.gate_every": 10,
+            "comm.gate_hold": True,
+            "env.continuous_actions": True,
+        },
+    ),
+    ("simple_reference_v3", {"net.memory": "lstm", "net.critic_memory": "none", "comm.preset": "dial"}),
+    (
+        "simple_reference_v3",
+        {"net.memory": "gru", "comm.preset": "speech", "comm.speech": "differentiable", "comm.rounds": 0},
+    ),
+    ("simple_spread_v3", {"net.memory": "gru", "env.terminate_on_success": True, "share_critics": "team"}),
+]
+
+
+def learner_of(task="simple_reference_v3", **changes):
+    cfg = default_cfg().replace({"env.name": task, **SMALL, **changes})
+    return Mappo(cfg, make_env(task, **cfg.env.arguments))
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_a_cell_is_what_its_formula_says(kind):
+    rng, width = np.random.default_rng(0), 3
+    state, sensed = rng.normal(size=(2, STATES[kind] * width)), rng.normal(size=(2, GATES[kind] * width))
+    kernel, bias = rng.normal(size=(width, GATES[kind] * width)), rng.normal(size=GATES[kind] * width)
+    params = {"params": {"past": {"Dense_0": {"kernel": kernel, "bias": bias}}}}
+    found = AgentCell(kind, True).apply(params, jnp.array(state), jnp.array(sensed))
+    hidden = state[:, :width]
+    past = hidden @ kernel + bias
+    s, p = np.split(sensed, GATES[kind], axis=1), np.split(past, GATES[kind], axis=1)
+    if kind == "gru":
+        keep = sigmoid(s[1] + p[1] + 1)
+        expected = keep * hidden + (1 - keep) * np.tanh(s[2] + sigmoid(s[0] + p[0]) * p[2])
+    else:
+        kept = sigmoid(s[1] + p[1] + 1) * state[:, width:] + sigmoid(s[0] + p[0]) * np.tanh(s[3] + p[3])
+        expected = np.concatenate([sigmoid(s[2] + p[2]) * np.tanh(kept), kept], axis=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("task", "changes"), TALKS)
+def test_the_update_replays_what_agents_and_critics_remembered(task, changes):
+    """From the middle of an episode, over its end: the first ratio is 1, and values are those of the rollout."""
+    learner = learner_of(task, **changes)
+
+    @jax.jit
+    def twice(state):
+        middle, _ = learner.play(state, jax.random.key(1))
+        state = state._replace(rollout=middle)
+        after, traj = learner.play(state, jax.random.key(2))
+        data, _, _ = learner.prepare(state, traj, after, jax.random.key(3))
+        team, spaces = learner.team(state), learner.env.action_spaces
+        decision = learner.actor.replay(team, data.obs, data.circumstances, data.memory.team)
+        log_probs = {g: d.log_prob(spaces[g].split(data.actions[g])) for g, d in decision.distributions.items()}
+        seen = learner.seen_by_critics(data.obs, data.circumstances, data.actions)
+        values = learner.values_along(state.params.critic, seen, decision, data)
+        return data, learner.env.join(log_probs), values, state.rollout.memory
+
+    data, log_probs, values, memory = twice(lively(learner))
+    np.testing.assert_allclose(log_probs, data.log_probs, atol=2e-4)
+    np.testing.assert_allclose(values, data.old_values, atol=2e-4)
+    carried = [*(x.state for x in memory.team.recalled.values()), *memory.critics.values()]
+    assert carried and all(np.abs(x).max() > 1e-3 for x in carried)
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm"])
+def test_every_part_of_a_memory_learns(kind):
+    learner = learner_of(**{"net.memory": kind})
+    state = lively(learner)
+    after, metrics = jax.jit(learner.update)(state)
+    assert all(np.isfinite(x) for x in metrics.values())
+    changed = jax.tree.map(lambda a, b: bool((a != b).any()), state.params, after.params)
+    assert all(jax.tree.leaves(changed))
+
+
+@pytest.fixture(scope="module")
+def remembering():
+    learner = learner_of(**{"net.memory": "gru", "rollout_len": 30})
+    state = lively(learner)
+    after, traj = jax.jit(learner.play)(state, jax.random.key(0))
+    return learner, state, after, traj
+
+
+def test_what_was_seen_moves_the_rest_of_an_episode_and_nothing_of_the_next(remembering):
+    learner, state, _, traj = remembering
+    obs, circumstances = environments_first((traj.obs["agent"], traj.circumstances))
+
+    @jax.jit
+    def felt(obs):
+        def of_step(step):
+            def output(obs):
+                replayed = learner.actor.replay(
+                    learner.team(state), {"agent": obs}, circumstances, state.rollout.memory.team
+                )
+                return (replayed.outputs["agent"][:, step] ** 2).sum()
+
+            return jnp.abs(jax.grad(output)(obs)).max(axis=(0, 2, 3))
+
+        return jax.vmap(of_step)(jnp.array([24, 27]))
+
+    last, of_next = felt(obs)
+    assert (last[:25] > 0).all() and (last[25:] == 0).all()
+    assert (of_next[:25] == 0).all() and (of_next[25:28] > 0).all() and (of_next[28:] == 0).all()
+
+
+def test_the_value_of_a_true_last_observation_remembers_its_episode(remembering):
+    learner, state, _, traj = remembering
+    seen = learner.seen_by_critics(traj.obs, {}, traj.actions)
+    memories = learner.memory().critics
+    for t in range(25):
+        _, memories = learner.appraise(state.params.critic, {g: x[t] for g, x in seen.items()}, None, memories)
+    forgotten = learner.memory().critics
+    assert jax.tree.leaves(forgotten)[0].max() == 0
+    # The rollout does not keep the true last observation: the environment, stepped again, does.
+    env_state = state.rollout.env
+    for t in range(25):
+        env_state, ts = learner.batch.step(jax.random.key(9), env_state, {g: x[t] for g, x in traj.actions.items()})
+    last = learner.seen_by_critics(ts.obs, {}, learner.nothing_done())
+    with_memory, without = (
+        state.value_norm.denormalise(learner.appraise(state.params.critic, last, None, m)[0])
+        for m in (memories, forgotten)
+    )
+    np.testing.assert_allclose(traj.final_values[24], with_memory, atol=1e-4)
+    assert np.abs(with_memory - without).max() > 1e-2
+
+
+def test_a_network_without_memory_has_no_cells():
+    params = jax.eval_shape(learner_of().init, jax.random.key(0)).params
+    assert not any("cell" in name for part in params for name in part["params"])
+    forgetful = learner_of(**{"net.memory": "gru", "net.critic_memory": "none"})
+    policy, critic = jax.eval_shape(forgetful.init, jax.random.key(0)).params
+    assert any("cell" in name for name in policy["params"])
+    assert not any("cell" in name for name in critic["params"])
+
+
+def test_what_was_heard_is_remembered():
+    """A message that is sent once moves what its hearer does long after, by its cell alone."""
+    learner = learner_of(**{"net.memory": "gru", "comm.gate": "every_n", "comm.gate_every": 25, "rollout_len": 25})
+    state = lively(learner)
+    _, traj = jax.jit(learner.play)(state, jax.random.key(0))
+    obs, circumstances = environments_first((traj.obs["agent"], traj.circumstances))
+
+    @jax.jit
+    def felt(params):
+        def output(changed):
+            told = obs.at[:, 0, 1].add(changed)  # what the other saw at the first step
+            replayed = learner.actor.replay(
+                Team(params, learner.team(state).numbers), {"agent": told}, circumstances, state.rollout.memory.team
+            )
+            return (replayed.outputs["agent"][:, 20, 0] ** 2).sum()
+
+        return jax.grad(output)(0.0)
+
+    assert np.abs(felt(state.params.policy)) > 1e-7
+    deaf = jax.tree_util.tree_map_with_path(
+        lambda path, x: jnp.zeros_like(x) if "agent_heard" in str(path) else x, state.params.policy
+    )
+    assert felt(deaf) == 0
