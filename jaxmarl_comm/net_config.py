@@ -40,16 +40,13 @@ class NetConfig(Settings):
     hidden: Hidden | None = Field(None, description="widths of the layers; null: two of hidden_dim")
     activation: Activation = Field("relu", description="what follows each layer")
     layer_norm: bool = Field(False, description="whether inputs are brought to mean 0 and variance 1, each for itself")
-    memory: Memory = Field("none", description="what policies remember an episode by: nothing, or a recurrent cell")
-    critic_memory: Memory | None = Field(None, description="what critics remember it by; null: as memory")
+    memory: Memory = Field(
+        "none", description="a recurrent cell in the place of the last layer before an agent talks, to remember by"
+    )
+    critic_memory: Memory = Field("none", description="the same in the place of the critics' last layer")
     groups: dict[str, GroupNetConfig] = Field(
         default_factory=dict, description="others for a group: {speaker: {hidden: [32, 32]}}"
     )
-
-    @property
-    def memory_of_critics(self) -> Memory:
-        """`critic_memory`, or `memory` where that is not given."""
-        return self.critic_memory or self.memory
 
     def of_group(self, group: str, hidden_dim: int) -> Net:
         """The network of an agent of this group."""

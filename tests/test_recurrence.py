@@ -16,12 +16,14 @@ from learners import lively
 SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 33}
 # 33 steps: one episode of 25, and a part of the next
 TALKS = [
-    ("simple_reference_v3", {"net.memory": "gru", "comm.preset": "none"}),
+    ("simple_reference_v3", {"net.memory": "gru", "net.critic_memory": "gru", "comm.preset": "none"}),
     ("simple_spread_v3", {"net.memory": "lstm", "comm.preset": "commnet", "share_params": False}),
     (
         "simple_tag_v3",
         {
             "net.memory": "gru",
+            "net.critic_memory": "lstm",
+            "net.hidden": [8, 6, 4],
             "comm.preset": "tarmac",
             "comm.delay": 2,
             "comm.loss": 0.3,
@@ -42,12 +44,15 @@ TALKS = [
             "env.continuous_actions": True,
         },
     ),
-    ("simple_reference_v3", {"net.memory": "lstm", "net.critic_memory": "none", "comm.preset": "dial"}),
+    ("simple_reference_v3", {"net.memory": "lstm", "comm.preset": "dial"}),
     (
         "simple_reference_v3",
         {"net.memory": "gru", "comm.preset": "speech", "comm.speech": "differentiable", "comm.rounds": 0},
     ),
-    ("simple_spread_v3", {"net.memory": "gru", "env.terminate_on_success": True, "share_critics": "team"}),
+    (
+        "simple_spread_v3",
+        {"net.memory": "gru", "env.terminate_on_success": True, "net.critic_memory": "gru", "share_critics": "team"},
+    ),
 ]
 
 
@@ -106,7 +111,7 @@ def test_the_update_replays_what_agents_and_critics_remembered(task, changes):
 
 @pytest.mark.parametrize("kind", ["gru", "lstm"])
 def test_every_part_of_a_memory_learns(kind):
-    learner = learner_of(**{"net.memory": kind})
+    learner = learner_of(**{"net.memory": kind, "net.critic_memory": kind})
     state = lively(learner)
     after, metrics = jax.jit(learner.update)(state)
     assert all(np.isfinite(x) for x in metrics.values())
@@ -116,7 +121,7 @@ def test_every_part_of_a_memory_learns(kind):
 
 @pytest.fixture(scope="module")
 def remembering():
-    learner = learner_of(**{"net.memory": "gru", "rollout_len": 30})
+    learner = learner_of(**{"net.memory": "gru", "net.critic_memory": "gru", "rollout_len": 30})
     state = lively(learner)
     after, traj = jax.jit(learner.play)(state, jax.random.key(0))
     return learner, state, after, traj
@@ -168,7 +173,7 @@ def test_the_value_of_a_true_last_observation_remembers_its_episode(remembering)
 def test_a_network_without_memory_has_no_cells():
     params = jax.eval_shape(learner_of().init, jax.random.key(0)).params
     assert not any("cell" in name for part in params for name in part["params"])
-    forgetful = learner_of(**{"net.memory": "gru", "net.critic_memory": "none"})
+    forgetful = learner_of(**{"net.memory": "gru"})
     policy, critic = jax.eval_shape(forgetful.init, jax.random.key(0)).params
     assert any("cell" in name for name in policy["params"])
     assert not any("cell" in name for name in critic["params"])

@@ -108,9 +108,9 @@ class Mappo:
             cfg.critic_sharing,
             agent_id=cfg.critic_id,
             embed_dim=cfg.critic_embed_dim,
-            memory=cfg.net.memory_of_critics,
+            memory=cfg.net.critic_memory,
         )
-        self.critics_remember = cfg.net.memory_of_critics != "none"
+        self.critics_remember = cfg.net.critic_memory != "none"
         self.critic_listens = cfg.comm.rounds > 0 and cfg.comm.integrate_into != "policy"
         self.descent = Descent(env, cfg.max_grad_norm, cfg.target_kl)
 

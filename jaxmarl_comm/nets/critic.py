@@ -21,7 +21,7 @@ class Critic(nn.Module):
     """Value functions: each goes by what `algorithms/critics.py` puts together for its agent, and what the agent hears.
 
     nets: group -> its network. share: whether agents have one `team`'s, one for each `group`, or one for each `agent`.
-    agent_id: see `identified`. memory: none, gru or lstm, after the last layer.
+    agent_id: see `identified`. memory: none, or gru or lstm cells in the place of the last layer.
     embed_dim: numbers that what is not an agent's own observation is compressed to; 0: not at all.
     """
 
@@ -52,7 +52,7 @@ class Critic(nn.Module):
         for name, groups in self._units().items():
             of_all = x[name] if len(groups) == 1 else jnp.concatenate([x[g] for g in groups], axis=-2)
             found, first = self._deep(name, of_all), 0
-            if self.memory != "none":
+            if self.remembers:
                 assert memories is not None
                 after[name], found = self._recall(name, found, memories[name], begins)
             of_unit = self._dense(1, f"{name}_value", found, 1.0)[..., 0]
@@ -61,10 +61,14 @@ class Critic(nn.Module):
                 first += x[group].shape[-2]
         return self.env.join(values, axis=-1), after
 
+    @property
+    def remembers(self) -> bool:
+        return self.memory != "none"
+
     @nn.nowrap
     def nothing(self, num_envs: int) -> Memories:
         """What critics remember at the start of an episode: whose parameters -> `[E, n, S]`."""
-        if self.memory == "none":
+        if not self.remembers:
             return {}
         size = {name: STATES[self.memory] * self.nets[name].hidden[-1] for name in self._units()}
         return {
@@ -89,13 +93,13 @@ class Critic(nn.Module):
             rest = activated(net, self._dense(self.embed_dim, f"{name}_embed", x[..., own:], gain(net)))
             x = jnp.concatenate([x[..., :own], rest], axis=-1)
         x = identified(self, self.agent_id, name, x)
-        for layer, width in enumerate(net.hidden):
+        for layer, width in enumerate(net.hidden[:-1] if self.remembers else net.hidden):
             x = activated(net, self._dense(width, f"{name}_{layer}", x, gain(net)))
         return x
 
     def _recall(self, name: str, x: Array, state: Array, begins: Array | None) -> tuple[Array, Array]:
         """(the state `[E, n, S]` of the cells after the last step, what they give at each, `[..., n, width]`)."""
-        width = x.shape[-1]
+        width = self.nets[name].hidden[-1]
         sensed = self._dense(GATES[self.memory] * width, f"{name}_sense", x, 1.0)
         cell = AgentCell(self.memory, self.share != "agent", name=f"{name}_cell")
         if begins is None:

@@ -66,6 +66,11 @@ class Part(nn.Module):
         """Whether what is heard is for policies, too."""
         return self.channel.cfg.rounds > 0 and self.channel.cfg.integrate_into != "critic"
 
+    @property
+    def remembers(self) -> bool:
+        """Whether there are cells, each in the place of the last layer before hearing."""
+        return self.memory != "none"
+
     def layer(self, group: str, name: str, x: Array, width: int | None = None) -> Array:
         """A layer of the group's network, as wide as its last if nothing else is said."""
         net = self.nets[group]
@@ -89,9 +94,10 @@ class Senses(Part):
 
     def _sense(self, group: str, obs: Array) -> Array:
         net, x = self.nets[group], identified(self, self.agent_id, group, normalised(self.nets[group], obs))
-        for k, width in enumerate(net.before_hearing):
+        *widths, last = net.before_hearing
+        for k, width in enumerate(widths if self.remembers else net.before_hearing):
             x = self.layer(group, "encode" + f"_{k}" * (k > 0), x, width)
-        return x if self.memory == "none" else self.dense(GATES[self.memory] * x.shape[-1], f"{group}_sense", x, 1.0)
+        return self.dense(GATES[self.memory] * last, f"{group}_sense", x, 1.0) if self.remembers else x
 
 
 class Exchange(Part):
