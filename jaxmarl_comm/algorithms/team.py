@@ -222,7 +222,7 @@ class TeamActor:
         return self._decision(team, circumstances, talk)
 
     def _decision(self, team: Team, circumstances: Circumstances, talk: Exchanged) -> Decision:
-        outputs = self.net.choose(team.params, talk.hidden)
+        outputs = self.net.choose(team.params, talk)
         sizes = {g: num_outputs(self.factors[g], self.env.continuous_actions) for g in self.env.groups}
         distributions = {
             g: action_distribution(outputs[g][..., : sizes[g]], self.factors[g], self.env.continuous_actions)

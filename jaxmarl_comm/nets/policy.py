@@ -40,7 +40,7 @@ class Recalled(NamedTuple):
 class Exchanged(NamedTuple):
     """What comes of agents' talk at one step, or at many.
 
-    hidden: group -> `[..., n, width]`, after hearing. packets: `[..., R, N, ...]`, as sent in R rounds.
+    hidden: group -> `[..., n, width]`, before hearing the last round. packets: `[..., R, N, ...]`, as sent in R rounds.
     contents: `[..., R, N, M]`, what senders had in mind before it was made fit to be sent.
     heard: `[..., N, R * heard_dim]`. recalled: group -> what they will remember; empty without memory.
     """
@@ -78,6 +78,23 @@ class Part(nn.Module):
 
     def dense(self, features: int, name: str, x: Array, scale: float = SQRT2) -> Array:
         return AgentDense(features, self.share_params, scale, name=name)(x)
+
+    def integrate(self, group: str, k: int, hidden: Array, heard: Array) -> Array:
+        """`[..., n, width]` after what was heard in round k."""
+        name, net = f"{group}_integrate_{k}", self.nets[group]
+        match self.channel.cfg.integrate:
+            case "add":
+                return activated(net, hidden + self.dense(hidden.shape[-1], name, heard, gain(net)))
+            case "gru":
+                return self._gru(name, hidden, heard)
+        return self.layer(group, f"integrate_{k}", jnp.concatenate([hidden, heard], -1))
+
+    def _gru(self, name: str, hidden: Array, heard: Array) -> Array:
+        """A gated recurrent unit (Cho et al. 2014), whose input is what was heard."""
+        both, width = jnp.concatenate([hidden, heard], axis=-1), hidden.shape[-1]
+        reset, update = (nn.sigmoid(self.dense(width, f"{name}_{gate}", both)) for gate in ("reset", "update"))
+        new = nn.tanh(self.dense(width, f"{name}_new", jnp.concatenate([reset * hidden, heard], axis=-1)))
+        return (1 - update) * hidden + update * new
 
 
 class Senses(Part):
@@ -124,8 +141,8 @@ class Exchange(Part):
             query = self._linear(channel.query_dim, f"query_{k}", hidden, 1.0) if cfg.attends else None
             packet = channel.emit(k, content, score, numbers, circumstances)
             heard = channel.receive(k, deliver(k, packet), query, circumstances)
-            if self.hears:
-                hidden = {g: self._integrate(g, k, hidden[g], part) for g, part in env.split(heard, axis=-2).items()}
+            if self.hears and k + 1 < cfg.rounds:
+                hidden = {g: self.integrate(g, k, hidden[g], part) for g, part in env.split(heard, axis=-2).items()}
             packets.append(packet)
             contents.append(content)
             everything_heard.append(heard)
@@ -155,23 +172,6 @@ class Exchange(Part):
             hidden = {g: self.layer(g, f"compose_{k}", h, h.shape[-1]) for g, h in hidden.items()}
         return self._linear(self.channel.cfg.width, f"message_{k}", hidden, 1.0)
 
-    def _integrate(self, group: str, k: int, hidden: Array, heard: Array) -> Array:
-        """`[..., n, width]` after what was heard in round k."""
-        name, net = f"{group}_integrate_{k}", self.nets[group]
-        match self.channel.cfg.integrate:
-            case "add":
-                return activated(net, hidden + self.dense(hidden.shape[-1], name, heard, gain(net)))
-            case "gru":
-                return self._gru(name, hidden, heard)
-        return self.layer(group, f"integrate_{k}", jnp.concatenate([hidden, heard], -1))
-
-    def _gru(self, name: str, hidden: Array, heard: Array) -> Array:
-        """A gated recurrent unit (Cho et al. 2014), whose input is what was heard."""
-        both, width = jnp.concatenate([hidden, heard], axis=-1), hidden.shape[-1]
-        reset, update = (nn.sigmoid(self.dense(width, f"{name}_{gate}", both)) for gate in ("reset", "update"))
-        new = nn.tanh(self.dense(width, f"{name}_new", jnp.concatenate([reset * hidden, heard], axis=-1)))
-        return (1 - update) * hidden + update * new
-
     def _linear(self, features: int, name: str, hidden: ByGroup, scale: float) -> Array:
         """`[..., N, features]`, of all agents."""
         return self.env.join({g: self.dense(features, f"{g}_{name}", h, scale) for g, h in hidden.items()}, axis=-2)
@@ -183,7 +183,11 @@ class Choices(Part):
     num_outputs: Mapping[str, int]
 
     @nn.compact
-    def __call__(self, hidden: ByGroup) -> ByGroup:
+    def __call__(self, hidden: ByGroup, heard: Array) -> ByGroup:
+        """hidden, heard: as in Exchanged."""
+        if self.hears:
+            last = self.env.split(heard[..., -self.channel.heard_dim :], axis=-2)
+            hidden = {g: self.integrate(g, self.channel.cfg.rounds - 1, hidden[g], last[g]) for g in self.env.groups}
         if not self.hears or self.channel.cfg.integrate != "concat":
             deep = [g for g in self.env.groups if len(self.nets[g].hidden) > 1]
             hidden = hidden | {g: self.layer(g, "decide", hidden[g]) for g in deep}
@@ -222,7 +226,7 @@ class TeamPolicy:
         exchanged, for_exchange = exchange.init_with_output(
             key, sensed, self.nothing(num_envs), numbers, circumstances, deliver
         )
-        return together([for_senses, for_exchange, choices.init(key, exchanged.hidden)])
+        return together([for_senses, for_exchange, choices.init(key, exchanged.hidden, exchanged.heard)])
 
     def sense(self, params: Params, obs: ByGroup) -> ByGroup:
         """What agents make of what they see, group -> `[..., n, obs_dim]`."""
@@ -240,9 +244,9 @@ class TeamPolicy:
         """What agents tell each other: see Exchange."""
         return self.parts[1].apply(params, sensed, recalled, numbers, circumstances, deliver)
 
-    def choose(self, params: Params, hidden: ByGroup) -> ByGroup:
+    def choose(self, params: Params, talk: Exchanged) -> ByGroup:
         """group -> `[..., n, num_outputs]`."""
-        return self.parts[2].apply(params, hidden)
+        return self.parts[2].apply(params, talk.hidden, talk.heard)
 
     def nothing(self, num_envs: int) -> dict[str, Recalled]:
         """What agents remember at the start of an episode."""
