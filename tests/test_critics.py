@@ -110,7 +110,7 @@ def test_agents_who_see_the_same_are_told_apart_by_who_they_are(agent_id):
     team = learner.team(state)
     circumstances = learner.actor.meet(team, jax.random.key(0), view, training=True)
     outputs = learner.actor.decide(team, alike, circumstances, lambda k, packet: packet, {}).outputs["agent"]
-    values, _ = learner.critic_net.apply(state.params.critic, alike)
+    values, _ = learner.critic.net.apply(state.params.critic, alike)
     for found in (outputs, values[..., None]):
         apart = np.abs(found[:, 0] - found[:, 1]).max()
         assert (apart > 1e-3) == (agent_id != "none")

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxmarl_comm.algorithms.critics import Moment
 from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.algorithms.team import Team
 from jaxmarl_comm.config import default_cfg
@@ -98,8 +99,8 @@ def test_the_update_replays_what_agents_and_critics_remembered(task, changes):
         team, spaces = learner.team(state), learner.env.action_spaces
         decision = learner.actor.replay(team, data.obs, data.circumstances, data.memory.team)
         log_probs = {g: d.log_prob(spaces[g].split(data.actions[g])) for g, d in decision.distributions.items()}
-        seen = learner.seen_by_critics(data.obs, data.circumstances, data.actions)
-        values = learner.values_along(state.params.critic, seen, decision, data)
+        recorded = Moment(data.obs, data.circumstances, data.actions, decision.talk.heard)
+        values = learner.critic.replay(state.params.critic, recorded, data.memory.critics)
         return data, learner.env.join(log_probs), values, state.rollout.memory
 
     data, log_probs, values, memory = twice(lively(learner))
@@ -151,20 +152,17 @@ def test_what_was_seen_moves_the_rest_of_an_episode_and_nothing_of_the_next(reme
 
 def test_the_value_of_a_true_last_observation_remembers_its_episode(remembering):
     learner, state, _, traj = remembering
-    seen = learner.seen_by_critics(traj.obs, {}, traj.actions)
-    memories = learner.memory().critics
+    step, memories = jax.jit(learner.critic.step), learner.memory().critics
+    env_state, obs = state.rollout.env, {g: x[0] for g, x in traj.obs.items()}
+    # The rollout does not keep the true last observation: the environment, stepped again, tells it.
     for t in range(25):
-        _, memories = learner.appraise(state.params.critic, {g: x[t] for g, x in seen.items()}, None, memories)
-    forgotten = learner.memory().critics
-    assert jax.tree.leaves(forgotten)[0].max() == 0
-    # The rollout does not keep the true last observation: the environment, stepped again, does.
-    env_state = state.rollout.env
-    for t in range(25):
-        env_state, ts = learner.batch.step(jax.random.key(9), env_state, {g: x[t] for g, x in traj.actions.items()})
-    last = learner.seen_by_critics(ts.obs, {}, learner.nothing_done())
+        actions = {g: x[t] for g, x in traj.actions.items()}
+        _, memories = step(state.params.critic, Moment(obs, {}, actions, None), memories)
+        env_state, ts = learner.batch.step(jax.random.key(9), env_state, actions)
+        obs = ts.obs
     with_memory, without = (
-        state.value_norm.denormalise(learner.appraise(state.params.critic, last, None, m)[0])
-        for m in (memories, forgotten)
+        state.value_norm.denormalise(step(state.params.critic, Moment(obs, {}, actions, None), m)[0])
+        for m in (memories, learner.memory().critics)
     )
     np.testing.assert_allclose(traj.final_values[24], with_memory, atol=1e-4)
     assert np.abs(with_memory - without).max() > 1e-2

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxmarl_comm import default_cfg
+from jaxmarl_comm.algorithms.critics import Moment
 from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.comm.channel import Channel, unchanged
 from jaxmarl_comm.console import Console
@@ -120,8 +121,8 @@ def test_a_critic_hears_in_its_bootstrap_what_it_hears_in_training():
     def value(training):
         drawn = learner.actor.meet(team, key, view, training=training)
         heard = learner.actor.step(team, view, drawn, unchanged).talk.heard
-        seen = learner.seen_by_critics(now.obs, {}, learner.nothing_done())
-        return learner.critic_net.apply(state.params.critic, seen, heard)[0]
+        moment = Moment(now.obs, {}, learner.critic.nothing_done(learner.cfg.num_envs), heard)
+        return learner.critic.step(state.params.critic, moment, {})[0]
 
     found = learner.values(state, key, now)
     np.testing.assert_allclose(found, value(training=True), rtol=1e-5)

@@ -14,18 +14,17 @@ import jax.numpy as jnp
 import optax
 
 from jaxmarl_comm.algorithms import Algorithm, View
-from jaxmarl_comm.algorithms.critics import critic_inputs
+from jaxmarl_comm.algorithms.critics import Moment, TeamCritic
 from jaxmarl_comm.algorithms.descent import Descent
 from jaxmarl_comm.algorithms.hyperparams import Hyperparams, of_config, present, varied
 from jaxmarl_comm.algorithms.losses import approx_kl, policy_loss, value_loss
 from jaxmarl_comm.algorithms.returns import Estimates, ValueNorm, explained_variance, gae, normalise, share_rewards
 from jaxmarl_comm.algorithms.rollout import Moved, RolloutState, Trajectory, rollout, rollout_axes, start
-from jaxmarl_comm.algorithms.team import Decision, Team, TeamActor, TeamMemory
+from jaxmarl_comm.algorithms.talk_losses import talk_losses
+from jaxmarl_comm.algorithms.team import Team, TeamActor, TeamMemory
 from jaxmarl_comm.comm.channel import Circumstances, Numbers
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.nets.critic import Critic
-from jaxmarl_comm.nets.params import Params
 from jaxmarl_comm.trees import environments_first, steps_first
 
 if TYPE_CHECKING:
@@ -101,28 +100,15 @@ class Mappo:
 
     def __init__(self, cfg: Config, env: Env) -> None:
         self.cfg, self.env, self.batch = cfg, env, Batch(env, cfg.num_envs)
-        self.actor = TeamActor(cfg, env)
-        self.critic_net: Any = Critic(
-            env,
-            cfg.nets(env.groups),
-            cfg.critic_sharing,
-            agent_id=cfg.critic_id,
-            embed_dim=cfg.critic_embed_dim,
-            memory=cfg.net.critic_memory,
-        )
-        self.critics_remember = cfg.net.critic_memory != "none"
-        self.critic_listens = cfg.comm.rounds > 0 and cfg.comm.integrate_into != "policy"
+        self.actor, self.critic = TeamActor(cfg, env), TeamCritic(cfg, env)
         self.descent = Descent(env, cfg.max_grad_norm, cfg.target_kl)
 
     def init(self, key: Array) -> TrainState:
         policy_key, critic_key, env_key, key = jax.random.split(key, 4)
         rollout_state = start(self.batch, self.memory(), env_key)
-        listens = self.critic_listens * self.cfg.comm.rounds * self.actor.channel.heard_dim
-        heard = jnp.zeros((self.cfg.num_envs, self.env.num_agents, listens))
-        seen = self.seen_by_critics(rollout_state.obs, self.noted(rollout_state), self.nothing_done())
-        memories = rollout_state.memory.critics
         params = Learned(
-            self.actor.init(policy_key, rollout_state.obs), self.critic_net.init(critic_key, seen, heard, memories)
+            self.actor.init(policy_key, rollout_state.obs),
+            self.critic.init(critic_key, rollout_state.obs, self.notes(rollout_state)),
         )
         return TrainState(
             params=params,
@@ -136,7 +122,7 @@ class Mappo:
 
     def memory(self) -> Memories:
         """At the start of an episode."""
-        return Memories(self.actor.memory(self.cfg.num_envs), self.critic_net.nothing(self.cfg.num_envs))
+        return Memories(self.actor.memory(self.cfg.num_envs), self.critic.memory(self.cfg.num_envs))
 
     def vary(self, state: TrainState, changes: Mapping[str, Array]) -> TrainState:
         """The state with other hyperparameters: see `varied`."""
@@ -184,11 +170,10 @@ class Mappo:
 
         def act(key: Array, now: RolloutState) -> Moved:
             moved, decision = self.actor.explore(team, key, self.view(now), now.env, self.batch)
-            seen = self.seen_by_critics(now.obs, self.noted(now), moved.actions)
-            _, critics = self.appraise(state.params.critic, seen, decision.talk.heard, now.memory.critics)
-            return moved._replace(
-                memory=Memories(moved.memory, critics), circumstances=moved.circumstances | self.noted(now)
-            )
+            notes = self.notes(now)
+            moment = Moment(now.obs, notes, moved.actions, decision.talk.heard)
+            _, critics = self.critic.step(state.params.critic, moment, now.memory.critics)
+            return moved._replace(memory=Memories(moved.memory, critics), circumstances=moved.circumstances | notes)
 
         def value(key: Array, now: RolloutState) -> Array:
             return self.values(state, key, now)
@@ -199,48 +184,21 @@ class Mappo:
         """What the team goes by."""
         return self.actor.view(self.batch, now.env, now.obs, now.memory.team)
 
-    def noted(self, now: RolloutState) -> Circumstances:
+    def notes(self, now: RolloutState) -> Circumstances:
         """What critics will want to know of this moment, beside what agents see."""
-        noted = {"world": self.batch.world_state(now.env)} if self.cfg.critic_sees == "state" else {}
-        return noted | {"clock": now.memory.team.channel.clock} if self.critics_remember else noted
-
-    def nothing_done(self) -> dict[str, Array]:
-        """group -> `[E, n, ...]` actions, all 0, for the sake of their shape."""
-        kind, spaces = float if self.env.continuous_actions else int, self.env.action_spaces
-        return {g: jnp.zeros((self.cfg.num_envs, len(w), *spaces[g].shape), kind) for g, w in self.env.groups.items()}
-
-    def seen_by_critics(
-        self, obs: dict[str, Array], circumstances: Circumstances, actions: dict[str, Array]
-    ) -> dict[str, Array]:
-        """group -> `[..., n, S]`."""
-        return critic_inputs(self.env, self.cfg.critic_sees, obs, circumstances.get("world"), actions)
-
-    def appraise(
-        self,
-        params: Params,
-        seen: dict[str, Array],
-        heard: Array | None,
-        memories: dict[str, Array],
-        clock: Array | None = None,
-    ) -> tuple[Array, dict[str, Array]]:
-        """(normalised values `[..., N]`, what critics remember next), at one step, or at T of them `[T, E, ...]`.
-
-        clock: `[T, E]`, steps since episodes began, if critics remember.
-        """
-        begins = clock == 0 if self.critics_remember and clock is not None else None
-        return self.critic_net.apply(params, seen, heard if self.critic_listens else None, memories, begins)
+        return self.critic.notes(self.batch, now.env, now.memory.team.channel.clock)
 
     def values(self, state: TrainState, key: Array, now: RolloutState) -> Array:
         """`[E, N]` in units of the reward, of what the team would do now where critics ask for that. Key consumed."""
-        heard, actions = None, self.nothing_done()
-        view = self.view(now)
-        if self.critic_listens:
-            heard = self.actor.listen(self.team(state), key, view)
-        if self.cfg.critic_sees == "joint_actions":
+        heard, actions = None, self.critic.nothing_done(self.cfg.num_envs)
+        if self.critic.listens:
+            heard = self.actor.listen(self.team(state), key, self.view(now))
+        if self.critic.sees == "joint_actions":
             key = jax.random.fold_in(key, 1)
-            actions = self.actor.explore(self.team(state), key, view, now.env, self.batch)[0].actions
-        seen = self.seen_by_critics(now.obs, self.noted(now), actions)
-        return state.value_norm.denormalise(self.appraise(state.params.critic, seen, heard, now.memory.critics)[0])
+            actions = self.actor.explore(self.team(state), key, self.view(now), now.env, self.batch)[0].actions
+        moment = Moment(now.obs, self.notes(now), actions, heard)
+        values, _ = self.critic.step(state.params.critic, moment, now.memory.critics)
+        return state.value_norm.denormalise(values)
 
     def prepare(
         self, state: TrainState, traj: Trajectory, last: RolloutState, key: Array
@@ -249,9 +207,8 @@ class Mappo:
 
         The key is consumed.
         """
-        seen = self.seen_by_critics(traj.obs, traj.circumstances, traj.actions)
-        heard, clock = self.heard_along(state, traj), traj.circumstances.get("clock")
-        outputs, _ = self.appraise(state.params.critic, seen, heard, state.rollout.memory.critics, clock)
+        recorded = Moment(traj.obs, traj.circumstances, traj.actions, self.heard_along(state, traj))
+        outputs = self.critic.along(state.params.critic, recorded, state.rollout.memory.critics)
         values = state.value_norm.denormalise(outputs)
         last_values = self.values(state, key, last)
         over = (traj.terminated | traj.truncated)[..., None]
@@ -275,7 +232,7 @@ class Mappo:
 
     def heard_along(self, state: TrainState, traj: Trajectory) -> Array | None:
         """`[T, E, N, H]`: what agents heard in the rollout, for a critic that listens."""
-        if not self.critic_listens:
+        if not self.critic.listens:
             return None
         obs, circumstances = environments_first((traj.obs, traj.circumstances))
         decision = self.actor.replay(self.team(state), obs, circumstances, state.rollout.memory.team)
@@ -329,8 +286,8 @@ class Mappo:
         decision = self.actor.replay(team, data.obs, data.circumstances, data.memory.team)
         distributions = decision.distributions
         log_probs = self.env.join({g: distributions[g].log_prob(spaces[g].split(data.actions[g])) for g in groups})
-        seen = self.seen_by_critics(data.obs, data.circumstances, data.actions)
-        values = self.values_along(params.critic, seen, decision, data)
+        recorded = Moment(data.obs, data.circumstances, data.actions, decision.talk.heard)
+        values = self.critic.replay(params.critic, recorded, data.memory.critics)
         chex.assert_equal_shape([log_probs, values, data.log_probs, data.advantages, data.targets])
         log_ratio = jnp.clip(log_probs - data.log_probs, -MAX_LOG_RATIO, MAX_LOG_RATIO)
         ratio = jnp.exp(log_ratio)
@@ -346,18 +303,10 @@ class Mappo:
         muted = None
         if self.cfg.comm.listening_coef:
             muted = self.actor.replay(team, data.obs, data.circumstances, data.memory.team, mute=True)
-        channel_loss, of_channel = self.actor.channel_loss(decision, muted)
+        channel_loss, of_channel = talk_losses(self.actor, decision, muted)
         losses = found["policy_loss"] - hparams.ent_coef * found["entropy"] + hparams.vf_coef * found["value_loss"]
         told = self.of_teams(found | of_channel) | (self.of_agents(measures) if self.cfg.log_agent_metrics else {})
         return (losses + channel_loss).sum(), told
-
-    def values_along(self, params: Params, seen: dict[str, Array], decision: Decision, data: Batchwise) -> Array:
-        """`[E, T, N]`: normalised values of recorded steps, by what critics see, and what agents would hear now."""
-        heard, memories = decision.talk.heard, data.memory.critics
-        if not self.critics_remember:
-            return self.appraise(params, seen, heard, memories)[0]
-        seen, heard, clock = steps_first((seen, heard, data.circumstances["clock"]))
-        return environments_first(self.appraise(params, seen, heard, memories, clock)[0])
 
     def per_team(self, x: Array) -> Array:
         """`[..., N]` -> `[teams]`: the mean over all but teams."""

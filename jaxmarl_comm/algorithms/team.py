@@ -13,7 +13,6 @@ from jaxmarl_comm.algorithms.rollout import Moved
 from jaxmarl_comm.comm.channel import Channel, Circumstances, Deliver, Intervention, Numbers, unchanged
 from jaxmarl_comm.comm.discretise import gumbel
 from jaxmarl_comm.comm.mailbox import Memory as Underway
-from jaxmarl_comm.comm.regularise import listening_loss, price, signalling_loss
 from jaxmarl_comm.distributions import ActionDistribution, action_distribution, num_outputs
 from jaxmarl_comm.envs.base import Env, State
 from jaxmarl_comm.envs.batch import Batch
@@ -243,48 +242,6 @@ class TeamActor:
             else:
                 all_logits[group] = said[group] = jnp.zeros((*x.shape[:-1], size))
         return self.env.join(said, axis=-2), self.env.join(all_logits, axis=-2)
-
-    def channel_loss(self, decision: Decision, muted: Decision | None) -> tuple[Array, dict[str, Array]]:
-        """(what the config asks of messages beside being useful, how it and they look) of a replay: `[teams]` each.
-
-        muted: the same replay with nothing heard, if there is a listening_coef.
-        """
-        parts = [self._channel_loss(team, decision, muted) for team in range(len(self.env.team_names))]
-        losses, metrics = zip(*parts, strict=True)
-        return jnp.stack(losses), jax.tree.map(lambda *x: jnp.stack(x), *metrics)
-
-    def _channel_loss(self, team: int, decision: Decision, muted: Decision | None) -> tuple[Array, dict[str, Array]]:
-        comm, packets = self.channel.cfg, decision.talk.packets
-        members = np.array(self.env.team_members[team])
-        loss, metrics = jnp.zeros(()), {}
-        if comm.signalling_coef:
-            logits = self.word_logits(team, decision)
-            metrics["signalling_loss"] = signalling_loss(logits, comm.signalling_entropy) if logits.size else loss
-            loss += comm.signalling_coef * metrics["signalling_loss"]
-        if muted is not None:
-            given, unheard = ({g: d.probs() for g, d in each.distributions.items()} for each in (decision, muted))
-            own = [g for g in given if self.env.group_teams[g] == team]
-            parts = [listening_loss(x, unheard[g][name]) for g in own for name, x in given[g].items()]
-            metrics["listening_loss"] = sum(parts, jnp.zeros(()))
-            loss += comm.listening_coef * metrics["listening_loss"]
-        if comm.rounds:
-            sent = packets.sent[..., members]
-            metrics["messages_sent"] = sent.sum(axis=-2).mean()
-            metrics["message_spread"] = packets.message[..., members, :].std(axis=(0, 1)).mean()
-            loss += price(sent, self.channel.bits_per_message, comm.message_price, comm.bit_price)
-        return loss, metrics
-
-    def word_logits(self, team: int, decision: Decision) -> Array:
-        """`[E, T, ..., n, W]`: logits of all words that a team's n speakers choose: the channel's, or the task's."""
-        groups = [g for g, of in self.env.group_teams.items() if of == team]
-        if self.channel.cfg.discretise == "gumbel":
-            return decision.talk.contents[..., np.array(self.env.team_members[team]), :]
-        if self.relaxed:
-            speakers = [agent for g in groups if self.vocabulary[g] for agent in self.env.groups[g]]
-            return decision.word_logits[..., np.array(speakers, int), :]
-        factors = {g: decision.distributions[g].factors for g in groups}
-        said = [of["say"].logits for of in factors.values() if "say" in of]
-        return jnp.concatenate(said, axis=-2) if said else jnp.zeros((*decision.said.shape[:-2], 0, 1))
 
     def to_actions(self, chosen: dict[str, dict[str, Array]], decision: Decision) -> dict[str, Array]:
         """The environment's actions from the factors that the policies chose, and from what is said."""
