@@ -6,18 +6,21 @@ anything that does until a config is checked against its task.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator, model_validator
 from pydantic.fields import FieldInfo
 
 from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.net_config import Net, NetConfig
 from jaxmarl_comm.settings import ConfigError, Count, Real, Seed, Settings, Share, Size, Whole, explain, read_mapping
 from jaxmarl_comm.suggest import shown
+
+if TYPE_CHECKING:
+    from jaxmarl_comm.envs.base import Env
 
 ALIASES = {"clip_param": "clip_eps", "entropy_coef": "ent_coef"}
 """Other names of fields, read and written alike; the right-hand one is stored."""
@@ -28,6 +31,18 @@ SECTIONS = {"env": "name", "comm": "preset", "net": "hidden"}
 Schedule = Literal["constant", "linear", "cosine"]
 AgentId = Literal["none", "one_hot", "embedding"]
 
+
+def _one_error(value: Any, validate: Callable[[Any], Any]) -> Any:
+    """Instead of one for each of the things that it might have been."""
+    try:
+        return validate(value)
+    except ValidationError:
+        raise ValueError(
+            f"agent_groups is {shown(value)}, but must be prefix, agent, or a list of agents' ids for each group"
+        ) from None
+
+
+AgentGroups = Annotated[Literal["prefix", "agent"] | dict[str, list[str]], WrapValidator(_one_error)]
 
 REWARD_SHARING_WEIGHT = {"individual": 0.0, "shared": 1.0}
 
@@ -56,6 +71,11 @@ class Config(Settings):
         description="how agents learn: PPO with critics that see more than agents do (mappo), or the same (ippo)",
     )
 
+    agent_groups: AgentGroups = Field(
+        "prefix",
+        description="who shares a policy, a critic and net.groups' settings: agents whose ids begin alike (prefix), "
+        "nobody (agent), or as listed: {scouts: [agent_0, agent_2], guards: [agent_1]}",
+    )
     seed: Seed = Field(0, description="of everything random")
     num_seeds: Count = Field(1, description="independent runs trained at once, from one seed")
     num_iters: Count = Field(
@@ -157,9 +177,8 @@ class Config(Settings):
     def _fits_together(self) -> Config:
         # These import jax, which reading a config alone does not need.
         from jaxmarl_comm.checks import check_critics, check_nets, check_task, check_updates
-        from jaxmarl_comm.envs import make_env
 
-        env = make_env(self.env.name, **self.env.arguments)
+        env = self.make_env()
         check_task(self, env)
         check_updates(self)
         check_critics(self, env)
@@ -167,6 +186,13 @@ class Config(Settings):
         if self.control:
             silent_control(self)
         return self
+
+    def make_env(self) -> Env:
+        """The task, with the agents grouped as asked. Raises ValueError for what cannot be."""
+        from jaxmarl_comm.envs import make_env
+        from jaxmarl_comm.envs.grouping import regrouped
+
+        return regrouped(make_env(self.env.name, **self.env.arguments), self.agent_groups)
 
     def nets(self, groups: Iterable[str]) -> dict[str, Net]:
         """Group -> what its agents' networks are made of."""

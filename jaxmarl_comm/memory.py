@@ -10,7 +10,6 @@ from typing import Any
 import jax
 
 from jaxmarl_comm.config import Config, ConfigError
-from jaxmarl_comm.envs import make_env
 
 FLOAT = 4  # bytes
 COPIES = 3  # of parameters: themselves, and Adam's two means
@@ -29,7 +28,7 @@ def check_memory(cfg: Config) -> None:
 
 def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
     """What -> (bytes that it takes at the very least, the settings that decide it)."""
-    env = make_env(cfg.env.name, **cfg.env.arguments)
+    env = cfg.make_env()
     seen = _bytes(jax.eval_shape(env.reset, jax.random.key(0)))
     waiting = FLOAT * env.num_agents * cfg.comm.width * cfg.comm.rounds * (cfg.comm.delay + 1)
     nets = cfg.nets(env.groups)

@@ -18,7 +18,6 @@ from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints, Record, versio
 from jaxmarl_comm.checks import SCHEDULED
 from jaxmarl_comm.config import Config, ConfigError, build_config, silent_control
 from jaxmarl_comm.console import Console
-from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
 from jaxmarl_comm.evaluation.control import Control, check_control
 from jaxmarl_comm.report.curves import plot_curves
@@ -96,7 +95,7 @@ class Runner:
 
     def __init__(self, cfg: Config, folder: RunFolder) -> None:
         self.cfg, self.folder = cfg, folder
-        self.env = make_env(cfg.env.name, **cfg.env.arguments)
+        self.env = cfg.make_env()
         self.algorithm = make_algorithm(cfg, self.env)
         self.checkpoints = Checkpoints(folder.checkpoints)
         self.console = Console(self.algorithm.shown)

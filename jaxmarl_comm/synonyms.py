@@ -40,7 +40,6 @@ RENAMED = {
 }
 
 CONVERTED = {
-    "agent_groups": "share_params, as groups are of agents with the same spaces",
     "anneal_lr": "lr_schedule: linear, or constant",
     "batch_size": "num_envs, as a rollout is num_envs * rollout_len steps",
     "clip_vloss": "clip_values",

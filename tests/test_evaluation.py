@@ -264,7 +264,7 @@ def team_of(changes, num_seeds=2):
     """(cfg, env, algorithm, teams) with untrained networks, their weights enlarged so that everything matters."""
     small = {"env.name": TASK, "num_envs": 4, "num_minibatches": 2, "hidden_dim": 8, "eval_episodes": 16}
     cfg = default_cfg().replace({**small, "eval_episodes_mpe2": 0, **changes})
-    env = make_env(cfg.env.name, **cfg.env.arguments)
+    env = cfg.make_env()
     algorithm = make_algorithm(cfg, env)
     seeds = jax.random.split(KEY, num_seeds)
     states = jax.jit(jax.vmap(algorithm.init, out_axes=algorithm.state_axes))(seeds)

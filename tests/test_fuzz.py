@@ -13,7 +13,7 @@ from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.comm.presets import PRESETS
 from jaxmarl_comm.config import Config, ConfigError, as_config, build_config, differing_keys, flatten
-from jaxmarl_comm.envs import ENVS, env_class, make_env
+from jaxmarl_comm.envs import ENVS, env_class
 from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.net_config import NetConfig
 from jaxmarl_comm.runner import may_be_nan
@@ -56,7 +56,8 @@ def plausible(kind, draw):
     if origin is list:
         return [[0, 1], [1, 0]] if get_origin(inner[0]) is list else [plausible(inner[0], draw), 3]
     if origin is dict:
-        return {draw.choice(["agent", "listener"]): {"hidden": [4]}}
+        listed = get_origin(inner[1]) is list
+        return {draw.choice(["agent", "listener"]): ["agent_0", "agent_1"] if listed else {"hidden": [4]}}
     number = draw.choice([draw.random(), draw.uniform(0, 3), 1e-3])
     return {bool: draw.random() < 0.5, int: draw.randint(0, 5), float: number, str: "x"}[kind]
 
@@ -146,7 +147,7 @@ def test_what_is_accepted_trains():
 
 def stays_finite(cfg):
     """Whether all parameters and metrics are finite after one iteration of training."""
-    algorithm = make_algorithm(cfg, make_env(cfg.env.name, **cfg.env.arguments))
+    algorithm = make_algorithm(cfg, cfg.make_env())
     axes = algorithm.state_axes
 
     @jax.jit

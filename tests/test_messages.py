@@ -23,7 +23,7 @@ from jaxmarl_comm.evaluation.messages import bits_per_message, message_statistic
 )
 def test_bits_of_a_message(changes, bits):
     cfg = default_cfg().replace({"env.name": "simple_speaker_listener_v4", **changes})
-    assert bits_per_message(cfg, make_env(cfg.env.name, **cfg.env.arguments)) == pytest.approx(bits)
+    assert bits_per_message(cfg, cfg.make_env()) == pytest.approx(bits)
 
 
 def test_a_symbol_is_the_same_message_for_all_who_send_it():

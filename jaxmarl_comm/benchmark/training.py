@@ -11,7 +11,6 @@ import jax
 
 from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.config import Config
-from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.runner import compile_chunk
 
 ITERATIONS = 2  # per call
@@ -44,7 +43,7 @@ def measure_presets(cfg: Config, presets: Sequence[str], turns: int) -> list[Cos
 
 def trainer(cfg: Config) -> tuple[Callable[[], float], float]:
     """(a function that trains on for a few iterations and returns the seconds that they took, seconds to compile)."""
-    algorithm = make_algorithm(cfg, make_env(cfg.env.name, **cfg.env.arguments))
+    algorithm = make_algorithm(cfg, cfg.make_env())
     init = jax.jit(jax.vmap(algorithm.init, out_axes=algorithm.state_axes))
     state: Any = init(jax.random.split(jax.random.key(cfg.seed), cfg.num_seeds))
     began = time.perf_counter()

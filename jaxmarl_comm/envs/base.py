@@ -101,6 +101,14 @@ def per_team(measure: str, team_names: Sequence[str]) -> tuple[str, ...]:
     return (measure,) if len(team_names) == 1 else tuple(f"{measure}_{name}" for name in team_names)
 
 
+def groups_by_prefix(agents: Sequence[str]) -> dict[str, tuple[int, ...]]:
+    """Group -> positions of its agents, whose ids are the group's name and a number."""
+    members: dict[str, list[int]] = {}
+    for position, agent in enumerate(agents):
+        members.setdefault(agent.rsplit("_", 1)[0], []).append(position)
+    return {group: tuple(positions) for group, positions in members.items()}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Env(ABC):
     """One multi-agent environment as pure functions; `jax.vmap` makes many of them.
@@ -174,10 +182,7 @@ class Env(ABC):
     @cached_property
     def groups(self) -> dict[str, tuple[int, ...]]:
         """Group -> canonical positions of its agents."""
-        members: dict[str, list[int]] = {}
-        for position, agent in enumerate(self.agents):
-            members.setdefault(agent.rsplit("_", 1)[0], []).append(position)
-        return {group: tuple(positions) for group, positions in members.items()}
+        return groups_by_prefix(self.agents)
 
     @property
     def num_agents(self) -> int:

@@ -37,7 +37,7 @@ def check_control(cfg: Config, control: Config, source: str) -> None:
     env = make_env(control.env.name, **control.env.arguments)
     if speakers_of(control, env):
         raise ConfigError(f"control {source} is not silent: its comm.preset is {control.comm.preset}, not none")
-    if env != make_env(cfg.env.name, **cfg.env.arguments):
+    if env != cfg.make_env():
         differing = [key for key in differing_keys(cfg, control) if key.startswith("env.")]
         raise ConfigError(f"control {source} was trained on another task: {', '.join(differing)} differ")
 

@@ -10,7 +10,6 @@ from pydantic import Field, ValidationError
 
 from jaxmarl_comm.comm.channel import Channel
 from jaxmarl_comm.config import Config, ConfigError, build_config, merge
-from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.settings import Settings, explain, read_mapping
 from jaxmarl_comm.suggest import did_you_mean, shown
 
@@ -92,7 +91,7 @@ def _check_values(sweep: Sweep) -> None:
 
 def _check_is_read(protocol: str, sweep: Sweep, cfg: Config) -> None:
     """Raises ConfigError unless the channel of the program reads what is swept in it."""
-    channel = Channel(cfg.comm, make_env(cfg.env.name, **cfg.env.arguments).teams)
+    channel = Channel(cfg.comm, cfg.make_env().teams)
     if not (cfg.comm.rounds and channel.uses(str(sweep.field))):
         raise ConfigError(
             f"comm.{sweep.field} changes nothing in protocol '{protocol}': no stage of its channel reads it"

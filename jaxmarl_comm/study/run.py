@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
-from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.runner import compile_chunk, teams_of
 from jaxmarl_comm.study.config import Program, StudyConfig, programs
@@ -25,7 +24,7 @@ Array = jax.Array
 def run_study(study: StudyConfig, folder: StudyFolder, tell: Callable[[str], None] = print) -> list[dict[str, Any]]:
     """All programs that have no results yet, results being written after each. Raises RunError."""
     todo = list(programs(study))
-    env = make_env(todo[0].cfg.env.name, **todo[0].cfg.env.arguments)  # all programs have one task
+    env = todo[0].cfg.make_env()  # all programs have one task
     rows = folder.read(study, env)
     tell(f"study in {folder.path}: {len(todo)} programs")
     for k, program in enumerate(todo, start=1):

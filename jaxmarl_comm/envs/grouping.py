@@ -1,0 +1,80 @@
+"""Groups of agents other than those that the task has: the same agents, told apart or put together by the user."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any
+
+import jax.numpy as jnp
+
+from jaxmarl_comm.envs.base import Array, Env, groups_by_prefix
+from jaxmarl_comm.suggest import did_you_mean, shown
+
+Members = tuple[tuple[str, tuple[str, ...]], ...]
+
+
+def regrouped(env: Env, agent_groups: str | Mapping[str, Sequence[str]]) -> Env:
+    """The same task with other groups: `prefix`, as the task has them; `agent`, each its own; or name -> agent ids.
+
+    Raises ValueError, in one line, unless each agent is in one group, together with agents of its team and its spaces.
+    """
+    if agent_groups == "prefix":
+        return env
+    if agent_groups == "agent":
+        members: Members = tuple((agent, (agent,)) for agent in env.agents)
+    else:
+        assert isinstance(agent_groups, Mapping)
+        members = tuple((name, tuple(agents)) for name, agents in agent_groups.items())
+    _check(env, dict(members))
+    return _with_groups(type(env), members)(**{field.name: getattr(env, field.name) for field in fields(env)})
+
+
+def _check(env: Env, members: Mapping[str, tuple[str, ...]]) -> None:
+    listed = Counter(agent for agents in members.values() for agent in agents)
+    for agent in listed:
+        if agent not in env.agents:
+            raise ValueError(
+                f"agent_groups has {shown(agent)}, but the agents of {env.name} are {', '.join(env.agents)}"
+                f"{did_you_mean(agent, env.agents)}"
+            )
+    for agent in env.agents:
+        if listed[agent] != 1:
+            raise ValueError(f"agent_groups has {agent} {listed[agent]} times, but each agent belongs to one group")
+    for name, agents in members.items():
+        if not agents:
+            raise ValueError(f"agent_groups has nobody in {shown(name)}")
+        if longer := [other for other in members if other.startswith(f"{name}_")]:  # parameters go by such names
+            raise ValueError(f"agent_groups has '{name}' and '{longer[0]}': no name may go on where another ends")
+        if len({_kind(env, agent) for agent in agents}) > 1:
+            raise ValueError(
+                f"agent_groups has {' and '.join(agents)} in {shown(name)}, but a group is of one team and sees and "
+                "does the same"
+            )
+
+
+def _kind(env: Env, agent: str) -> tuple[Any, ...]:
+    """What the agents of a group have in common."""
+    position = env.agents.index(agent)
+    group, _ = env.seat(position)
+    return env.teams[position], env.obs_dims[group], env.action_spaces[group]
+
+
+@lru_cache
+def _with_groups(cls: type[Env], members: Members) -> type[Env]:
+    """The class of the same task with these groups; always the same for the same, so that its tasks can be equal."""
+
+    class Regrouped(cls):  # type: ignore[misc, valid-type]
+        @property
+        def groups(self) -> dict[str, tuple[int, ...]]:
+            return {name: tuple(map(self.agents.index, agents)) for name, agents in members}
+
+        def observe(self, state: Any) -> dict[str, Array]:
+            seen, of_task = super().observe(state), groups_by_prefix(self.agents)
+            by_agent = {agent: seen[group][k] for group, where in of_task.items() for k, agent in enumerate(where)}
+            return {group: jnp.stack([by_agent[agent] for agent in where]) for group, where in self.groups.items()}
+
+    Regrouped.__name__ = cls.__name__
+    return Regrouped
