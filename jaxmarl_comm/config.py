@@ -76,6 +76,10 @@ class Config(Settings):
         description="who shares a policy, a critic and net.groups' settings: agents whose ids begin alike (prefix), "
         "nobody (agent), or as listed: {scouts: [agent_0, agent_2], guards: [agent_1]}",
     )
+    opponents: dict[str, str] = Field(
+        default_factory=dict,
+        description="teams that do not learn, and the scripted sides that play them: {adversary: pursuer}",
+    )
     seed: Seed = Field(0, description="of everything random")
     num_seeds: Count = Field(1, description="independent runs trained at once, from one seed")
     num_iters: Count = Field(
@@ -188,11 +192,13 @@ class Config(Settings):
         return self
 
     def make_env(self) -> Env:
-        """The task, with the agents grouped as asked. Raises ValueError for what cannot be."""
+        """The task, its agents grouped as asked, against the opponents asked for. Raises ValueError for what cannot be."""
         from jaxmarl_comm.envs import make_env
+        from jaxmarl_comm.envs.against import against
         from jaxmarl_comm.envs.grouping import regrouped
 
-        return regrouped(make_env(self.env.name, **self.env.arguments), self.agent_groups)
+        task = make_env(self.env.name, **self.env.arguments)
+        return against(regrouped(task, self.agent_groups), self.opponents)
 
     def nets(self, groups: Iterable[str]) -> dict[str, Net]:
         """Group -> what its agents' networks are made of."""

@@ -226,6 +226,11 @@ class Env(ABC):
         """Where silent and all-knowing teams stand; None unless it was computed for these very arguments."""
         return None
 
+    @property
+    def is_in_mpe2(self) -> bool:
+        """Whether mpe2 has this task, to play it there, too."""
+        return True
+
     def is_default(self, *but: str) -> bool:
         """Whether all arguments, other than those named, have their default values."""
         return all(getattr(self, field.name) == field.default for field in fields(self) if field.name not in but)

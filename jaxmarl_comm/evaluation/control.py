@@ -34,11 +34,11 @@ class Control(NamedTuple):
 
 def check_control(cfg: Config, control: Config, source: str) -> None:
     """Raises ConfigError unless a run of `control` can be the silent control of a run of `cfg`."""
-    env = make_env(control.env.name, **control.env.arguments)
-    if speakers_of(control, env):
+    if speakers_of(control, control.make_env()):
         raise ConfigError(f"control {source} is not silent: its comm.preset is {control.comm.preset}, not none")
-    if env != cfg.make_env():
-        differing = [key for key in differing_keys(cfg, control) if key.startswith("env.")]
+    task, other = ((make_env(x.env.name, **x.env.arguments), x.opponents) for x in (cfg, control))
+    if task != other:
+        differing = [key for key in differing_keys(cfg, control) if key.startswith(("env.", "opponents"))]
         raise ConfigError(f"control {source} was trained on another task: {', '.join(differing)} differ")
 
 

@@ -1,0 +1,100 @@
+"""Tasks whose other side is scripted: what learns sees the same world, and a task of one team."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmarl_comm import load_policy, train_wrapper
+from jaxmarl_comm.config import ConfigError, default_cfg
+from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.envs.against import against
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.scripted import make_side
+
+TASKS = [
+    ("simple_tag_v3", {"terminate_on_success": True}, "good", "evader"),
+    ("simple_push_v3", {"continuous_actions": True}, "adversary", "told_adversary"),
+    ("simple_crypto_v3", {}, "good", "one_time_pad"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "team", "script"), TASKS)
+def test_the_world_is_the_task_s(name, arguments, team, script):
+    """The same starts, and after a step the same state and rewards as where both sides are moved from outside."""
+    task = make_env(name, **arguments)
+    env = against(task, {team: script})
+    theirs = task.team_names.index(team)
+    own = [k for k, of in enumerate(task.teams) if of != theirs]
+    assert env.agents == tuple(task.agents[k] for k in own)
+    assert env.per_team("return") == ("return",) and set(env.teams) == {0}
+    batch, whole, key = Batch(env, 5), Batch(task, 5), jax.random.key(0)
+    state, first = batch.reset(key)
+    same, all_first = whole.reset(key)
+    jax.tree.map(np.testing.assert_array_equal, state, same)
+    for group, seen in first.obs.items():
+        np.testing.assert_array_equal(seen, all_first.obs[group])
+    kind = float if env.continuous_actions else int
+    actions = {g: jnp.ones((5, len(w), *env.action_spaces[g].shape), kind) for g, w in env.groups.items()}
+
+    @jax.jit
+    def both():
+        step_key = jax.random.key(1)
+        moved, ts = batch.step(step_key, state, actions)
+        script_key = jax.random.fold_in(jax.random.split(step_key, 5)[0], 1)
+        moves = make_side(script, task, theirs)(script_key, same, all_first.obs)
+        return (moved, ts), whole.step(step_key, same, {**actions, **moves})
+
+    (moved, ts), (expected, all_ts) = both()
+    jax.tree.map(np.testing.assert_array_equal, moved, expected)
+    np.testing.assert_array_equal(ts.reward, all_ts.reward[:, own])
+    np.testing.assert_array_equal(batch.words(moved), whole.words(expected)[:, own])
+    np.testing.assert_array_equal(batch.goals(moved), whole.goals(expected)[:, own])
+    alone = jax.tree.map(lambda a, x: x if a is None else x[0], env.state_axes, state, is_leaf=lambda a: a is None)
+    one, _ = env.step(jax.random.split(jax.random.key(1), 5)[0], alone, {g: x[0] for g, x in actions.items()})
+    jax.tree.map(lambda a, x, y: np.testing.assert_allclose(x, y if a is None else y[0], atol=1e-6),
+                 env.state_axes, one, moved, is_leaf=lambda a: a is None)  # fmt: skip
+
+
+def test_a_side_trains_alone_and_plays_anywhere(tmp_path):
+    """Only its own return is told; its policy takes its own observations; it is not judged in mpe2, which lacks it."""
+    cfg = default_cfg().replace(
+        {
+            "env.name": "simple_tag_v3",
+            "opponents": {"good": "evader"},
+            "comm.preset": "commnet",
+            "num_envs": 8,
+            "num_minibatches": 2,
+            "hidden_dim": 8,
+            "num_iters": 2,
+            "eval_interval": 0,
+            "eval_episodes": 8,
+        }
+    )
+    result = train_wrapper(cfg, tmp_path / "run")
+    assert "return" in result.metrics[-1] and "entropy" in result.metrics[-1]
+    assert result.evaluation["teams"] == ["adversary"] and result.evaluation["return_mpe2"]["mean"] is None
+    policy = load_policy(result)
+    seen = {agent: np.zeros(16, np.float32) for agent in ("adversary_0", "adversary_1", "adversary_2")}
+    assert set(policy(seen)) == set(seen)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"opponents": {"adversary": "pursuer"}}, "opponents has 'adversary', but the teams of simple_reference_v3 are"),
+        (
+            {"env.name": "simple_tag_v3", "opponents": {"godo": "evader"}},
+            "the teams of simple_tag_v3 are good, adversary.*did you mean 'good'",
+        ),
+        ({"env.name": "simple_tag_v3", "opponents": {"good": "pursuer"}}, "no scripted side 'pursuer' plays good"),
+        (
+            {"env.name": "simple_tag_v3", "opponents": {"good": "stay", "adversary": "stay"}},
+            "opponents has good and adversary, so nobody is left to learn",
+        ),
+        ({"opponents": {"good": "stay"}}, "so nobody is left to learn in simple_reference_v3"),
+    ],
+)
+def test_impossible_opponents_are_one_line(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        default_cfg().replace(changes)
