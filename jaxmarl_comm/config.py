@@ -192,7 +192,7 @@ class Config(Settings):
         return self
 
     def make_env(self) -> Env:
-        """The task, its agents grouped as asked, against the opponents asked for. Raises ValueError for what cannot be."""
+        """The task, with its agents grouped and its opponents as asked. Raises ValueError for what cannot be."""
         from jaxmarl_comm.envs import make_env
         from jaxmarl_comm.envs.against import against
         from jaxmarl_comm.envs.grouping import regrouped

@@ -82,7 +82,10 @@ def test_a_side_trains_alone_and_plays_anywhere(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"opponents": {"adversary": "pursuer"}}, "opponents has 'adversary', but the teams of simple_reference_v3 are"),
+        (
+            {"opponents": {"adversary": "pursuer"}},
+            "opponents has 'adversary', but the teams of simple_reference_v3 are",
+        ),
         (
             {"env.name": "simple_tag_v3", "opponents": {"godo": "evader"}},
             "the teams of simple_tag_v3 are good, adversary.*did you mean 'good'",

@@ -111,7 +111,8 @@ class Against(Env):
         axes = self.state_axes
         alone = jax.tree.map(lambda axis, x: x if axis is None else x[None], axes, state, is_leaf=_is_none)
         state, ts = self.step_many(key[None], alone, {group: x[None] for group, x in actions.items()})
-        of_one = (axes, self.time_step_axes._replace(obs=dict.fromkeys(ts.obs, 0)))
+        flags: Any = self.time_step_axes
+        of_one = (axes, flags._replace(obs=dict.fromkeys(ts.obs, 0)))
         return jax.tree.map(lambda axis, x: x if axis is None else x[0], of_one, (state, ts), is_leaf=_is_none)
 
     def step_many(self, keys: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
