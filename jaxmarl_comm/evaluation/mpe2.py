@@ -27,7 +27,7 @@ PlayStep = Callable[[Array, View], tuple[dict[str, Array], Any]]
 
 
 def play_mpe2(cfg: Config, env: Env, algorithm: Algorithm, teams: Any, tell: Callable[[str], None]) -> np.ndarray:
-    """`[seeds, episodes, T]` greedy returns in the real mpe2; no episodes if none were asked for, or it has no such task."""
+    """`[seeds, episodes, T]` greedy returns in the real mpe2; no episodes if it has no such task."""
     each = unstack(teams)
     if not cfg.eval_episodes_mpe2 or not env.is_in_mpe2:
         return np.zeros((len(each), 0, len(env.team_names)))
