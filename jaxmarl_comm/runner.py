@@ -286,7 +286,7 @@ def teams_of(algorithm: Algorithm, state: Any) -> Any:
 
 def may_be_nan(metric: str) -> bool:
     """Whether this metric may be undefined: no episode may have ended in a short rollout."""
-    return metric.startswith("return")
+    return metric.startswith(("return", "truncated_share"))
 
 
 def crosses(interval: int, before: int, done: int) -> bool:

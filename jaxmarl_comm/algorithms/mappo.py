@@ -151,6 +151,8 @@ class Mappo:
                 "explained_variance": self.env.team_means(explained_variance(estimates)),
             }
         )
+        if self.env.ends_early:
+            metrics["truncated_share"] = jnp.sum(traj.truncated) / jnp.sum(traj.truncated | traj.terminated)
         metrics |= losses | {"lr": self.present(state).lr, "param_norm": optax.tree.norm(params)}
         if self.cfg.log_agent_metrics:
             metrics |= self.of_agents({"reward": traj.rewards})
