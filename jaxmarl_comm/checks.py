@@ -87,3 +87,16 @@ def check_nets(cfg: Config, env: Env) -> None:
             )
     if cfg.critic_sharing == "team" and len({cfg.net.of_group(group, cfg.hidden_dim) for group in env.groups}) > 1:
         raise ValueError("share_critics is team, but net.groups gives groups other networks; set it to group")
+
+
+def check_teams(cfg: Config, env: Env) -> None:
+    """Whether there are the teams that are to learn otherwise."""
+    for team in cfg.teams:
+        if team not in env.team_names:
+            learn = "team that learns" if len(env.team_names) == 1 else "teams that learn"
+            raise ValueError(
+                f"teams has '{team}', but the {learn} in {env.name}: {', '.join(env.team_names)}"
+                f"{did_you_mean(team, env.team_names)}"
+            )
+        if cfg.teams[team].reward_mix is not None and cfg.of_team(team, "reward_sharing") != "mixed":
+            raise ValueError(f"teams.{team}.reward_mix means nothing unless its reward_sharing is mixed")

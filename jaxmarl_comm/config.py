@@ -60,6 +60,19 @@ class EnvConfig(Settings):
         return dict(self.model_extra or {})
 
 
+RewardSharing = Literal["individual", "shared", "mixed"]
+
+
+class TeamConfig(Settings):
+    """What one team does otherwise where sides compete; null: as all do."""
+
+    lr: Real | None = Field(None, gt=0)
+    critic_lr: Real | None = Field(None, gt=0)
+    ent_coef: Real | None = Field(None, ge=0)
+    reward_sharing: RewardSharing | None = None
+    reward_mix: Share | None = None
+
+
 class Config(Settings):
     """Everything about a run. Frozen: `replace` makes a changed copy. Raises ConfigError for what cannot be."""
 
@@ -80,6 +93,10 @@ class Config(Settings):
         default_factory=dict,
         description="teams that do not learn, and the scripted sides that play them: {adversary: pursuer}",
     )
+    teams: dict[str, TeamConfig] = Field(
+        default_factory=dict,
+        description="lr, critic_lr, ent_coef, reward_sharing or reward_mix of one team: {adversary: {lr: 1e-3}}",
+    )
     seed: Seed = Field(0, description="of everything random")
     num_seeds: Count = Field(1, description="independent runs trained at once, from one seed")
     num_iters: Count = Field(
@@ -88,7 +105,7 @@ class Config(Settings):
     num_envs: Count = Field(512, description="environments side by side")
     rollout_len: Count = Field(25, description="steps of each environment per iteration")
 
-    reward_sharing: Literal["individual", "shared", "mixed"] = Field(
+    reward_sharing: RewardSharing = Field(
         "shared", description="what an agent learns from: its own reward, its team's mean, or both, mixed by reward_mix"
     )
     reward_mix: Share = Field(0.5, description="weight of the team's mean if reward_sharing is mixed")
@@ -180,13 +197,14 @@ class Config(Settings):
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
         # These import jax, which reading a config alone does not need.
-        from jaxmarl_comm.checks import check_critics, check_nets, check_task, check_updates
+        from jaxmarl_comm.checks import check_critics, check_nets, check_task, check_teams, check_updates
 
         env = self.make_env()
         check_task(self, env)
         check_updates(self)
         check_critics(self, env)
         check_nets(self, env)
+        check_teams(self, env)
         if self.control:
             silent_control(self)
         return self
@@ -224,10 +242,14 @@ class Config(Settings):
         """Another name of `ent_coef`."""
         return self.ent_coef
 
-    @property
-    def reward_sharing_weight(self) -> float:
+    def of_team(self, team: str, setting: str) -> Any:
+        """A team's own value of one of TeamConfig's settings, or that of all."""
+        own = getattr(self.teams.get(team, TeamConfig()), setting)
+        return getattr(self, setting) if own is None else own
+
+    def reward_sharing_weight(self, team: str) -> float:
         """Weight of the team's mean reward against an agent's own."""
-        return REWARD_SHARING_WEIGHT.get(self.reward_sharing, self.reward_mix)
+        return REWARD_SHARING_WEIGHT.get(self.of_team(team, "reward_sharing"), self.of_team(team, "reward_mix"))
 
     @property
     def env_steps(self) -> int:

@@ -56,8 +56,8 @@ def plausible(kind, draw):
     if origin is list:
         return [[0, 1], [1, 0]] if get_origin(inner[0]) is list else [plausible(inner[0], draw), 3]
     if origin is dict:
-        listed = get_origin(inner[1]) is list
-        return {draw.choice(["agent", "listener"]): ["agent_0", "agent_1"] if listed else {"hidden": [4]}}
+        name = draw.choice(["agent", "listener", "good", "adversary"])
+        return {name: draw.choice([["agent_0", "agent_1"], {"hidden": [4]}, {"lr": 0.01}, "stay"])}
     number = draw.choice([draw.random(), draw.uniform(0, 3), 1e-3])
     return {bool: draw.random() < 0.5, int: draw.randint(0, 5), float: number, str: "x"}[kind]
 

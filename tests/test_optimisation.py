@@ -68,7 +68,7 @@ def test_schedules_reach_what_they_are_of():
     learner = learner_of(lr_end=0.5, critic_lr=1e-2, clip_eps_schedule="linear", ent_coef_schedule="cosine")
     state = lively(learner)
     now = learner.present(state._replace(iteration=jnp.array(5)))
-    found = [now.lr, now.critic_lr, now.clip_eps, now.ent_coef]
+    found = [now.lr[0], now.critic_lr[0], now.clip_eps, now.ent_coef[0]]
     np.testing.assert_allclose(found, [5e-3 * 0.75, 1e-2 * 0.75, 0.1 * 0.55, 0.001 * 0.5], rtol=1e-5)
 
 

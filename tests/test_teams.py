@@ -11,6 +11,7 @@ from jaxmarl_comm import default_cfg
 from jaxmarl_comm.algorithms.critics import Moment
 from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.comm.channel import Channel, unchanged
+from jaxmarl_comm.config import ConfigError
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.mpe.simple_world_comm import SimpleWorldComm
@@ -168,3 +169,36 @@ def test_a_channel_that_reaches_nobody_is_hinted_at(capsys, tmp_path):
 
 def test_a_silent_team_may_keep_settings_of_the_channel():
     default_cfg().replace({"comm.route": "nearest"}).replace({"comm.preset": "none"})
+
+
+def test_a_team_can_learn_otherwise():
+    """Its own numbers and its own sharing; a team that does not move loses nothing by it, and the other is as before."""
+    own = {"adversary": {"lr": 1e-9, "ent_coef": 0.5, "reward_sharing": "individual"}, "good": {"critic_lr": 0.01}}
+    learner, plain = (learner_of("simple_tag_v3", **{"comm.preset": "none", "teams": x}) for x in (own, {}))
+    state, now = lively(learner), learner.present(lively(learner))
+    np.testing.assert_allclose(now.lr, [5e-3, 1e-9])
+    np.testing.assert_allclose(now.critic_lr, [0.01, 1e-9])  # a team's own lr is its critics', too
+    np.testing.assert_allclose(now.ent_coef, [0.001, 0.5])
+    np.testing.assert_array_equal(learner.sharing, [0, 0, 0, 1])  # three adversaries, and the prey
+    (after, metrics), (usual, _) = (jax.jit(x.update)(state) for x in (learner, plain))
+    assert metrics["lr_adversary"] == jnp.float32(1e-9)
+    before, moved, as_usual = (by_team(learner.env, x.params.policy) for x in (state, after, usual))
+    largest = [
+        [max(jax.tree.leaves(jax.tree.map(lambda a, b: np.abs(a - b).max(), x[team], y[team]))) for team in range(2)]
+        for x, y in ((before, moved), (moved, as_usual))
+    ]
+    assert largest[0][ADVERSARY] < 1e-6 < 1e-3 < largest[0][GOOD]
+    assert largest[1][GOOD] == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"teams": {"adversary": {"lr": 1e-3}}}, "teams has 'adversary', but the team that learns in simple_ref.*: good"),
+        ({"teams": {"good": {"gamma": 0.9}}}, "unknown key 'teams.good.gamma'"),
+        ({"teams": {"good": {"reward_mix": 0.2}}}, "teams.good.reward_mix means nothing unless"),
+    ],
+)
+def test_teams_that_cannot_learn_so_are_one_line(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        default_cfg().replace(changes)

@@ -34,12 +34,12 @@ class Descent:
     def step(
         self, grads: Params, opt_states: OptStates, params: Params, lr: Array, stopped: Array
     ) -> tuple[Params, OptStates]:
-        """(parameters, optimiser states) after a step. stopped: `[teams]` bool, who stays as it is."""
+        """(parameters, optimiser states) after a step. lr: `[teams]`. stopped: `[teams]` bool, who stays as it is."""
         moved = []
-        parts = zip(by_team(self.env, grads), opt_states, by_team(self.env, params), stopped, strict=True)
-        for grad, before, own, stop in parts:
+        parts = zip(by_team(self.env, grads), opt_states, by_team(self.env, params), lr, stopped, strict=True)
+        for grad, before, own, rate, stop in parts:
             direction, after = self.optimiser.update(grad, before)
-            new = jax.tree.map(lambda p, d: p - lr * d, own, direction), after
+            new = jax.tree.map(lambda p, d, rate=rate: p - rate * d, own, direction), after
             if self.target_kl is not None:
                 new = jax.tree.map(lambda a, b, stop=stop: jnp.where(stop, a, b), (own, before), new)
             moved.append(new)

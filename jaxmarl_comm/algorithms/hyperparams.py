@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -58,15 +58,26 @@ def varied(cfg: Config, channel: Channel, hparams: Hyperparams, changes: Mapping
     return hparams._replace(comm=hparams.comm._replace(**of_comm), **own)
 
 
-def present(cfg: Config, hparams: Hyperparams, progress: Array) -> Hyperparams:
-    """The hyperparameters as their schedules have them at this progress, from 0 to 1."""
+def present(cfg: Config, teams: Sequence[str], hparams: Hyperparams, progress: Array) -> Hyperparams:
+    """The hyperparameters as their schedules have them at this progress, from 0 to 1.
+
+    lr, critic_lr and ent_coef are `[teams]`: each team's own where the config has one.
+    """
     of_lr = left(cfg.lr_schedule, cfg.lr_end, progress)
     return hparams._replace(
-        lr=hparams.lr * of_lr,
-        critic_lr=hparams.critic_lr * of_lr,
+        lr=of_teams(cfg, teams, "lr", hparams.lr) * of_lr,
+        critic_lr=of_teams(cfg, teams, "critic_lr", hparams.critic_lr) * of_lr,
         clip_eps=hparams.clip_eps * left(cfg.clip_eps_schedule, cfg.clip_eps_end, progress),
-        ent_coef=hparams.ent_coef * left(cfg.ent_coef_schedule, cfg.ent_coef_end, progress),
+        ent_coef=of_teams(cfg, teams, "ent_coef", hparams.ent_coef)
+        * left(cfg.ent_coef_schedule, cfg.ent_coef_end, progress),
     )
+
+
+def of_teams(cfg: Config, teams: Sequence[str], name: str, of_all: Array) -> Array:
+    """`[teams]`: a team's own number, or that of all. A team's own lr is also its critics', unless they have theirs."""
+    settings = [cfg.teams.get(team) for team in teams]
+    own = [x and (getattr(x, name) if name != "critic_lr" or x.critic_lr else x.lr) for x in settings]
+    return jnp.stack([of_all if x is None else jnp.asarray(x, float) for x in own])
 
 
 def left(schedule: str, end: float, progress: Array) -> Array:

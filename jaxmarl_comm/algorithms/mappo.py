@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jaxmarl_comm.algorithms import Algorithm, View
@@ -101,6 +102,8 @@ class Mappo:
     def __init__(self, cfg: Config, env: Env) -> None:
         self.cfg, self.env, self.batch = cfg, env, Batch(env, cfg.num_envs)
         self.actor, self.critic = TeamActor(cfg, env), TeamCritic(cfg, env)
+        weights = [cfg.reward_sharing_weight(team) for team in env.team_names]
+        self.sharing = np.array([weights[team] for team in env.teams])
         self.descent = Descent(env, cfg.max_grad_norm, cfg.target_kl)
 
     def init(self, key: Array) -> TrainState:
@@ -130,7 +133,7 @@ class Mappo:
 
     def present(self, state: TrainState) -> Hyperparams:
         """The hyperparameters as their schedules have them at this iteration."""
-        return present(self.cfg, state.hparams, state.iteration / self.cfg.num_iters)
+        return present(self.cfg, self.env.team_names, state.hparams, state.iteration / self.cfg.num_iters)
 
     def team(self, state: TrainState) -> Team:
         """The team as it stands, with the temperature that its words have come to."""
@@ -148,12 +151,13 @@ class Mappo:
             {
                 "return": finished_mean(traj),
                 "value_mean": self.per_team(estimates.returns),
+                "lr": self.present(state).lr,
                 "explained_variance": self.env.team_means(explained_variance(estimates)),
             }
         )
         if self.env.ends_early:
             metrics["truncated_share"] = jnp.sum(traj.truncated) / jnp.sum(traj.truncated | traj.terminated)
-        metrics |= losses | {"lr": self.present(state).lr, "param_norm": optax.tree.norm(params)}
+        metrics |= losses | {"param_norm": optax.tree.norm(params)}
         if self.cfg.log_agent_metrics:
             metrics |= self.of_agents({"reward": traj.rewards})
         after = state._replace(
@@ -215,7 +219,7 @@ class Mappo:
         last_values = self.values(state, key, last)
         over = (traj.terminated | traj.truncated)[..., None]
         next_values = jnp.where(over, traj.final_values, jnp.concatenate([values[1:], last_values[None]]))
-        rewards = share_rewards(traj.rewards, self.env.teams, self.cfg.reward_sharing_weight)
+        rewards = share_rewards(traj.rewards, self.env.teams, self.sharing)
         terminated = traj.terminated[..., None]
         advantages = gae(rewards, values, next_values, terminated, over, state.hparams.gamma, state.hparams.gae_lambda)
         returns = advantages + values

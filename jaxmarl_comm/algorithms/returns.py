@@ -7,6 +7,7 @@ from typing import NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxmarl_comm.envs.base import Env
 
@@ -38,13 +39,17 @@ def gae(
     return jax.lax.scan(backwards, jnp.zeros_like(values[0]), (deltas, ended), reverse=True)[1]
 
 
-def share_rewards(rewards: Array, teams: tuple[int, ...], weight: float) -> Array:
-    """`[..., N]` -> `[..., N]`: (1 - weight) of one's own reward and weight of the mean of one's team."""
+def share_rewards(rewards: Array, teams: tuple[int, ...], weight: float | np.ndarray) -> Array:
+    """`[..., N]` -> `[..., N]`: (1 - weight) of one's own reward and weight of the mean of one's team.
+
+    weight: of all, or `[N]`, of each agent.
+    """
     chex.assert_axis_dimension(rewards, -1, len(teams))
     team = jnp.array(teams)
     same = (team[:, None] == team[None, :]).astype(rewards.dtype)
     means = jnp.sum(rewards[..., None, :] * (same / same.sum(axis=1, keepdims=True)), axis=-1)
-    return (1 - weight) * rewards + weight * means
+    of_team = jnp.asarray(weight)
+    return (1 - of_team) * rewards + of_team * means
 
 
 class Estimates(NamedTuple):
