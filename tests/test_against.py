@@ -4,13 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxmarl_comm.scripted import make_side
 
 from jaxmarl_comm import load_policy, train_wrapper
 from jaxmarl_comm.config import ConfigError, default_cfg
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.against import against
 from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.scripted import make_side
 
 TASKS = [
     ("simple_tag_v3", {"terminate_on_success": True}, "good", "evader"),

@@ -19,7 +19,7 @@ from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.messages import message_statistics, message_tables
 from jaxmarl_comm.evaluation.mpe2 import play_mpe2
 from jaxmarl_comm.evaluation.per_team import returns_of, successes_of
-from jaxmarl_comm.evaluation.plays import TREATMENTS, Player, player
+from jaxmarl_comm.evaluation.plays import TREATMENTS, Player, evaluation_key, player
 from jaxmarl_comm.evaluation.stats import Estimate, over_seeds, without_intervals
 from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, score, warnings
 
@@ -50,7 +50,7 @@ def evaluate_teams(
     control; the fraction of seeds that formed a protocol; `warnings`. Where seeds differ in kind, means of them have
     no interval. All but return_sampled act greedily.
     """
-    batch, key = Batch(env, cfg.eval_episodes), jax.random.fold_in(jax.random.key(cfg.seed), 1)
+    batch, key = Batch(env, cfg.eval_episodes), evaluation_key(cfg)
     play_seeds = player(cfg, batch, algorithm, key)
     runs = play_treatments(play_seeds, teams, lambda name: tell(f"evaluating {cfg.eval_episodes:,} episodes: {name}"))
     greedy = runs["greedy"]

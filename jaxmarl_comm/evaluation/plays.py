@@ -28,6 +28,11 @@ Player = Callable[[Any, str], Episodes]
 """(teams of all seeds, one of TREATMENTS) -> Episodes whose arrays are `[seeds, ...]`, in numpy."""
 
 
+def evaluation_key(cfg: Config) -> Array:
+    """What starts the episodes of every evaluation with this config's seed."""
+    return jax.random.fold_in(jax.random.key(cfg.seed), 1)
+
+
 def player(cfg: Config, batch: Batch, algorithm: Algorithm, key: Array) -> Player:
     """Who plays the episodes that `key` starts: one compiled program for all teams and treatments."""
 

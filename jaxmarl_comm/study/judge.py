@@ -17,7 +17,7 @@ from jaxmarl_comm.evaluation.communication import speaking
 from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.messages import traffic
 from jaxmarl_comm.evaluation.per_team import returns_of
-from jaxmarl_comm.evaluation.plays import player
+from jaxmarl_comm.evaluation.plays import evaluation_key, player
 from jaxmarl_comm.evaluation.stats import over_seeds, without_intervals
 from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, warnings
 from jaxmarl_comm.study.config import Program
@@ -33,7 +33,7 @@ def judge(program: Program, env: Env, algorithm: Algorithm, teams: Any, untraine
     trained with. Seeds that diverged are left out of every estimate, and have formed no protocol.
     """
     cfg = program.cfg
-    batch, key = Batch(env, cfg.eval_episodes), jax.random.fold_in(jax.random.key(cfg.seed), 1)
+    batch, key = Batch(env, cfg.eval_episodes), evaluation_key(cfg)
     play_seeds = player(cfg, batch, algorithm, key)
     greedy, muted, before = play_seeds(teams, "greedy"), play_seeds(teams, "muted"), play_seeds(untrained, "greedy")
     random, rows = play_scripted(batch, random_actor(env), key), []

@@ -19,10 +19,12 @@ def assigned_costs(costs: Array) -> Array:
 
     Differentiable through the costs; which assignment is cheapest is a constant for the gradient.
     """
-    n = costs.shape[0]
-    fixed = jax.lax.stop_gradient(costs)
-    chosen = _enumerate(fixed) if n <= MAX_ENUMERATED else _search(fixed)
-    return jnp.sum(jnp.where(chosen, costs, 0.0), axis=1)
+    return jnp.sum(jnp.where(cheapest(jax.lax.stop_gradient(costs)), costs, 0.0), axis=1)
+
+
+def cheapest(costs: Array) -> Array:
+    """`[n, n]` costs of giving task j to worker i -> `[n, n]` bool, whether i does j in the cheapest assignment."""
+    return _enumerate(costs) if costs.shape[0] <= MAX_ENUMERATED else _search(costs)
 
 
 def _enumerate(costs: Array) -> Array:

@@ -37,3 +37,7 @@ class Simple(MPETask):
         """Success: the agent is within 0.1 of the landmark."""
         distance = norm(state.pos - state.landmarks)[0]
         return {"success": (distance < SUCCESS_DISTANCE)[None], "distance": distance}
+
+    def targets(self, state: WorldState) -> Array:
+        """`[A, 2]`: where the agent must go."""
+        return state.landmarks

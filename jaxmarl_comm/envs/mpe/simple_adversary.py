@@ -81,7 +81,11 @@ class SimpleAdversary(MPETask):
         adversary, good = self._distances(state)
         return {"success": jnp.stack([good < adversary, adversary < good]), "distance": good}
 
+    def targets(self, state: WorldState) -> Array:
+        """`[A, 2]`: where an agent would go that knew the goal."""
+        return jnp.broadcast_to(state.landmarks[state.choice[0]], state.pos.shape)
+
     def _distances(self, state: WorldState) -> tuple[Array, Array]:
         """Distances to the goal: of the adversary, and of the nearest good agent."""
-        distances = norm(state.pos - state.landmarks[state.choice[0]])
+        distances = norm(state.pos - self.targets(state))
         return distances[0], jnp.min(distances[1:])

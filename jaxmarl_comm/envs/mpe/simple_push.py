@@ -55,6 +55,10 @@ class SimplePush(MPETask):
         adversary, good = self._distances(state)
         return {"success": jnp.stack([good < adversary, adversary < good]), "distance": good}
 
+    def targets(self, state: WorldState) -> Array:
+        """`[A, 2]`: where an agent would go that knew the goal."""
+        return jnp.broadcast_to(state.landmarks[state.choice[0]], state.pos.shape)
+
     def _distances(self, state: WorldState) -> Array:
         """`[2]`: distances to the goal, of the adversary and of the good agent."""
-        return norm(state.pos - state.landmarks[state.choice[0]])
+        return norm(state.pos - self.targets(state))
