@@ -44,6 +44,9 @@ class NetConfig(Settings):
         "none", description="a recurrent cell in the place of the last layer before an agent talks, to remember by"
     )
     critic_memory: Memory = Field("none", description="the same in the place of the critics' last layer")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="what layers multiply in; parameters, messages and losses are float32"
+    )
     groups: dict[str, GroupNetConfig] = Field(
         default_factory=dict, description="others for a group: {speaker: {hidden: [32, 32]}}"
     )

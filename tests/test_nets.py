@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxmarl_comm.algorithms.mappo import Mappo
+from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.config import ConfigError, default_cfg, load_config
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.net_config import Net
@@ -99,3 +100,25 @@ def test_networks_survive_their_yaml(tmp_path):
 def test_a_mistake_is_one_line(changes, message):
     with pytest.raises(ConfigError, match=message):
         default_cfg().replace(changes)
+
+
+def test_layers_multiply_in_half_the_bits_and_keep_their_parameters_whole():
+    """Close to the same outputs, parameters and what is sent in float32, and every part still learns."""
+    whole, half = (
+        learner_of("simple_reference_v3", **{"net.precision": x, "net.memory": "gru", "net.critic_memory": "lstm"})
+        for x in ("float32", "bfloat16")
+    )
+    state = lively(whole)
+    params = jax.eval_shape(half.init, jax.random.key(0)).params
+    assert {x.dtype for x in jax.tree.leaves(params)} == {jnp.dtype("float32")}
+    team, view = whole.team(state), whole.view(state.rollout)
+    found = [jax.jit(lambda t, v, x=x: x.actor.step(t, v, {}, unchanged)[3:])(team, view) for x in (whole, half)]
+    outputs, sent = [x["agent"] for _, x in found], [talk.packets.message for talk, _ in found]
+    assert sent[1].dtype == outputs[1].dtype == jnp.float32
+    for a, b in (outputs, sent):
+        np.testing.assert_allclose(a, b, atol=0.1)
+        assert (a != b).any()
+    after, metrics = jax.jit(half.update)(state)
+    assert all(np.isfinite(x) for x in metrics.values())
+    changed = jax.tree.map(lambda a, b: bool((a != b).any()), state.params, after.params)
+    assert all(jax.tree.leaves(changed))

@@ -51,6 +51,7 @@ class TeamCritic:
             agent_id=cfg.critic_id,
             embed_dim=cfg.critic_embed_dim,
             memory=cfg.net.critic_memory,
+            precision=cfg.net.precision,
         )
 
     def init(self, key: Array, obs: ByGroup, circumstances: Circumstances) -> Params:

@@ -81,6 +81,7 @@ class TeamActor:
             channel=self.channel,
             agent_id=cfg.actor_id,
             memory=cfg.net.memory,
+            precision=cfg.net.precision,
         )
 
     def init(self, key: Array, obs: dict[str, Array]) -> Params:

@@ -24,13 +24,15 @@ class AgentCell(nn.Module):
 
     kind: str
     share_params: bool
+    precision: str = "float32"
 
     @nn.compact
     def __call__(self, state: Array, sensed: Array) -> Array:
         """The state `[..., n, STATES * width]` after this step; its first `width` numbers are what the cell gives."""
         width = sensed.shape[-1] // GATES[self.kind]
         hidden, kept = state[..., :width], state[..., width:]
-        past = AgentDense(sensed.shape[-1], self.share_params, 1.0, GATES[self.kind], name="past")(hidden)
+        layer = AgentDense(sensed.shape[-1], self.share_params, 1.0, GATES[self.kind], self.precision, name="past")
+        past = layer(hidden)
         return gru(hidden, sensed, past) if self.kind == "gru" else lstm(kept, sensed + past)
 
 

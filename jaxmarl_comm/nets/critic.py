@@ -23,6 +23,7 @@ class Critic(nn.Module):
     nets: group -> its network. share: whether agents have one `team`'s, one for each `group`, or one for each `agent`.
     agent_id: see `identified`. memory: none, or gru or lstm cells in the place of the last layer.
     embed_dim: numbers that what is not an agent's own observation is compressed to; 0: not at all.
+    precision: what layers multiply in.
     """
 
     env: Env
@@ -31,6 +32,7 @@ class Critic(nn.Module):
     agent_id: str = "none"
     embed_dim: int = 0
     memory: str = "none"
+    precision: str = "float32"
 
     @nn.compact
     def __call__(
@@ -101,7 +103,7 @@ class Critic(nn.Module):
         """(the state `[E, n, S]` of the cells after the last step, what they give at each, `[..., n, width]`)."""
         width = self.nets[name].hidden[-1]
         sensed = self._dense(GATES[self.memory] * width, f"{name}_sense", x, 1.0)
-        cell = AgentCell(self.memory, self.share != "agent", name=f"{name}_cell")
+        cell = AgentCell(self.memory, self.share != "agent", self.precision, name=f"{name}_cell")
         if begins is None:
             state = cell(state, sensed)
             return state, state[..., :width]
@@ -115,4 +117,4 @@ class Critic(nn.Module):
         return along(cell, state, (begins, sensed))
 
     def _dense(self, features: int, name: str, x: Array, scale: float = SQRT2) -> Array:
-        return AgentDense(features, self.share != "agent", scale, name=name)(x)
+        return AgentDense(features, self.share != "agent", scale, precision=self.precision, name=name)(x)

@@ -22,13 +22,15 @@ SMALL = 0.01  # last layer of a policy: almost uniform at the start (Andrychowic
 class AgentDense(nn.Module):
     """A dense layer on `[..., n, d]`, with one set of weights for the n agents of a group, or one set for each.
 
-    blocks: parts of the features, each of which starts out orthogonal for itself.
+    blocks: parts of the features, each of which starts out orthogonal for itself. precision: what is multiplied
+    in; what comes out is float32.
     """
 
     features: int
     share_params: bool
     scale: float = SQRT2
     blocks: int = 1
+    precision: str = "float32"
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -40,7 +42,9 @@ class AgentDense(nn.Module):
                 nn.Dense, in_axes=-2, out_axes=-2, axis_size=x.shape[-2],
                 variable_axes={"params": 0}, split_rngs={"params": True},
             )  # fmt: skip
-        return layer(self.features, kernel_init=orthogonal(self.scale, self.blocks))(x)
+        dtype = None if self.precision == "float32" else jnp.dtype(self.precision)  # None: as the inputs are
+        out = layer(self.features, kernel_init=orthogonal(self.scale, self.blocks), dtype=dtype)(x)
+        return out.astype(x.dtype)
 
 
 def orthogonal(scale: float, blocks: int = 1) -> Callable[..., Array]:

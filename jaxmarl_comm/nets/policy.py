@@ -53,13 +53,14 @@ class Exchanged(NamedTuple):
 
 
 class Part(nn.Module):
-    """A part of the policies of all agents. nets: group -> its network. memory: none, gru or lstm."""
+    """A part of the policies of all agents: see TeamPolicy."""
 
     env: Env
     nets: Mapping[str, Net]
     share_params: bool
     channel: Channel
     memory: str
+    precision: str
 
     @property
     def hears(self) -> bool:
@@ -77,7 +78,7 @@ class Part(nn.Module):
         return activated(net, self.dense(width or net.hidden[-1], f"{group}_{name}", x, gain(net)))
 
     def dense(self, features: int, name: str, x: Array, scale: float = SQRT2) -> Array:
-        return AgentDense(features, self.share_params, scale, name=name)(x)
+        return AgentDense(features, self.share_params, scale, precision=self.precision, name=name)(x)
 
     def integrate(self, group: str, k: int, hidden: Array, heard: Array) -> Array:
         """`[..., n, width]` after what was heard in round k."""
@@ -164,7 +165,7 @@ class Exchange(Part):
         """The cells' states `[..., n, S]`: what agents sense now and what they heard at the step before goes in."""
         if self.hears:
             sensed = sensed + self.dense(sensed.shape[-1], f"{group}_heard", before.heard, 1.0)
-        return AgentCell(self.memory, self.share_params, name=f"{group}_cell")(before.state, sensed)
+        return AgentCell(self.memory, self.share_params, self.precision, name=f"{group}_cell")(before.state, sensed)
 
     def _compose(self, k: int, hidden: ByGroup) -> Array:
         """`[..., N, M]`: what to tell in round k."""
@@ -199,7 +200,7 @@ class TeamPolicy:
     """Pure functions of the parameters of all parts.
 
     nets: group -> its network, whose last layer comes after hearing, if there are two or more. num_outputs: group ->
-    numbers that its choices need. memory: none, gru or lstm.
+    numbers that its choices need. memory: none, gru or lstm. precision: what layers multiply in.
     """
 
     env: Env
@@ -209,11 +210,12 @@ class TeamPolicy:
     channel: Channel
     agent_id: str
     memory: str
+    precision: str
 
     @cached_property
     def parts(self) -> tuple[Any, Any, Any]:
         """(senses, exchange, choices)"""
-        common = (self.env, self.nets, self.share_params, self.channel, self.memory)
+        common = (self.env, self.nets, self.share_params, self.channel, self.memory, self.precision)
         return Senses(*common, agent_id=self.agent_id), Exchange(*common), Choices(*common, self.num_outputs)
 
     def init(
