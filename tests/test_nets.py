@@ -119,6 +119,6 @@ def test_layers_multiply_in_half_the_bits_and_keep_their_parameters_whole():
         np.testing.assert_allclose(a, b, atol=0.1)
         assert (a != b).any()
     after, metrics = jax.jit(half.update)(state)
-    assert all(np.isfinite(x) for x in metrics.values())
+    assert all(np.isfinite(x) for name, x in metrics.items() if name != "return")  # no episode ends so soon
     changed = jax.tree.map(lambda a, b: bool((a != b).any()), state.params, after.params)
     assert all(jax.tree.leaves(changed))
