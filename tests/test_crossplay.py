@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxmarl_comm import RunError, crossplay
+from jaxmarl_comm import RunError, crossplay, default_cfg
 from jaxmarl_comm.cli import crossplay_main
 from jaxmarl_comm.crossing import payoffs
 from jaxmarl_comm.crossing.competing import check_apart, duel, kinds_of
@@ -99,6 +99,7 @@ def runs(tmp_path_factory):
     return {
         "deceive": lively_run(folder / "deceive", **deceive),
         "slower": lively_run(folder / "slower", **deceive | {"lr": 1e-4, "seed": 1, "num_seeds": 1}),
+        "grouped": lively_run(folder / "grouped", **deceive | {"agent_groups": "agent", "net.memory": "gru"}),
         "silent": lively_run(folder / "silent", **deceive | {"comm.preset": "none", "comm.route": "all"}),
         "tell": lively_run(folder / "tell", **tell),
         "wider": lively_run(folder / "wider", **tell | {"comm.message_dim": 4}),
@@ -207,6 +208,18 @@ def test_runs_of_different_networks_may_compete(runs):
     assert np.isfinite(mean).all() and (error > 0).all()
 
 
+def test_a_run_may_know_the_same_agents_by_other_groups(runs):
+    """A seed that was trained in groups of its own plays what it plays in its own evaluation; and it remembers."""
+    run = load_run(runs["grouped"], "grouped")
+    key, played = jax.random.key(0), []
+    for env in (run.env, make_env("simple_adversary_v3")):
+        batch = Batch(env, EPISODES)
+        entry = seeds_of([run], kinds_of(batch, [run]))[0]
+        played.append(duel(batch, key)(entry, entry)[0])
+    assert list(run.env.groups) == list(run.env.agents) and run.env.groups != env.groups
+    np.testing.assert_allclose(*played, rtol=1e-5)
+
+
 # Strangers.
 
 
@@ -226,28 +239,32 @@ def test_strangers_of_the_same_seed_are_as_one_s_own_partner(runs, tmp_path):
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory):
-    """Three agents of one group that share a policy and are told who they are."""
+    """Three agents of one group that share a policy, are told who they are, and remember."""
     folder = tmp_path_factory.mktemp("crowd")
-    changes = {"env.name": "simple_spread_v3", "num_seeds": 2, "actor_id": "embedding"}
+    changes = {"env.name": "simple_spread_v3", "num_seeds": 2, "actor_id": "embedding", "net.memory": "gru"}
     return load_run(lively_run(folder / "run", **changes), "run")
 
 
 def test_a_team_with_parameters_for_each_agent_plays_as_the_one_that_shares_them(crowd):
-    batch, key = Batch(make_env("simple_spread_v3"), EPISODES), jax.random.key(0)
-    shared, spread = learned(batch, crowd.algorithm), apart(batch, [crowd])
+    batch, key = Batch(crowd.env, EPISODES), jax.random.key(0)
+    shared, spread = learned(batch, crowd.env, crowd.algorithm), apart(batch, [crowd])[0]
     played = [
         jax.jit(lambda team, kind=kind: mean_returns(batch, kind(team), key))(team)[0]
-        for kind, team in ((shared, crowd.teams[0]), (spread[0].kind, spread[0].params))
+        for kind, team in ((shared, crowd.teams[0]), (spread.kind, spread.params))
     ]
     np.testing.assert_allclose(*played, rtol=1e-4)
+
+
+@pytest.mark.parametrize("groups", ["prefix", "agent"])
+def test_who_is_of_the_row_does_not_depend_on_how_policies_are_shared(groups):
+    env = default_cfg().replace({"env.name": "simple_spread_v3", "agent_groups": groups}).make_env()
+    assert first_agents(env).tolist() == [True, True, False]
 
 
 def test_agents_of_one_group_are_mixed_one_by_one(crowd):
     env = make_env("simple_spread_v3")
     one, other = (entry.params for entry in apart(Batch(env, 2), [crowd]))
-    first = first_agents(env)
-    assert first.tolist() == [True, True, False]
-    both = mixed(env, first, one, other)
+    both = mixed(env, first_agents(env), one, other)
     for name, leaf in jax.tree_util.tree_leaves_with_path(both.params):
         ours, theirs = (dict(jax.tree_util.tree_leaves_with_path(x.params))[name] for x in (one, other))
         assert np.array_equal(leaf[:2], ours[:2]) and np.array_equal(leaf[2], theirs[2])

@@ -44,7 +44,7 @@ def kinds_of(batch: Batch, runs: Sequence[Trained]) -> list[Kind]:
     kinds: list[Kind] = []
     for run in runs:
         alike = (kind for kind, earlier in zip(kinds, runs, strict=False) if not act_differently(earlier, run))
-        kinds.append(next(alike, None) or learned(batch, run.algorithm))
+        kinds.append(next(alike, None) or learned(batch, run.env, run.algorithm))
     return kinds
 
 

@@ -14,13 +14,15 @@ import numpy as np
 from jaxmarl_comm.algorithms import ALGORITHMS, Algorithm
 from jaxmarl_comm.config import Config, differing_keys
 from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.episodes import Actor, team_actor
+from jaxmarl_comm.evaluation.sides import in_groups_of
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner, teams_of
 from jaxmarl_comm.trees import unstack
 
-ACTING = ("comm", "net", "hidden_dim", "share_params", "actor_id")
+ACTING = ("agent_groups", "comm", "net", "hidden_dim", "share_params", "actor_id")
 """Settings that shape networks and channel; all others are about the task or about learning."""
 
 Kind = Callable[[Any], Actor]
@@ -36,6 +38,7 @@ class Trained(NamedTuple):
     path: Path
     name: str
     cfg: Config
+    env: Env
     algorithm: Algorithm
     iteration: int
     shapes: Any
@@ -71,9 +74,9 @@ class Entry(NamedTuple):
         return {"name": self.name, "run": self.run and str(self.run), "seed": self.seed, "told": self.told}
 
 
-def learned(batch: Batch, algorithm: Algorithm) -> Kind:
-    """Those who act greedily by what they learned."""
-    return lambda team: team_actor(batch, algorithm, team, jnp.array(True))
+def learned(batch: Batch, env: Env, algorithm: Algorithm) -> Kind:
+    """Those who act greedily by what they learned in `env`, whose groups may be others than the batch's."""
+    return lambda team: in_groups_of(env, batch, team_actor(batch, algorithm, team, jnp.array(True)))
 
 
 def load_runs(paths: Sequence[Path], tell: Callable[[str], None]) -> list[Trained]:
@@ -99,7 +102,8 @@ def load_run(path: Path, name: str) -> Trained:
     state, record = runner.load()
     teams = unstack(teams_of(runner.algorithm, state))
     healthy = {seed: team for seed, team in enumerate(teams) if is_finite(team)}
-    return Trained(path, name, cfg, runner.algorithm, record.iteration, jax.tree.map(jnp.shape, teams[0]), healthy)
+    shapes = jax.tree.map(jnp.shape, teams[0])
+    return Trained(path, name, cfg, runner.env, runner.algorithm, record.iteration, shapes, healthy)
 
 
 def is_finite(tree: Any) -> bool:

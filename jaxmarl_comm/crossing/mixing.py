@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.envs.base import Env, groups_by_prefix
 
 
 def first_agents(env: Env) -> np.ndarray:
-    """`[N]` bool: who acts by the first team's parameters: the first group, or of a single group the first half."""
-    group, *others = env.groups.values()
+    """`[N]` bool: who acts by the first team's parameters: the task's first group, or the first half of its only one."""
+    group, *others = groups_by_prefix(env.agents).values()
     first = group if others else group[: (len(group) + 1) // 2]
     return np.isin(np.arange(env.num_agents), first)
 

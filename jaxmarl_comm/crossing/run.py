@@ -49,12 +49,14 @@ def run_crossplay(
 def cross(cfg: Config, paths: Sequence[Path], tell: Callable[[str], None]) -> dict[str, Any]:
     """What crossplay.json holds. cfg: of the first run, with the episodes to play."""
     runs = load_runs(paths, tell)
-    batch = Batch(make_env(cfg.env.name, **cfg.env.arguments), cfg.eval_episodes)
-    names = batch.env.team_names
+    task = make_env(cfg.env.name, **cfg.env.arguments)
+    names = task.team_names
     head: dict[str, Any] = {"task": cfg.env.name, "arguments": cfg.env.arguments, "teams": list(names)}
     head |= {"episodes": cfg.eval_episodes, "seed": cfg.seed}
-    all_play = cross_sides if len(names) > 1 else cross_strangers
-    return head | all_play(batch, evaluation_key(cfg), runs, tell)
+    key = evaluation_key(cfg)
+    if len(names) > 1:
+        return head | cross_sides(Batch(task, cfg.eval_episodes), key, runs, tell)
+    return head | cross_strangers(Batch(cfg.make_env(), cfg.eval_episodes), key, runs, tell)
 
 
 def next_free(run: Path) -> Path:

@@ -47,7 +47,7 @@ def apart(batch: Batch, runs: Sequence[Trained]) -> list[Entry]:
     cfg = runs[0].cfg.model_copy(update={"share_params": False})  # unchecked: who was told who it is still is
     algorithm = make_algorithm(cfg, batch.env)
     like = jax.eval_shape(lambda key: algorithm.team(algorithm.init(key)), jax.random.key(0))
-    entries = seeds_of(runs, [learned(batch, algorithm)] * len(runs))
+    entries = seeds_of(runs, [learned(batch, batch.env, algorithm)] * len(runs))
     return [entry._replace(params=per_agent(entry.params, like)) for entry in entries]
 
 
