@@ -98,6 +98,8 @@ def load_runs(paths: Sequence[Path], tell: Callable[[str], None]) -> list[Traine
 def load_run(path: Path, name: str) -> Trained:
     """The teams of a run's newest checkpoint. Raises RunError or CheckpointError."""
     folder, cfg = RunFolder.open(path)
+    if cfg.opponents:
+        raise RunError(f"{path} has trained one side alone, against a script (opponents): only whole runs are crossed")
     runner = Runner(cfg, folder)
     state, record = runner.load()
     teams = unstack(teams_of(runner.algorithm, state))
