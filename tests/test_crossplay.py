@@ -22,6 +22,7 @@ from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.plays import evaluation_key, player
 from jaxmarl_comm.report import heat_map
 from jaxmarl_comm.report.crossplay import crossplay_table
+from jaxmarl_comm.run_folder import RunFolder
 from learners import lively_run
 
 EPISODES = 50
@@ -322,6 +323,13 @@ def test_a_run_without_a_checkpoint_is_one_line(runs, tmp_path, capsys):
     shutil.copytree(runs["tell"], unfinished, ignore=shutil.ignore_patterns("checkpoints"))
     assert crossplay_main([str(unfinished)]) == 1
     assert "unfinished has no checkpoint yet" in capsys.readouterr().err
+
+
+def test_a_run_against_a_script_has_no_other_side(tmp_path):
+    cfg = default_cfg().replace({"env.name": "simple_tag_v3", "comm.preset": "none", "opponents": {"good": "stay"}})
+    RunFolder.create(tmp_path / "half", cfg)
+    with pytest.raises(RunError, match=r"half has trained one side alone, against a script \(opponents\)"):
+        crossplay(tmp_path / "half")
 
 
 def test_nobody_is_crossed_with_nobody():

@@ -12,7 +12,7 @@ from jaxmarl_comm.envs.base import Env, groups_by_prefix
 
 
 def first_agents(env: Env) -> np.ndarray:
-    """`[N]` bool: who acts by the first team's parameters: the task's first group, or the first half of its only one."""
+    """`[N]` bool: who acts by the first team's parameters: the first group by name, or half of the only one."""
     group, *others = groups_by_prefix(env.agents).values()
     first = group if others else group[: (len(group) + 1) // 2]
     return np.isin(np.arange(env.num_agents), first)
