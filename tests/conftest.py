@@ -5,10 +5,11 @@ import os
 import tempfile
 
 import jax
+import pytest
 from jax._src import compiler
 
-# XLA's older generator of code for CPUs compiles in a third of the time, and in an eighth less where programs are not cut
-# in parts for several threads. What XLA does unless told is USUAL; jax has no public setting for some programs alone.
+# XLA's older generator of code for CPUs compiles in a third of the time, and in an eighth less where it does not cut
+# programs in parts for several threads. USUAL is what it does unless told; jax has no public setting for some programs.
 QUICK = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 USUAL = (("xla_cpu_use_fusion_emitters", True), ("xla_cpu_parallel_codegen_split_count", 32))
 options_of_process = compiler.get_compile_options
@@ -47,3 +48,14 @@ def pytest_runtest_setup(item):
     quick = item.get_closest_marker("optimised") is None
     jax.config.update("jax_disable_most_optimizations", quick)
     compiler.get_compile_options = options_of_process if quick else usual_options
+
+
+@pytest.fixture
+def quick_evaluation(monkeypatch):
+    """An evaluation that says only what it was asked for: what it finds is tested elsewhere."""
+
+    def asked(cfg, *arguments, **options):
+        return {"seed": cfg.seed, "episodes": cfg.eval_episodes, "message_table": None}
+
+    monkeypatch.setattr("jaxmarl_comm.runner.evaluate_teams", asked)
+    monkeypatch.setattr("jaxmarl_comm.runner.evaluation_table", str)
