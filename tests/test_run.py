@@ -131,7 +131,8 @@ def test_a_mistake_on_the_command_line_is_one_line_and_leaves_nothing(tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message", "status"), [(["--config"], "argument --config", 2), (["--num_envs", "0"], "'num_envs' is 0", 1)]
+    ("arguments", "message", "status"),
+    [(["--config"], "argument --config", 2), (["--num_envs", "0"], "'num_envs' is 0", 1)],
 )
 def test_a_command_ends_with_the_status_of_its_function(arguments, message, status):
     assert_one_line_error(finish("train", *arguments), message, status)
