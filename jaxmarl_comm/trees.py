@@ -26,7 +26,7 @@ def unstack(tree: Any) -> list[Any]:
 
 def environments_first(tree: Any) -> Any:
     """Arrays `[T, E, ...]` -> `[E, T, ...]`."""
-    return jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), tree)
+    return jax.tree.map(lambda x: x.swapaxes(0, 1), tree)
 
 
 steps_first = environments_first

@@ -1,24 +1,41 @@
 """Learners in a state where everything matters, and runs of them."""
 
+from functools import cache
+
 import jax
 import numpy as np
 
 from jaxmarl_comm import default_cfg
+from jaxmarl_comm.algorithms.hyperparams import of_config
+from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.run_folder import RunFolder
 from jaxmarl_comm.runner import Runner
 
+KEY = jax.random.key(0)
 FEW = {"num_iters": 1, "num_envs": 4, "num_minibatches": 1, "hidden_dim": 8, "eval_episodes_mpe2": 0}
 
 
 def lively(learner, size=0.3):
     """A state as at the start, but for parameters that are all of about this size, biases and last layers included.
 
-    numpy draws them: to compile the draws of `learner.init`, which falls away here, takes longer than a rollout.
+    numpy draws them, and only a task's reset is compiled, once: to compile `learner.init` takes longer than a rollout.
     """
-    key, rng = jax.random.key(0), np.random.default_rng(0)
-    state = jax.jit(lambda key: learner.init(key)._replace(params=None))(key)
-    shapes = jax.eval_shape(learner.init, key).params
-    return state._replace(params=jax.tree.map(lambda x: rng.normal(0, size, x.shape).astype(x.dtype), shapes))
+    shapes, rng = jax.eval_shape(learner.init, KEY), np.random.default_rng(0)
+    nothing = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes._replace(key=None))
+    env, obs = begun(learner.env, learner.cfg.num_envs)
+    return nothing._replace(
+        params=jax.tree.map(lambda x: rng.normal(0, size, x.shape).astype(x.dtype), shapes.params),
+        rollout=nothing.rollout._replace(env=env, obs=obs),
+        hparams=of_config(learner.cfg),
+        key=KEY,
+    )
+
+
+@cache
+def begun(env, num_envs):
+    """(state, observations) of a batch of environments at the start of their episodes."""
+    state, ts = jax.jit(Batch(env, num_envs).reset)(KEY)
+    return state, ts.obs
 
 
 def lively_run(path, alter=lambda state: state, **changes):
@@ -29,7 +46,7 @@ def lively_run(path, alter=lambda state: state, **changes):
 
     def draw(x):
         if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key):
-            return jax.random.split(jax.random.key(0), x.shape)
+            return jax.random.split(KEY, x.shape)
         return (rng.normal(0, 1, x.shape) if x.dtype.kind == "f" else np.zeros(x.shape)).astype(x.dtype)
 
     state = jax.tree.map(draw, jax.eval_shape(runner.init, runner.seed_keys))

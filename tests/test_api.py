@@ -77,17 +77,6 @@ def test_what_the_critics_see_of_a_rollout_is_counted(monkeypatch):
     check_memory(many.replace({"num_envs": 128}))
 
 
-@pytest.fixture
-def quick_evaluation(monkeypatch):
-    """An evaluation that says only what it was asked for: what it finds is tested elsewhere."""
-
-    def asked(cfg, *arguments, **options):
-        return {"seed": cfg.seed, "episodes": cfg.eval_episodes, "message_table": None}
-
-    monkeypatch.setattr("jaxmarl_comm.runner.evaluate_teams", asked)
-    monkeypatch.setattr("jaxmarl_comm.runner.evaluation_table", str)
-
-
 def test_a_run_is_made_extended_and_evaluated_from_python(tmp_path, quick_evaluation):
     done = train_wrapper(TINY, tmp_path / "run")
     assert done.cfg == default_cfg().replace(TINY)

@@ -25,18 +25,8 @@ from jaxmarl_comm.files import append_line, draft_of, write_new, write_whole
 from jaxmarl_comm.report.curves import plot_curves
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import InterruptedRunError, Runner, train
+from runs import ROOT, SIMPLEST, as_options, finish, start
 
-ROOT = Path(__file__).parent.parent
-TINY = {
-    "num_iters": 6,
-    "num_envs": 4,
-    "num_minibatches": 2,
-    "hidden_dim": 8,
-    "log_interval": 2,
-    "checkpoint_interval": 2,
-    "eval_episodes": 20,
-    "eval_episodes_mpe2": 4,
-}
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
@@ -44,7 +34,7 @@ STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 def trained(tmp_path_factory):
     """The folder of a run that is trained, but not evaluated."""
     path = tmp_path_factory.mktemp("runs") / "trained"
-    cfg = default_cfg().replace(TINY)
+    cfg = default_cfg().replace(SIMPLEST)
     folder = RunFolder.create(path, cfg)
     Runner(cfg, folder).run()
     return path
@@ -150,7 +140,7 @@ def test_edited_settings_are_named(run):
 
 def test_a_checkpoint_of_another_run_is_named(run, tmp_path):
     other = tmp_path / "other"
-    RunFolder.create(other, default_cfg().replace({**TINY, "seed": 5}))
+    RunFolder.create(other, default_cfg().replace({**SIMPLEST, "seed": 5}))
     shutil.copytree(run / "checkpoints", other / "checkpoints")
     with pytest.raises(RunError, match=r"checkpoint .*6 is of another config: seed differ"):
         runner_of(other).load()
@@ -382,11 +372,6 @@ def test_what_nohup_ignores_stays_ignored():
     assert out == "2\n" and process.returncode == 0
 
 
-def start(*arguments, **pipes):
-    command = [sys.executable, str(ROOT / "scripts" / "train.py"), *map(str, arguments)]
-    return subprocess.Popen(command, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **pipes)
-
-
 def stop_at(process, line, number):
     """Signal as soon as standard output has such a line; (rest of it, standard error)."""
     while not (said := process.stdout.readline()).startswith(line):
@@ -397,13 +382,12 @@ def stop_at(process, line, number):
 
 def test_ctrl_c_while_compiling_and_sigterm_while_evaluating(tmp_path):
     run = tmp_path / "run"
-    settings = [word for key, value in TINY.items() for word in (f"--{key}", value)]
-    process = start(*settings, "--run-dir", run)
+    process = start("train", *as_options(SIMPLEST), "--run-dir", run)
     _, errors = stop_at(process, "run folder", signal.SIGINT)
     assert process.returncode == 130 and errors == f"error: stopped; go on with --resume {run}\n"
     assert not (run / "metrics.jsonl").exists()
 
-    process = start("--resume", run)
+    process = start("train", "--resume", run)
     _, errors = stop_at(process, "evaluating", signal.SIGTERM)
     assert process.returncode == 143
     assert errors == f"error: stopped after training, which is saved; --resume {run} evaluates it\n"
@@ -455,7 +439,7 @@ def state_of(path):
 
 def stopped_and_resumed(settings, run, number, seconds):
     """Start a run, stop it after these seconds from when it listens, go on; the exit status at the stop."""
-    process = start(*settings, "--run-dir", run)
+    process = start("train", *settings, "--run-dir", run)
     wait_for_ears(process)
     time.sleep(seconds)
     process.send_signal(number)
@@ -463,7 +447,7 @@ def stopped_and_resumed(settings, run, number, seconds):
     if number != signal.SIGKILL:
         assert process.returncode in (0, STATUS[number]), errors
         assert len(errors.splitlines()) == (process.returncode != 0), errors
-    again = start("--resume", run) if run.exists() else start(*settings, "--run-dir", run)
+    again = start("train", *(["--resume", run] if run.exists() else [*settings, "--run-dir", run]))
     _, errors_again = again.communicate()
     assert again.returncode == 0 and not errors_again, errors_again
     return process.returncode
@@ -476,9 +460,9 @@ def test_runs_that_are_stopped_at_random_moments_go_on_bit_for_bit(tmp_path, num
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "compiled"))
     settings = ["--test", "--num_iters", 40, "--hidden_dim", 8]
     whole, runs = tmp_path / "whole", [tmp_path / f"run{k}" for k in range(20)]
-    assert start(*settings, "--run-dir", whole).communicate()[1] == ""
+    assert finish("train", *settings, "--run-dir", whole) == (0, "")
     began = time.perf_counter()
-    start(*settings, "--run-dir", tmp_path / "again").communicate()
+    finish("train", *settings, "--run-dir", tmp_path / "again")
     length = time.perf_counter() - began
     moments = length * np.random.default_rng(number).random(len(runs))
     with ThreadPool(2) as pool:

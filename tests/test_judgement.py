@@ -12,6 +12,7 @@ from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.evaluation import evaluate_teams
 from jaxmarl_comm.evaluation.control import Control, check_control, inequalities
 from jaxmarl_comm.evaluation.episodes import Episodes
+from jaxmarl_comm.evaluation.mpe2 import play_mpe2
 from jaxmarl_comm.evaluation.per_team import returns_of
 from jaxmarl_comm.evaluation.stats import difference, estimate, over_seeds, rate_over_seeds, without_intervals
 from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, warnings
@@ -84,6 +85,13 @@ def test_a_seed_without_a_value_is_left_out_and_said():
     found = estimate(np.array([1.0, np.nan, 3.0]))
     assert found["mean"] == 2 and found["of_each_seed"] == [1, None, 3]
     assert estimate(np.array([np.nan]))["mean"] is None and over_seeds(np.zeros((2, 0)))["mean"] is None
+
+
+def test_where_nothing_is_played_in_mpe2_nothing_is_known():
+    cfg, env = default_cfg().replace({"eval_episodes_mpe2": 0}), make_env("simple_tag_v3")
+    returns = play_mpe2(cfg, env, None, np.zeros(2), None)  # of two teams
+    assert returns.shape == (2, 0, 2)
+    assert [found["mean"] for found in returns_of(env, returns).values()] == [None, None]
 
 
 def test_differences_over_seeds_are_welchs_and_over_episodes_paired():

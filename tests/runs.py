@@ -1,0 +1,47 @@
+"""Whole runs, tiny ones, and commands started as a user starts them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TINY = {
+    "num_iters": 6,
+    "num_envs": 4,
+    "num_minibatches": 2,
+    "hidden_dim": 8,
+    "log_interval": 2,
+    "checkpoint_interval": 2,
+    "eval_episodes": 20,
+    "eval_episodes_mpe2": 4,
+}
+SIMPLEST = {**TINY, "env.name": "simple_v3", "comm.preset": "none"}  # where nobody cares what is learned
+
+
+def as_options(settings):
+    """The words of a command line for these settings."""
+    return [str(word) for key, value in settings.items() for word in (f"--{key}", value)]
+
+
+def start(name, *arguments, **pipes):
+    """The running process of one of `scripts/`."""
+    command = [sys.executable, str(ROOT / "scripts" / f"{name}.py"), *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | pipes
+    return subprocess.Popen(command, cwd=ROOT, text=True, **pipes)
+
+
+def finish(name, *arguments):
+    """(exit status, standard error) of one of `scripts/`."""
+    process = start(name, *arguments)
+    _, errors = process.communicate()
+    return process.returncode, errors
+
+
+def call(main, arguments, capsys):
+    """(exit status, standard error) of the same command, called in this process."""
+    capsys.readouterr()
+    try:
+        status = main(list(map(str, arguments)))
+    except SystemExit as end:
+        status = end.code
+    return status, capsys.readouterr().err
