@@ -21,7 +21,7 @@ def lively(learner, size=0.3):
     numpy draws them, and only a task's reset is compiled, once: to compile `learner.init` takes longer than a rollout.
     """
     shapes, rng = jax.eval_shape(learner.init, KEY), np.random.default_rng(0)
-    nothing = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes._replace(key=None))
+    nothing = jax.device_put(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes._replace(key=None)))
     env, obs = begun(learner.env, learner.cfg.num_envs)
     return nothing._replace(
         params=jax.tree.map(lambda x: rng.normal(0, size, x.shape).astype(x.dtype), shapes.params),
