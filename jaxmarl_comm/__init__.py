@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxmarl_comm.api import default_cfg, evaluate, resume, train_wrapper
+    from jaxmarl_comm.api import crossplay, default_cfg, evaluate, resume, train_wrapper
     from jaxmarl_comm.checkpoint import CheckpointError
     from jaxmarl_comm.config import Config, ConfigError
     from jaxmarl_comm.envs import make_env
@@ -23,6 +23,7 @@ _HOME = {
     "Config": "config",
     "ConfigError": "config",
     "RunError": "files",
+    "crossplay": "api",
     "default_cfg": "config",
     "evaluate": "api",
     "load_policy": "policy",
@@ -38,6 +39,7 @@ __all__ = [
     "ConfigError",
     "RunError",
     "__version__",
+    "crossplay",
     "default_cfg",
     "evaluate",
     "load_policy",

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jaxmarl_comm.config import Config, as_config, default_cfg
+from jaxmarl_comm.crossing.run import run_crossplay
 from jaxmarl_comm.evaluation.control import Control
 from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.run_folder import RunError, RunFolder, taken
 from jaxmarl_comm.runner import Runner, TrainResult, load_control, train
 
-__all__ = ["default_cfg", "evaluate", "resume", "train_wrapper"]
+__all__ = ["crossplay", "default_cfg", "evaluate", "resume", "train_wrapper"]
 
 Run = str | Path | TrainResult
 """A finished or interrupted run: its folder, or what `train_wrapper` returned."""
@@ -70,6 +71,26 @@ def evaluate(
     state, _ = runner.load()
     compared = load_control(Path(control), cfg) if control else _own_control(runner)
     return runner.evaluate(state, changed, paths, compared)
+
+
+def crossplay(
+    runs: Run | Sequence[Run], episodes: int = 1_000, seed: int | None = None, output: str | Path | None = None
+) -> dict[str, Any]:
+    """All seeds of one or more runs against each other, or with each other; write and return crossplay.json.
+
+    Where sides compete, every good team plays every adversary, the task's scripted sides among them: matrices of both
+    sides' returns, what each does on average and at worst, the advantage of knowing one's training partner, and Nash
+    averages. Where agents cooperate, some act by one seed and some by another: what they lose among strangers.
+
+    episodes: in each cell, from common starts, greedily. seed: of the episodes, the first run's if None. output: a new
+    folder, for the numbers and a picture; `crossplay-1` in the first run's folder, or the first number that is free,
+    if None. Raises ConfigError for numbers that cannot be; RunError if a run is none, if they are of different tasks or
+    cannot be crossed, or if the output exists; CheckpointError if a checkpoint is damaged.
+    """
+    several = [runs] if isinstance(runs, str | Path | TrainResult) else list(runs)
+    if not several:
+        raise RunError("there is no run to cross")
+    return run_crossplay([_path(run) for run in several], episodes, seed, Path(output) if output else None)
 
 
 def _own_control(runner: Runner) -> Control | None:

@@ -90,6 +90,28 @@ def evaluate_main(arguments: Sequence[str] | None = None) -> int:
     return guarded(run)
 
 
+def crossplay_main(arguments: Sequence[str] | None = None) -> int:
+    """`scripts/crossplay.py`; returns the exit status."""
+    parser = Parser(
+        description="Where sides compete: all seeds of all runs, and scripted sides, against each other. Where agents "
+        "cooperate: each seed's with those of the others. A table, and a folder with crossplay.json and a picture.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="run folder; all of the same task")
+    parser.add_argument("--episodes", type=int, default=1_000, help="in each cell (1000)")
+    parser.add_argument("--seed", type=int, help="of the episodes (the first run's)")
+    output_help = "new folder (crossplay-1, -2, ... in the first run's)"
+    parser.add_argument("--output", metavar="DIR", type=Path, help=output_help)
+    given = parser.parse_args(arguments)
+
+    def run() -> None:
+        from jaxmarl_comm.api import crossplay
+
+        crossplay(given.runs, given.episodes, given.seed, given.output)
+
+    return guarded(run)
+
+
 def study_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/study.py`; returns the exit status."""
     parser = Parser(

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxmarl_comm.algorithms import Act
 from jaxmarl_comm.comm.channel import Intervention
 from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.episodes import Actor
 from jaxmarl_comm.scripted.moves import Moves
 
@@ -39,6 +40,21 @@ def versus(env: Env, sides: Sequence[Actor]) -> Actor:
         return in_silence(env, actions, tuple(act.memory for act in acts))
 
     return Actor(act, memory=lambda num_envs: tuple(side.memory(num_envs) for side in sides))
+
+
+def in_groups_of(env: Env, batch: Batch, actor: Actor) -> Actor:
+    """An actor who knows the batch's agents by the groups of `env`, the same task."""
+    if env.groups == batch.env.groups:
+        return actor
+    own = Batch(env, batch.num_envs)
+
+    def act(key: Array, state: Any, obs: dict[str, Array], memory: Any, intervene: Intervention) -> Act:
+        done = actor.act(key, state, own.observe(state), memory, intervene)
+        seats = {group: [env.seat(agent) for agent in where] for group, where in batch.env.groups.items()}
+        actions = {g: jnp.stack([done.actions[at][:, k] for at, k in of], axis=1) for g, of in seats.items()}
+        return done._replace(actions=actions)
+
+    return Actor(act, actor.memory)
 
 
 def in_silence(env: Env, actions: dict[str, Array], memory: Any) -> Act:

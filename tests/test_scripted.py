@@ -1,0 +1,160 @@
+"""Scripted sides: who there is, what they do in hand-made states, and how they do against each other."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmarl_comm.crossing.competing import duel, scripted_entries
+from jaxmarl_comm.crossing.payoffs import play_all
+from jaxmarl_comm.envs import ENVS, make_env
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD
+from jaxmarl_comm.scripted import TOLD, make_side, sides_of
+
+LEFT, RIGHT, DOWN, UP = range(1, 5)
+OFFERED = {
+    "simple_v3": [["goal_seekers"]],
+    "simple_reference_v3": [["goal_seekers"]],
+    "simple_speaker_listener_v4": [["goal_seekers"]],
+    "simple_adversary_v3": [["goal_seekers", "deceivers"], ["pursuer", "told_adversary"]],
+    "simple_push_v3": [["goal_seekers"], ["pursuer", "told_adversary"]],
+    "simple_tag_v3": [["evader"], ["pursuer"]],
+    "simple_world_comm_v3": [["evader"], ["pursuer"]],
+    "simple_crypto_v3": [["one_time_pad"], ["told_eve"]],
+}
+
+
+@pytest.mark.parametrize("task", ENVS)
+def test_what_means_nothing_is_not_offered(task):
+    env = make_env(task)
+    for team, special in enumerate(OFFERED.get(task, [[]])):
+        aimless = ["random"] if task == "simple_crypto_v3" else ["stay", "random"]
+        assert list(sides_of(env, team)) == aimless + special
+
+
+def test_another_name_is_one_line_that_says_what_there_is():
+    with pytest.raises(ValueError, match="no scripted side 'evadr' plays good in simple_tag_v3, did you mean 'evader'"):
+        make_side("evadr", make_env("simple_tag_v3"), GOOD)
+    with pytest.raises(ValueError, match=r"plays adversary in simple_crypto_v3; there are random, told_eve$"):
+        make_side("pursuer", make_env("simple_crypto_v3"), ADVERSARY)
+
+
+def state_of(env, **arrays):
+    """One environment, in which all is 0 but for these arrays."""
+    shapes = jax.eval_shape(env.draw, jax.random.key(0))
+    one = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes)
+    one = one._replace(**{name: np.array(x, getattr(one, name).dtype) for name, x in arrays.items()})
+    return one._replace(**{name: x[None] for name, x in one._asdict().items() if name != "t"})
+
+
+def moves_of(name, team, env, **arrays):
+    """What each of the team's agents does there: its `move`, or the word it says."""
+    state = state_of(env, **arrays)
+    obs = {group: jnp.zeros((1, len(where), env.obs_dims[group])) for group, where in env.groups.items()}
+    actions = make_side(name, env, team)(jax.random.key(1), state, obs)
+    assert list(actions) == [group for group, of in env.group_teams.items() if of == team]
+    return [action for group in actions for action in np.asarray(actions[group])[0].tolist()]
+
+
+def test_a_pursuer_runs_at_the_nearest_prey_a_little_ahead_of_it():
+    env = make_env("simple_tag_v3", num_good=2, num_adversaries=1)
+    pos = [[0.0, 0.0], [0.5, 0.0], [0.0, -0.9]]
+    assert moves_of("pursuer", ADVERSARY, env, pos=pos) == [RIGHT]
+    fleeing = [[0.0, 0.0], [0.0, 1.3], [0.0, 0.0]]
+    above = [[0.0, 0.0], [0.3, 0.1], [0.0, -0.9]]
+    assert moves_of("pursuer", ADVERSARY, env, pos=above) == [RIGHT]
+    assert moves_of("pursuer", ADVERSARY, env, pos=above, vel=fleeing) == [UP]
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_an_evader_runs_away_but_not_through_the_wall(continuous):
+    env = make_env("simple_tag_v3", num_adversaries=1, continuous_actions=continuous)
+
+    def flees(hunter, prey):
+        (move,) = moves_of("evader", GOOD, env, pos=[hunter, prey])
+        return int(np.argmax(move)) if continuous else move
+
+    assert flees([-0.3, 0.0], [0.0, 0.0]) == RIGHT
+    assert flees([0.0, 0.3], [0.0, 0.0]) == DOWN
+    assert flees([0.5, 0.1], [0.88, 0.0]) in (DOWN, LEFT), "the wall is near"
+
+
+def test_deceivers_take_a_landmark_each_whatever_the_goal():
+    env = make_env("simple_adversary_v3")
+    pos, landmarks = [[0.0, 0.0], [0.0, 0.1], [0.1, 0.0]], [[0.9, 0.0], [0.0, 0.9]]
+    for goal in range(2):
+        assert moves_of("deceivers", GOOD, env, pos=pos, landmarks=landmarks, choice=[goal]) == [UP, RIGHT]
+    leaking = [moves_of("goal_seekers", GOOD, env, pos=pos, landmarks=landmarks, choice=[goal]) for goal in range(2)]
+    assert leaking == [[RIGHT, RIGHT], [UP, UP]]
+
+
+def test_who_is_told_goes_to_the_goal():
+    for task in ("simple_adversary_v3", "simple_push_v3"):
+        env = make_env(task)
+        landmarks, pos = [[0.9, 0.0], [-0.9, 0.0]], [[0.0, 0.0]] * env.num_agents
+        moves = [moves_of("told_adversary", 1, env, pos=pos, landmarks=landmarks, choice=[k]) for k in (0, 1)]
+        assert moves == [[RIGHT], [LEFT]]
+
+
+@pytest.mark.parametrize("key", [0, 1])
+@pytest.mark.parametrize("bit", [0, 1])
+def test_a_one_time_pad_is_read_with_the_key(bit, key):
+    env = make_env("simple_crypto_v3")
+    _, sent = moves_of("one_time_pad", GOOD, env, choice=[bit, key])
+    said = np.zeros((3, 4), np.float32)
+    said[2, sent] = 1
+    bob, again = moves_of("one_time_pad", GOOD, env, choice=[bit, key], say=said)
+    assert sent == again == (bit + key) % 2 and bob == bit
+    assert moves_of("told_eve", ADVERSARY, env, choice=[bit, key]) == [bit]
+
+
+def test_with_vectors_bob_says_nothing_before_he_knows():
+    bob, alice = moves_of("one_time_pad", GOOD, make_env("simple_crypto_v3", continuous_actions=True), choice=[1, 1])
+    assert bob == [0] * 4 and alice == [1, 0, 0, 0]
+
+
+@pytest.fixture(scope="module")
+def returns():
+    """Task -> (good, adversary) -> returns of both, of all scripted sides in 200 common episodes."""
+    found = {}
+
+    def of(task, **arguments):
+        if task not in found:
+            env = make_env(task, **arguments)
+            rows, columns = (scripted_entries(env, team) for team in (GOOD, ADVERSARY))
+            played = play_all(rows, columns, duel(Batch(env, 200), jax.random.key(0)), lambda line: None).mean
+            found[task] = {(a.name, b.name): played[i, j] for i, a in enumerate(rows) for j, b in enumerate(columns)}
+        return found[task]
+
+    return of
+
+
+def test_pursuers_catch_and_evaders_stay_away_and_inside(returns):
+    found = returns("simple_tag_v3")
+    assert found["stay", "pursuer"][1] > 10 * found["stay", "random"][1]
+    assert found["evader", "pursuer"][1] < found["stay", "pursuer"][1] / 3
+    for hunters in ("stay", "random", "pursuer"):
+        outside = {prey: -found[prey, hunters].sum() for prey in ("evader", "random")}  # hits add up to nothing
+        assert outside["evader"] < 2.5 < 7 < outside["random"]
+
+
+def test_the_told_adversary_is_a_bound_and_deceivers_hide_the_goal(returns):
+    found = returns("simple_adversary_v3", continuous_actions=True)
+    for good in ("stay", "random", "goal_seekers", "deceivers"):
+        told = found[good, "told_adversary"][1]
+        assert all(told > found[good, untold][1] + 1 for untold in ("stay", "random", "pursuer"))
+    assert found["deceivers", "pursuer"][0] > found["goal_seekers", "pursuer"][0] + 3
+
+
+def test_told_eve_makes_no_error_and_the_pad_leaves_her_none_the_wiser(returns):
+    found = returns("simple_crypto_v3")
+    for pair in ("random", "one_time_pad"):
+        assert found[pair, "told_eve"][1] == 0
+    errors = -found["one_time_pad", "told_eve"][0]
+    assert 0.5 < errors < 1.5, "Bob errs in the first step alone, by 2 in half of the episodes"
+
+
+def test_who_is_told_comes_last_in_a_matrix():
+    env = make_env("simple_push_v3")
+    assert [entry.name for entry in scripted_entries(env, ADVERSARY)][-1] in TOLD
