@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.envs.base import Env, groups_by_prefix
+from jaxmarl_comm.nets.params import owner
 
 
 def first_agents(env: Env) -> np.ndarray:
@@ -43,7 +44,7 @@ def mixed(env: Env, first: np.ndarray, one: Any, other: Any) -> Any:
     ours, theirs = one.params["params"], other.params["params"]
     modules = {}
     for name, module in ours.items():
-        mask = first[list(env.groups[group_of(env, name)])]
+        mask = first[list(env.groups[owner(env, name)])]
         modules[name] = jax.tree.map(lambda a, b, mask=mask: choose(mask, a, b), module, theirs[name])
     return one._replace(params={"params": modules})
 
@@ -51,8 +52,3 @@ def mixed(env: Env, first: np.ndarray, one: Any, other: Any) -> Any:
 def choose(mask: np.ndarray, ours: Any, theirs: Any) -> Any:
     """Of two arrays `[n, ...]`, the first one's rows where `mask` `[n]` is true, else the second one's."""
     return jnp.where(mask.reshape(-1, *(1,) * (ours.ndim - 1)), ours, theirs)
-
-
-def group_of(env: Env, module: str) -> str:
-    """Whose module this is."""
-    return max((group for group in env.groups if module.startswith(f"{group}_")), key=len)

@@ -10,12 +10,17 @@ from jaxmarl_comm.envs.base import Env
 Params = Any
 
 
+def owner(env: Env, module: str) -> str:
+    """The group that a module of this name belongs to."""
+    return max((group for group in env.groups if module.startswith(f"{group}_")), key=len)
+
+
 def by_team(env: Env, params: Params) -> tuple[Params, ...]:
     """The parameters of each team, of those of all agents' networks."""
     modules = params["params"]
-    owner = {name: max((g for g in env.groups if name.startswith(f"{g}_")), key=len) for name in modules}
+    teams = {name: env.group_teams[owner(env, name)] for name in modules}
     return tuple(
-        {"params": {name: module for name, module in modules.items() if env.group_teams[owner[name]] == team}}
+        {"params": {name: module for name, module in modules.items() if teams[name] == team}}
         for team in range(len(env.team_names))
     )
 
