@@ -6,18 +6,19 @@ anything that does until a config is checked against its task.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, WrapValidator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.net_config import Net, NetConfig
 from jaxmarl_comm.settings import ConfigError, Count, Real, Seed, Settings, Share, Size, Whole, explain, read_mapping
 from jaxmarl_comm.suggest import shown
+from jaxmarl_comm.team_config import AgentGroups, RewardSharing, TeamConfig
 
 if TYPE_CHECKING:
     from jaxmarl_comm.envs.base import Env
@@ -31,18 +32,6 @@ SECTIONS = {"env": "name", "comm": "preset", "net": "hidden"}
 Schedule = Literal["constant", "linear", "cosine"]
 AgentId = Literal["none", "one_hot", "embedding"]
 
-
-def _one_error(value: Any, validate: Callable[[Any], Any]) -> Any:
-    """Instead of one for each of the things that it might have been."""
-    try:
-        return validate(value)
-    except ValidationError:
-        raise ValueError(
-            f"agent_groups is {shown(value)}, but must be prefix, agent, or a list of agents' ids for each group"
-        ) from None
-
-
-AgentGroups = Annotated[Literal["prefix", "agent"] | dict[str, list[str]], WrapValidator(_one_error)]
 
 REWARD_SHARING_WEIGHT = {"individual": 0.0, "shared": 1.0}
 
@@ -58,19 +47,6 @@ class EnvConfig(Settings):
     def arguments(self) -> dict[str, Any]:
         """The task's own arguments that were given."""
         return dict(self.model_extra or {})
-
-
-RewardSharing = Literal["individual", "shared", "mixed"]
-
-
-class TeamConfig(Settings):
-    """What one team does otherwise where sides compete; null: as all do."""
-
-    lr: Real | None = Field(None, gt=0)
-    critic_lr: Real | None = Field(None, gt=0)
-    ent_coef: Real | None = Field(None, ge=0)
-    reward_sharing: RewardSharing | None = None
-    reward_mix: Share | None = None
 
 
 class Config(Settings):
