@@ -11,6 +11,7 @@ from jaxmarl_comm.comm.metrics import (
     distinct_symbols,
     entropy,
     information_by_step,
+    information_given,
     jensen_shannon,
     mean_over_steps,
     message_information,
@@ -101,6 +102,16 @@ def test_information_given_the_step(messages, sent, expected, spread):
     curve = information_by_step(messages.astype(np.float32), sent, ITS_GOALS, 3)
     assert np.isnan(curve[~sent.any(axis=0)]).all()
     assert mean_over_steps(curve, sent) == pytest.approx(expected, abs=spread)
+
+
+def test_a_one_time_pad_tells_all_to_those_who_have_the_key_and_nothing_to_others():
+    rng = np.random.default_rng(0)
+    goals, key = rng.integers(2, size=(2, 4000))
+    padded, plain = (np.eye(4)[word] for word in ((goals + key) % 2, goals))
+    assert information_given(padded, goals, 2, key) == pytest.approx(np.log(2), abs=1e-3)
+    assert message_information(padded, goals, 2) == pytest.approx(0, abs=1e-3)
+    assert information_given(plain, goals, 2, key) == pytest.approx(np.log(2), abs=1e-3)
+    assert np.isnan(information_given(padded[:20], goals[:20], 2, key[:20]))
 
 
 def test_of_a_handful_of_messages_nothing_is_said():

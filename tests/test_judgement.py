@@ -135,7 +135,7 @@ def episodes(returns, sent=25.0, num_agents=2):
     returns = np.array(returns, float)
     nothing = np.zeros(returns.shape)
     num_sent = np.full((*returns.shape, num_agents), sent)
-    return Episodes(returns[..., None], nothing[..., None], nothing, 0, 0, 0, 0, num_sent, 0)
+    return Episodes(returns[..., None], nothing[..., None], nothing, 0, 0, 0, 0, num_sent, 0, 0)
 
 
 def test_only_who_sends_something_can_form_a_protocol():

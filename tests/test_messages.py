@@ -7,6 +7,8 @@ import pytest
 from jaxmarl_comm import default_cfg
 from jaxmarl_comm.comm.metrics import entropy
 from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.envs.mpe.simple_crypto import ALICE
 from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.messages import bits_per_message, message_statistics, message_tables
 
@@ -61,5 +63,21 @@ def blank_episodes(env, messages, goals):
     """One seed's episodes `[1, E, ...]`, of which only messages `[E, N, M]` and goals `[E, N]` matter."""
     actions = {group: np.zeros((len(goals), len(where)), int) for group, where in env.groups.items()}
     zeros = np.zeros(len(goals))
-    episodes = Episodes(zeros, zeros, zeros, messages, actions, actions, zeros == 0, zeros, goals)
+    episodes = Episodes(zeros, zeros, zeros, messages, actions, actions, zeros == 0, zeros, goals, zeros - 1)
     return jax.tree.map(lambda x: x[None], episodes)
+
+
+def test_what_a_message_tells_with_the_key_is_of_tasks_that_have_one():
+    cfg = default_cfg().replace({"env.name": "simple_crypto_v3", "comm.preset": "speech"})
+    env, rng = make_env("simple_crypto_v3"), np.random.default_rng(0)
+    bit, key = rng.integers(2, size=(2, 2000))
+    words, goals = np.zeros((2000, 3, 4), np.float32), np.full((2000, 3), -1)
+    words[:, ALICE], goals[:, ALICE] = np.eye(4)[(bit + key) % 2], bit
+    episodes = blank_episodes(env, words, goals)
+    found = message_statistics(cfg, env, episodes._replace(shared_key=key[None]))
+    assert found["message_information_with_key"] == pytest.approx(np.log(2), abs=1e-3)
+    assert found["message_information"] == pytest.approx(0, abs=1e-3)
+    assert np.isnan(message_statistics(cfg, env, episodes)["message_information_with_key"]).all()
+    played = Batch(env, 50)
+    state, _ = played.reset(jax.random.key(0))
+    np.testing.assert_array_equal(played.shared_key(state), state.choice[:, 1])

@@ -22,7 +22,7 @@ SAMPLES_PER_SYMBOL = 8  # what few samples show to differ may still be numbers t
 CLUSTERS = 8
 CLUSTER_SAMPLES = 10_000  # clusters are found on the first ones; the others are only assigned
 SAME = 1e-4  # differences of this share of a message's spread are float noise
-FEWEST_SENT = 16  # of fewer messages at a step nothing is said
+FEWEST_SENT = 16  # of fewer messages at a step, or with a key, nothing is said
 
 
 def symbols(messages: np.ndarray) -> np.ndarray:
@@ -175,6 +175,18 @@ def message_information(messages: np.ndarray, goals: np.ndarray, num_goals: int)
     if found is None:
         return probe_information(messages, goals, num_goals)
     return mutual_information(found, goals)
+
+
+def information_given(messages: np.ndarray, goals: np.ndarray, num_goals: int, key: np.ndarray) -> float:
+    """I(message; goal | key) of messages `[n, M]`, goals `[n]` and keys `[n]`: the mean over keys, as often as each is.
+
+    NaN if one is met in fewer than FEWEST_SENT messages.
+    """
+    keys, counts = np.unique(key, return_counts=True)
+    if counts.min() < FEWEST_SENT:
+        return np.nan
+    parts = [message_information(messages[key == k], goals[key == k], num_goals) for k in keys]
+    return float(np.average(parts, weights=counts))
 
 
 def probe_information(messages: np.ndarray, goals: np.ndarray, num_goals: int) -> float:

@@ -138,6 +138,9 @@ class Against(Env):
     def goals(self, state: State) -> Array:
         return self.task.goals(state)[self.members]
 
+    def shared_key(self, state: State) -> Array:
+        return self.task.shared_key(state)
+
     def words(self, state: State) -> Array:
         return self.task.words(state)[self.members]
 

@@ -314,6 +314,10 @@ class Env(ABC):
         """`[N]` int: the goal that each agent alone knows and should tell, -1 for an agent that knows none."""
         return jnp.full(self.num_agents, -1)
 
+    def shared_key(self, state: State) -> Array:
+        """`[]` int: what those who are meant to understand a message know beside it; -1: there is no such thing."""
+        return jnp.array(-1)
+
     def words(self, state: State) -> Array:
         """`[N, dim_c]`: what each agent says aloud in this state (zeros for the silent)."""
         return jnp.zeros((self.num_agents, 0))

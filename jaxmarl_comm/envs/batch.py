@@ -92,6 +92,10 @@ class Batch:
         """`[E, N]`."""
         return jax.vmap(self.env.goals, in_axes=(self.env.state_axes,))(state)
 
+    def shared_key(self, state: State) -> Array:
+        """`[E]`."""
+        return jax.vmap(self.env.shared_key, in_axes=(self.env.state_axes,))(state)
+
     def outcome(self, state: State) -> dict[str, Array]:
         """`success` `[E, T]` of T teams, and `distance` `[E]`."""
         return jax.vmap(self.env.outcome, in_axes=(self.env.state_axes,))(state)

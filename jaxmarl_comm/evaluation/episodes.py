@@ -38,6 +38,7 @@ class Episodes(NamedTuple):
     followed: `[E]` bool, whether there was one after it; where there was none, next_actions means nothing.
     num_sent: `[E, N]`, messages that each agent sent in the episode: over the channel, or words.
     goals: `[E, N]`, the private goal that each agent knows, -1 for none.
+    shared_key: `[E]`, what those who are meant to understand know beside a message, -1 for nothing.
     stream: every message; None unless asked for.
     """
 
@@ -50,6 +51,7 @@ class Episodes(NamedTuple):
     followed: Any
     num_sent: Any
     goals: Any
+    shared_key: Any
     stream: Any = None
 
 
@@ -136,6 +138,7 @@ def play(
         **batch.outcome(last.state),
         **last.noted._asdict(),
         goals=batch.goals(start),
+        shared_key=batch.shared_key(start),
         stream=jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), spoken),
     )
 

@@ -18,6 +18,7 @@ from jaxmarl_comm.evaluation.episodes import Episodes, agents_with, hears_words
 MEASURES = (
     "message_entropy",
     "message_information",
+    "message_information_with_key",
     "context_independence",
     "speaker_consistency",
     "instantaneous_coordination",
@@ -33,6 +34,8 @@ def message_statistics(cfg: Config, env: Env, episodes: Episodes) -> dict[str, n
 
     - message_entropy: of words and few distinct messages; of real-valued ones it would be that of our clusters.
     - message_information: I(message; private goal).
+    - message_information_with_key: I(message; private goal | shared key), to those who know it; where there is a key,
+      message_information is what it tells those who do not.
     - context_independence: how far each goal has a word of its own; not of real-valued messages, either.
     - speaker_consistency: I(symbol; what the speaker does at the same step) (Jaques et al. 2019).
     - instantaneous_coordination: I(symbol; what another of the team does at the next step), the mean over pairs (Jaques
@@ -68,6 +71,11 @@ def _of_seed(cfg: Config, env: Env, episodes: Episodes, speakers: list[int]) -> 
         "message_entropy": _mean(metrics.entropy(spoken) for spoken in words.values()),
         "message_information": _mean(
             metrics.message_information(said[n], goal, env.num_goals) for n, goal in goals.items()
+        ),
+        "message_information_with_key": _mean(
+            metrics.information_given(said[n], goal, env.num_goals, episodes.shared_key)
+            for n, goal in goals.items()
+            if (episodes.shared_key >= 0).all()
         ),
         "context_independence": _mean(
             metrics.context_independence(spoken, goals[n]) for n, spoken in words.items() if n in goals

@@ -21,6 +21,7 @@ OF_ALL = {
     "final_distance": "mean final distance",
     "score": "score (0 silent optimum, 1 oracle)",
     "message_information": "I(message; goal), nats",
+    "message_information_with_key": "I(message; goal | key), nats",
     "message_information_by_step": "I(message; goal | step), nats",
     "message_entropy": "message entropy, nats",
     "context_independence": "context independence",

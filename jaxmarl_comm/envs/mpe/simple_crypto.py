@@ -50,6 +50,10 @@ class SimpleCrypto(MPETask):
         unknown = jnp.full_like(state.choice[0], -1)
         return jnp.stack([unknown, unknown, state.choice[0]])
 
+    def shared_key(self, state: WorldState) -> Array:
+        """What Eve lacks."""
+        return state.choice[1]
+
     def outcome(self, state: WorldState) -> dict[str, Array]:
         """Success: Bob's loudest word is the bit, and Eve's is not; Eve's: hers is. Distance: of Bob's to the bit's."""
         spoke = jnp.any(state.say != 0, axis=-1)
