@@ -438,19 +438,24 @@ def state_of(path):
 
 
 def stopped_and_resumed(settings, run, number, seconds):
-    """Start a run, stop it after these seconds from when it listens, go on; the exit status at the stop."""
+    """Start a run, stop it after these seconds from when it listens, go on; the seconds at which it was stopped.
+
+    A machine that does less of other work meanwhile may be done by then: once more, and sooner.
+    """
     process = start("train", *settings, "--run-dir", run)
     wait_for_ears(process)
     time.sleep(seconds)
     process.send_signal(number)
     _, errors = process.communicate()
-    if number != signal.SIGKILL:
-        assert process.returncode in (0, STATUS[number]), errors
-        assert len(errors.splitlines()) == (process.returncode != 0), errors
+    if process.returncode == 0:
+        shutil.rmtree(run)
+        return stopped_and_resumed(settings, run, number, 0.7 * seconds)
+    assert process.returncode == STATUS.get(number, -number), errors
+    assert len(errors.splitlines()) == (number != signal.SIGKILL), errors
     again = start("train", *(["--resume", run] if run.exists() else [*settings, "--run-dir", run]))
     _, errors_again = again.communicate()
     assert again.returncode == 0 and not errors_again, errors_again
-    return process.returncode
+    return seconds
 
 
 @pytest.mark.slow
@@ -466,9 +471,8 @@ def test_runs_that_are_stopped_at_random_moments_go_on_bit_for_bit(tmp_path, num
     length = time.perf_counter() - began
     moments = length * np.random.default_rng(number).random(len(runs))
     with ThreadPool(2) as pool:
-        statuses = pool.starmap(stopped_and_resumed, [(settings, *each) for each in zip(runs, repeat(number), moments)])
-    print(f"{length:.0f} s long; stopped after {np.sort(moments).round(1)} s: {statuses}")
-    assert sum(status != 0 for status in statuses) > 10
+        stopped = pool.starmap(stopped_and_resumed, [(settings, *each) for each in zip(runs, repeat(number), moments)])
+    print(f"{length:.0f} s long; stopped after {np.sort(stopped).round(1)} s")
     expected = state_of(whole)
     for run in runs:
         assert (run / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
