@@ -23,12 +23,22 @@ def lively(learner, size=0.3):
     shapes, rng = jax.eval_shape(learner.init, KEY), np.random.default_rng(0)
     nothing = jax.device_put(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes._replace(key=None)))
     env, obs = begun(learner.env, learner.cfg.num_envs)
-    return nothing._replace(
+    state = nothing._replace(
         params=jax.tree.map(lambda x: rng.normal(0, size, x.shape).astype(x.dtype), shapes.params),
         rollout=nothing.rollout._replace(env=env, obs=obs),
         hparams=of_config(learner.cfg),
         key=KEY,
     )
+    return jax.device_put(state)
+
+
+def assert_learns(learner):
+    """One update moves every parameter, and its metrics are finite; the rollout is to end an episode."""
+    state = lively(learner)
+    after, metrics = jax.jit(learner.update)(state)
+    assert all(np.isfinite(x) for x in metrics.values())
+    still = jax.tree.map(np.array_equal, state.params, after.params)
+    assert not any(jax.tree.leaves(still))
 
 
 @cache

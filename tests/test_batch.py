@@ -1,7 +1,6 @@
 """A batch steps as its environments do one by one, however it is computed."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -22,15 +21,19 @@ E = 5
 def test_a_batch_is_its_environments(name, arguments):
     env = make_env(name, **arguments)
     batch, one_by_one = Batch(env, E), jax.jit(env.step)
-    state, _ = jax.jit(batch.reset)(jax.random.key(0))
+
+    @jax.jit
+    def start():
+        return batch.reset(jax.random.key(0))[0], random_actions(env, jax.random.key(2), E)
+
+    state, actions = jax.device_get(start())
     # Crowded and fast, so that there are contacts, and speeds to be capped.
     pos = state.pos * 0.2
-    state = state._replace(pos=pos, vel=2.0 * jnp.roll(pos, 1, axis=0), landmarks=state.landmarks * 0.3)
+    state = state._replace(pos=pos, vel=2.0 * np.roll(pos, 1, axis=0), landmarks=state.landmarks * 0.3)
     key = jax.random.key(1)
-    actions = random_actions(env, jax.random.key(2), E)
-    together = jax.jit(batch.step)(key, state, actions)
+    together = jax.device_get(jax.jit(batch.step)(key, state, actions))
     for k, step_key in enumerate(jax.random.split(key, E)):
-        mine = [jax.tree.map(lambda x, k=k: x[k], tree) for tree in (state._replace(t=jnp.zeros(E, int)), actions)]
+        mine = [jax.tree.map(lambda x, k=k: x[k], tree) for tree in (state._replace(t=np.zeros(E, int)), actions)]
         alone = one_by_one(step_key, *mine)
         for found, expected in zip(jax.tree.leaves(together), jax.tree.leaves(alone), strict=True):
             found = found[k] if found.ndim > expected.ndim else found
@@ -40,15 +43,15 @@ def test_a_batch_is_its_environments(name, arguments):
 def test_gradients_pass_through_a_batch_also_over_seeds():
     env = make_env("simple_spread_v3", continuous_actions=True)
     batch = Batch(env, E)
-    state, _ = batch.reset(jax.random.key(0))
-    actions = random_actions(env, jax.random.key(1), E)
+    state, _ = jax.device_get(jax.jit(batch.reset)(jax.random.key(0)))
+    actions = jax.device_get(random_actions(env, jax.random.key(1), E))
 
     def reward(actions):
         """Two steps later, for positions move with the old velocity."""
         after = batch.step(jax.random.key(0), state._replace(pos=state.pos * 0.1), actions)[0]
         return batch.step(jax.random.key(0), after, actions)[1].reward.sum()
 
-    (grad,) = jax.jit(jax.grad(reward))(actions).values()
-    assert jnp.isfinite(grad).all() and jnp.abs(grad).max() > 0
-    (over_seeds,) = jax.jit(jax.vmap(jax.grad(reward)))({"agent": jnp.stack([actions["agent"]] * 2)}).values()
+    (grad,) = jax.device_get(jax.jit(jax.grad(reward))(actions)).values()
+    assert np.isfinite(grad).all() and np.abs(grad).max() > 0
+    (over_seeds,) = jax.jit(jax.vmap(jax.grad(reward)))({"agent": np.stack([actions["agent"]] * 2)}).values()
     np.testing.assert_allclose(over_seeds[1], grad, rtol=1e-4, atol=1e-5)

@@ -3,6 +3,7 @@
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxmarl_comm import runner
@@ -51,12 +52,16 @@ def test_wrong_shapes_and_types_are_refused(mistaken):
 @pytest.mark.parametrize("wrong", ["log_probs", "memory"])
 def test_a_team_that_breaks_the_contract_is_refused(wrong):
     batch = Batch(make_env("simple_spread_v3"), E)
-    memory = jnp.zeros((E, 1))
-    right = Moved({"agent": jnp.zeros((E, 3), int)}, jnp.zeros((E, 3)), memory, {})
+    memory = np.zeros((E, 1))
+    right = Moved({"agent": np.zeros((E, 3), int)}, np.zeros((E, 3)), memory, {})
     moved = right._replace(**{wrong: getattr(right, wrong)[:, :, None]})
-    begin = start(batch, memory, jax.random.key(0))
+
+    def play(key):
+        begin = start(batch, memory, key)
+        return rollout(batch, lambda *_: moved, lambda *_: jnp.zeros((E, 3)), key, begin, memory, 2)
+
     with pytest.raises(AssertionError, match="Chex"):
-        rollout(batch, lambda *_: moved, lambda *_: jnp.zeros((E, 3)), jax.random.key(1), begin, memory, 2)
+        jax.eval_shape(play, jax.random.key(0))
 
 
 def test_contracts_cost_nothing_when_running():
@@ -99,8 +104,9 @@ def test_later_evaluations_trace_nothing(cfg):
     env, traced = make_env("simple_v3"), []
     algorithm = make_algorithm(cfg, env)
     noting = algorithm._replace(act=lambda *given: traced.append(given) or algorithm.act(*given))
-    states = jax.vmap(algorithm.init, out_axes=algorithm.state_axes)(jax.random.split(jax.random.key(0), cfg.num_seeds))
-    evaluate, teams = quick_evaluator(cfg, env, noting), runner.teams_of(algorithm, states)
+    init = jax.jit(jax.vmap(algorithm.init, out_axes=algorithm.state_axes))
+    states = init(jax.random.split(jax.random.key(0), cfg.num_seeds))
+    evaluate, teams = quick_evaluator(cfg, env, noting), jax.device_get(runner.teams_of(algorithm, states))
     evaluate(teams)
     first = len(traced)
     evaluate(jax.tree.map(lambda x: x + 1, teams))

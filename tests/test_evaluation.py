@@ -10,6 +10,7 @@ from scipy.stats import binom
 
 from jaxmarl_comm import default_cfg
 from jaxmarl_comm.algorithms import Act, View, make_algorithm
+from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.comm.mailbox import Packet
 from jaxmarl_comm.comm.metrics import entropy
 from jaxmarl_comm.distributions import action_distribution
@@ -22,6 +23,7 @@ from jaxmarl_comm.evaluation.messages import message_statistics, message_tables,
 from jaxmarl_comm.evaluation.robustness import returns_with
 from jaxmarl_comm.evaluation.streams import information_by_step
 from jaxmarl_comm.report.messages import plot_messages
+from learners import lively
 
 LN2, LN3 = np.log(2), np.log(3)
 TASK = "simple_speaker_listener_v4"
@@ -261,18 +263,15 @@ def test_the_table_counts_every_message(tmp_path):
 
 
 def team_of(changes, num_seeds=2):
-    """(cfg, env, algorithm, teams) with untrained networks, their weights enlarged so that everything matters."""
+    """(cfg, env, algorithm, teams) with networks in which everything matters; the second team's are the negative."""
     small = {"env.name": TASK, "num_envs": 4, "num_minibatches": 2, "hidden_dim": 8, "eval_episodes": 16}
     cfg = default_cfg().replace({**small, "eval_episodes_mpe2": 0, **changes})
     env = cfg.make_env()
-    algorithm = make_algorithm(cfg, env)
-    seeds = jax.random.split(KEY, num_seeds)
-    states = jax.jit(jax.vmap(algorithm.init, out_axes=algorithm.state_axes))(seeds)
-    teams = jax.vmap(algorithm.team, in_axes=(algorithm.state_axes,))(states)
-    layers = teams.params["params"].items()
-    scales = {name: 30.0 if name.endswith("_act") else 3.0 for name, _ in layers}
-    loud = {name: jax.tree.map(lambda x, name=name: x * scales[name], layer) for name, layer in layers}
-    return cfg, env, algorithm, teams._replace(params={"params": loud})
+    learner = Mappo(cfg, env)
+    team = jax.device_get(learner.team(lively(learner, size=1.0)))
+    mirrored = team._replace(params=jax.tree.map(np.negative, team.params))
+    teams = jax.tree.map(lambda *x: np.stack(x), *(team, mirrored)[:num_seeds])
+    return cfg, env, make_algorithm(cfg, env), teams
 
 
 def test_over_a_cut_channel_influence_is_exactly_zero():

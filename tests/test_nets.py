@@ -11,9 +11,9 @@ from jaxmarl_comm.config import ConfigError, default_cfg, load_config
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.net_config import Net
 from jaxmarl_comm.nets.layers import activated, gain, normalised
-from learners import lively
+from learners import assert_learns
 
-SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 5}
+SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 26}
 
 
 def learner_of(task, **changes):
@@ -72,12 +72,7 @@ def test_activations(activation, at_one, at_minus_one):
     ],
 )
 def test_every_shape_learns(task, changes):
-    learner = learner_of(task, **changes)
-    state = lively(learner)
-    after, metrics = jax.jit(learner.update)(state)
-    assert all(np.isfinite(x) for name, x in metrics.items() if "return" not in name)
-    changed = jax.tree.map(lambda a, b: bool((a != b).any()), state.params, after.params)
-    assert all(jax.tree.leaves(changed))
+    assert_learns(learner_of(task, **changes))
 
 
 def test_networks_survive_their_yaml(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any
 
 import chex
@@ -37,8 +38,8 @@ OUT_OF_RANGE = [
 @pytest.mark.parametrize(("continuous", "action", "message"), WRONG_WHILE_TRACING)
 def test_wrong_shapes_and_types(continuous: bool, action: Any, message: str) -> None:
     env = make_env("simple_v3", continuous_actions=continuous)
-    state, _ = jax.jit(env.reset)(jax.random.key(0))
-    for step in (env.step, jax.jit(env.step)):
+    state, _ = jax.eval_shape(env.reset, jax.random.key(0))
+    for step in (env.step, partial(jax.eval_shape, env.step)):
         with pytest.raises(ValueError, match=message) as error:
             step(jax.random.key(0), state, {"agent": action})
         assert "\n" not in str(error.value)
@@ -50,7 +51,7 @@ def test_wrong_shapes_and_types(continuous: bool, action: Any, message: str) -> 
 @pytest.mark.parametrize(("continuous", "action", "message"), OUT_OF_RANGE)
 def test_out_of_range(continuous: bool, action: Any, message: str, as_array: Any) -> None:
     env = make_env("simple_v3", continuous_actions=continuous)
-    state, _ = jax.jit(env.reset)(jax.random.key(0))
+    state, _ = jax.eval_shape(env.reset, jax.random.key(0))
     with pytest.raises(ValueError, match=message) as error:
         env.step(jax.random.key(0), state, {"agent": as_array(action)})
     assert "\n" not in str(error.value)
@@ -59,15 +60,16 @@ def test_out_of_range(continuous: bool, action: Any, message: str, as_array: Any
 @pytest.mark.parametrize("name", ENVS)
 def test_every_task_and_batch_checks(name: str) -> None:
     batch = Batch(make_env(name), 2)
-    state, _ = jax.jit(batch.reset)(jax.random.key(0))
-    actions = {group: jnp.zeros((2, len(where)), int) for group, where in batch.env.groups.items()}
+    state, _ = jax.eval_shape(batch.reset, jax.random.key(0))  # for actions are looked at before it
+    actions = {group: np.zeros((2, len(where)), np.int32) for group, where in batch.env.groups.items()}
     group, right = next(iter(actions.items()))
-    for wrong, message in ((right[:1], "shapes"), (right * 1.0, "float32"), (right.at[1, 0].set(99), "is 99, but")):
+    second_is_99 = right + np.array([[0], [99]])
+    for wrong, message in ((right[:1], "shapes"), (right * 1.0, "float32"), (second_is_99, "is 99, but")):
         with pytest.raises(ValueError, match=message):
             batch.step(jax.random.key(0), state, actions | {group: wrong})
     alone = {group: action[0] for group, action in actions.items()}
     with pytest.raises(ValueError, match="is 99, but"):
-        batch.env.step(jax.random.key(0), state, alone | {group: alone[group] + 99})  # before it looks at the state
+        batch.env.step(jax.random.key(0), state, alone | {group: alone[group] + 99})
 
 
 def test_under_jit_indices_count_modulo_their_number() -> None:
