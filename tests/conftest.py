@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import tempfile
 
 import jax
@@ -21,8 +22,16 @@ def usual_options(*args, **kwargs):
     return options
 
 
+def hear_signals():
+    """What runs in the background, or under nohup, ignores signals, and so would the commands that tests stop."""
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)
+
+
 def pytest_configure(config):
     """Workers, and the commands that tests start, compile quickly, and share one cache, which lives as long as they."""
+    hear_signals()
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK}"
     settings = {"jax_disable_most_optimizations": True}
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # a worker's, from the process that started it; or the user's own
