@@ -11,7 +11,7 @@ from jaxmarl_comm.config import ConfigError, default_cfg, load_config
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.net_config import Net
 from jaxmarl_comm.nets.layers import activated, gain, normalised
-from learners import assert_learns
+from learners import assert_learns, lively
 
 SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 26}
 
