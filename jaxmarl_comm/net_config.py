@@ -41,9 +41,10 @@ class NetConfig(Settings):
     activation: Activation = Field("relu", description="what follows each layer")
     layer_norm: bool = Field(False, description="whether inputs are brought to mean 0 and variance 1, each for itself")
     memory: Memory = Field(
-        "none", description="a recurrent cell in the place of the last layer before an agent talks, to remember by"
+        "none",
+        description="gru or lstm: a recurrent cell in the place of the last layer before talking, to remember by",
     )
-    critic_memory: Memory = Field("none", description="the same in the place of the critics' last layer")
+    critic_memory: Memory = Field("none", description="gru or lstm: the same in the place of the critics' last layer")
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="what layers multiply in; parameters, messages and losses are float32"
     )
