@@ -61,10 +61,11 @@ def pytest_runtest_setup(item):
 
 @pytest.fixture
 def quick_evaluation(monkeypatch):
-    """An evaluation that says only what it was asked for: what it finds is tested elsewhere."""
+    """An evaluation that says only what it was asked for, and no curves: what they show is tested elsewhere."""
 
     def asked(cfg, *arguments, **options):
         return {"seed": cfg.seed, "episodes": cfg.eval_episodes, "message_table": None}
 
     monkeypatch.setattr("jaxmarl_comm.runner.evaluate_teams", asked)
     monkeypatch.setattr("jaxmarl_comm.runner.evaluation_table", str)
+    monkeypatch.setattr("jaxmarl_comm.runner.plot_curves", lambda *_, **__: None)

@@ -15,13 +15,13 @@ KEY = jax.random.key(0)
 FEW = {"num_iters": 1, "num_envs": 4, "num_minibatches": 1, "hidden_dim": 8, "eval_episodes_mpe2": 0}
 
 
-def lively(learner, size=0.3):
+def lively(learner, size=0.3, seed=0):
     """A state as at the start, but for parameters that are all of about this size, biases and last layers included.
 
     numpy draws them, and only a task's reset is compiled, once: to compile `learner.init` takes longer than a rollout.
     """
-    shapes, rng = jax.eval_shape(learner.init, KEY), np.random.default_rng(0)
-    nothing = jax.device_put(jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes._replace(key=None)))
+    shapes, rng = jax.eval_shape(learner.init, KEY), np.random.default_rng(seed)
+    nothing = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes._replace(key=None))
     env, obs = begun(learner.env, learner.cfg.num_envs)
     state = nothing._replace(
         params=jax.tree.map(lambda x: rng.normal(0, size, x.shape).astype(x.dtype), shapes.params),
@@ -30,6 +30,11 @@ def lively(learner, size=0.3):
         key=KEY,
     )
     return jax.device_put(state)
+
+
+def lively_teams(learner, seeds, size=0.3):
+    """The teams of such states, the seeds' axis first."""
+    return jax.tree.map(lambda *x: np.stack(x), *(learner.team(lively(learner, size, seed)) for seed in seeds))
 
 
 def assert_learns(learner):

@@ -1,7 +1,6 @@
 """Tasks whose other side is scripted: what learns sees the same world, and a task of one team."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -28,14 +27,16 @@ def test_the_world_is_the_task_s(name, arguments, team, script):
     own = [k for k, of in enumerate(task.teams) if of != theirs]
     assert env.agents == tuple(task.agents[k] for k in own)
     assert env.per_team("return") == ("return",) and set(env.teams) == {0}
-    batch, whole, key = Batch(env, 5), Batch(task, 5), jax.random.key(0)
-    state, first = batch.reset(key)
-    same, all_first = whole.reset(key)
+    batch, whole = Batch(env, 5), Batch(task, 5)
+    (state, first), (same, all_first) = jax.device_get(
+        jax.jit(lambda key: (batch.reset(key), whole.reset(key)))(jax.random.key(0))
+    )
     jax.tree.map(np.testing.assert_array_equal, state, same)
     for group, seen in first.obs.items():
         np.testing.assert_array_equal(seen, all_first.obs[group])
     kind = float if env.continuous_actions else int
-    actions = {g: jnp.ones((5, len(w), *env.action_spaces[g].shape), kind) for g, w in env.groups.items()}
+    actions = {g: np.ones((5, len(w), *env.action_spaces[g].shape), kind) for g, w in env.groups.items()}
+    alone = jax.tree.map(lambda a, x: x if a is None else x[0], env.state_axes, state, is_leaf=lambda a: a is None)
 
     @jax.jit
     def both():
@@ -43,15 +44,15 @@ def test_the_world_is_the_task_s(name, arguments, team, script):
         moved, ts = batch.step(step_key, state, actions)
         script_key = jax.random.fold_in(jax.random.split(step_key, 5)[0], 1)
         moves = make_side(script, task, theirs)(script_key, same, all_first.obs)
-        return (moved, ts), whole.step(step_key, same, {**actions, **moves})
+        expected, all_ts = whole.step(step_key, same, {**actions, **moves})
+        seen, all_seen = (batch.words(moved), batch.goals(moved)), (whole.words(expected), whole.goals(expected))
+        one, _ = env.step(jax.random.split(step_key, 5)[0], alone, {g: x[0] for g, x in actions.items()})
+        return (moved, ts.reward, seen), (expected, all_ts.reward, all_seen), one
 
-    (moved, ts), (expected, all_ts) = both()
+    (moved, rewards, seen), (expected, all_rewards, all_seen), one = jax.device_get(both())
     jax.tree.map(np.testing.assert_array_equal, moved, expected)
-    np.testing.assert_array_equal(ts.reward, all_ts.reward[:, own])
-    np.testing.assert_array_equal(batch.words(moved), whole.words(expected)[:, own])
-    np.testing.assert_array_equal(batch.goals(moved), whole.goals(expected)[:, own])
-    alone = jax.tree.map(lambda a, x: x if a is None else x[0], env.state_axes, state, is_leaf=lambda a: a is None)
-    one, _ = env.step(jax.random.split(jax.random.key(1), 5)[0], alone, {g: x[0] for g, x in actions.items()})
+    for found, of_all in zip((rewards, *seen), (all_rewards, *all_seen), strict=True):
+        np.testing.assert_array_equal(found, of_all[:, own])
     jax.tree.map(lambda a, x, y: np.testing.assert_allclose(x, y if a is None else y[0], atol=1e-6),
                  env.state_axes, one, moved, is_leaf=lambda a: a is None)  # fmt: skip
 

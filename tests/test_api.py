@@ -11,6 +11,7 @@ from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.run_folder import RunFolder
 
 TINY = {
+    "env.name": "simple_v3",
     "comm.preset": "none",
     "num_iters": 1,
     "num_envs": 4,

@@ -23,7 +23,7 @@ from jaxmarl_comm.evaluation.messages import message_statistics, message_tables,
 from jaxmarl_comm.evaluation.robustness import returns_with
 from jaxmarl_comm.evaluation.streams import information_by_step
 from jaxmarl_comm.report.messages import plot_messages
-from learners import lively
+from learners import lively_teams
 
 LN2, LN3 = np.log(2), np.log(3)
 TASK = "simple_speaker_listener_v4"
@@ -263,15 +263,12 @@ def test_the_table_counts_every_message(tmp_path):
 
 
 def team_of(changes, num_seeds=2):
-    """(cfg, env, algorithm, teams) with networks in which everything matters; the second team's are the negative."""
+    """(cfg, env, algorithm, teams) with networks in which everything matters."""
     small = {"env.name": TASK, "num_envs": 4, "num_minibatches": 2, "hidden_dim": 8, "eval_episodes": 16}
     cfg = default_cfg().replace({**small, "eval_episodes_mpe2": 0, **changes})
     env = cfg.make_env()
     learner = Mappo(cfg, env)
-    team = jax.device_get(learner.team(lively(learner, size=1.0)))
-    mirrored = team._replace(params=jax.tree.map(np.negative, team.params))
-    teams = jax.tree.map(lambda *x: np.stack(x), *(team, mirrored)[:num_seeds])
-    return cfg, env, make_algorithm(cfg, env), teams
+    return cfg, env, make_algorithm(cfg, env), lively_teams(learner, range(num_seeds), size=1.0)
 
 
 def test_over_a_cut_channel_influence_is_exactly_zero():

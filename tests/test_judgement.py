@@ -1,12 +1,12 @@
 """What is concluded from a run: intervals, ladders, the untrained team, the value of talk, warnings."""
 
-import jax
 import numpy as np
 import pytest
 from scipy.stats import trim_mean
 
 from jaxmarl_comm import default_cfg, runner
 from jaxmarl_comm.algorithms import make_algorithm
+from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.config import ConfigError, load_config, silent_control
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.evaluation import evaluate_teams
@@ -18,6 +18,7 @@ from jaxmarl_comm.evaluation.stats import difference, estimate, over_seeds, rate
 from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, warnings
 from jaxmarl_comm.report.table import CURVES, NO_CONTROL, evaluation_table, labels
 from jaxmarl_comm.run_folder import RunError, RunFolder
+from learners import lively_teams
 
 REFERENCE, LISTENER, SPREAD = "simple_reference_v3", "simple_speaker_listener_v4", "simple_spread_v3"
 TINY = {"num_iters": 2, "num_envs": 4, "num_minibatches": 1, "hidden_dim": 8, "log_interval": 1, "eval_episodes": 20}
@@ -302,9 +303,8 @@ def evaluation():
     changes = {"env.name": "simple_crypto_v3", "comm.preset": "speech", "eval_episodes_mpe2": 2}
     cfg = default_cfg().replace({**TINY, **changes})
     env = make_env(cfg.env.name)
-    algorithm = make_algorithm(cfg, env)
-    init = jax.jit(jax.vmap(algorithm.init, out_axes=algorithm.state_axes))
-    teams, others = (runner.teams_of(algorithm, init(jax.random.split(jax.random.key(k), 2))) for k in range(2))
+    algorithm, learner = make_algorithm(cfg, env), Mappo(cfg, env)
+    teams, others = (lively_teams(learner, seeds) for seeds in ((0, 1), (2, 3)))
     control = Control(cfg, algorithm, others, "there")
     return evaluate_teams(cfg, env, algorithm, teams, teams, lambda line: None, control=control)
 

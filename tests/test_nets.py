@@ -108,12 +108,10 @@ def test_layers_multiply_in_half_the_bits_and_keep_their_parameters_whole():
     assert {x.dtype for x in jax.tree.leaves(params)} == {jnp.dtype("float32")}
     team, view = whole.team(state), whole.view(state.rollout)
     found = [jax.jit(lambda t, v, x=x: x.actor.step(t, v, {}, unchanged)[3:])(team, view) for x in (whole, half)]
+    found = jax.device_get(found)
     outputs, sent = [x["agent"] for _, x in found], [talk.packets.message for talk, _ in found]
     assert sent[1].dtype == outputs[1].dtype == jnp.float32
     for a, b in (outputs, sent):
         np.testing.assert_allclose(a, b, atol=0.1)
         assert (a != b).any()
-    after, metrics = jax.jit(half.update)(state)
-    assert all(np.isfinite(x) for name, x in metrics.items() if name != "return")  # no episode ends so soon
-    changed = jax.tree.map(lambda a, b: bool((a != b).any()), state.params, after.params)
-    assert all(jax.tree.leaves(changed))
+    assert_learns(half)

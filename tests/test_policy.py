@@ -5,52 +5,42 @@ import shutil
 import numpy as np
 import pytest
 
-from jaxmarl_comm import default_cfg, load_policy, make_env, train_wrapper
+from jaxmarl_comm import default_cfg, load_policy, make_env
 from jaxmarl_comm.checkpoint import CheckpointError
 from jaxmarl_comm.envs.mpe.original import make_mpe2
 from jaxmarl_comm.envs.mpe.parity import read_state
 from jaxmarl_comm.envs.pettingzoo import PettingZooEnv, to_pettingzoo
+from jaxmarl_comm.evaluation.mpe2 import play_mpe2
 from jaxmarl_comm.run_folder import RunError, RunFolder
-from jaxmarl_comm.runner import Runner, TrainResult
+from jaxmarl_comm.runner import Runner, TrainResult, teams_of
+from learners import lively_run
 
-TINY = {
-    "num_iters": 2,
-    "num_envs": 4,
-    "num_minibatches": 2,
-    "hidden_dim": 8,
-    "log_interval": 2,
-    "checkpoint_interval": 2,
-    "eval_episodes": 4,
-    "eval_episodes_mpe2": 3,
-}
 SPEAKING = {"env.name": "simple_speaker_listener_v4", "env.continuous_actions": True, "comm.preset": "speech"}
 
 
-def trained(tmp_path_factory, **changes):
-    """A run that was not evaluated, which takes longest."""
-    cfg = default_cfg().replace({**TINY, **changes})
-    folder = RunFolder.create(tmp_path_factory.mktemp("runs") / "run", cfg)
-    Runner(cfg, folder).run()
-    return TrainResult(folder.path, cfg, folder.read_metrics(cfg.num_seeds), {})
+def saved(tmp_path_factory, **changes):
+    """A run with a checkpoint, of teams that nobody trained."""
+    path = lively_run(tmp_path_factory.mktemp("runs") / "run", **changes)
+    return TrainResult(path, RunFolder.open(path)[1], [], {})
 
 
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
     """Two seeds, one group of agents, who act with indices and send messages over the channel."""
-    return trained(tmp_path_factory, num_seeds=2)
+    return saved(tmp_path_factory, num_seeds=2)
 
 
 @pytest.fixture(scope="module")
 def speaking(tmp_path_factory):
-    """Two groups of agents, who act with vectors and talk in words; evaluated."""
-    return train_wrapper(default_cfg().replace({**TINY, **SPEAKING}), tmp_path_factory.mktemp("runs") / "run")
+    """Two groups of agents, who act with vectors and talk in words."""
+    return saved(tmp_path_factory, **SPEAKING, eval_episodes_mpe2=3)
 
 
 @pytest.fixture(scope="module")
 def late_and_near(tmp_path_factory):
     """Agents who hear whoever is nearest, two steps late: their team has a memory, and needs to know where they are."""
     changes = {"comm.preset": "dial", "comm.delay": 2, "comm.route": "nearest", "comm.noise": 0.1}
-    return trained(tmp_path_factory, **{"env.name": "simple_spread_v3", **changes})
+    return saved(tmp_path_factory, **{"env.name": "simple_spread_v3", **changes})
 
 
 def positions(env):
@@ -101,7 +91,10 @@ def test_it_plays_the_same_in_mpe2_and_in_ours(name, request):
 def test_its_returns_in_mpe2_are_those_of_the_evaluation(speaking):
     act = load_policy(speaking)
     returns = [in_mpe2(act, speaking.cfg.seed + k)[0] for k in range(3)]
-    assert np.mean(returns) == pytest.approx(speaking.evaluation["return_mpe2"]["mean"], abs=1e-3)
+    runner = Runner(speaking.cfg, RunFolder(speaking.run_dir))
+    teams = teams_of(runner.algorithm, runner.load()[0])
+    evaluated = play_mpe2(runner.cfg, runner.env, runner.algorithm, teams, lambda line: None)
+    np.testing.assert_allclose(evaluated, [[[x] for x in returns]], atol=1e-3)
 
 
 def test_a_team_that_hears_the_nearest_must_know_where_they_are(late_and_near):
@@ -167,10 +160,12 @@ def test_a_folder_without_a_policy_is_one_clear_error(tmp_path, reference):
 def test_a_damaged_checkpoint_is_named_and_the_one_before_plays(tmp_path, reference, capsys):
     run = tmp_path / "run"
     shutil.copytree(reference.run_dir, run)
+    runner = Runner(reference.cfg, RunFolder(run))
+    runner.save(2, runner.load()[0])
     (run / "checkpoints" / "2" / "record.json").write_text("[")
     load_policy(run)
     assert "checkpoints/2 is damaged (file record.json); taking the one before it" in capsys.readouterr().out
-    (run / "checkpoints" / "0" / "record.json").unlink()
+    (run / "checkpoints" / "1" / "record.json").unlink()
     with pytest.raises(CheckpointError, match=r"is damaged .*; no other is left"):
         load_policy(run)
 

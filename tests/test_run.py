@@ -18,8 +18,9 @@ from jaxmarl_comm.checkpoint import Checkpoints
 from jaxmarl_comm.cli import train_main
 from jaxmarl_comm.config import load_config
 from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.evaluation.mpe2 import play_mpe2
 from jaxmarl_comm.run_folder import RunError, RunFolder
-from jaxmarl_comm.runner import Runner
+from jaxmarl_comm.runner import Runner, teams_of
 from learners import lively
 from runs import ROOT, SIMPLEST, TINY, as_options, call, finish, start
 
@@ -63,6 +64,13 @@ def test_evaluate_gives_the_same_again(finished):
     again = evaluate(finished.run_dir)
     assert again["return"] == finished.evaluation["return"]
     assert again["return_mpe2"] == finished.evaluation["return_mpe2"]
+
+
+def test_returns_in_mpe2_are_those_of_the_team_that_was_saved(finished):
+    runner = Runner(finished.cfg, RunFolder(finished.run_dir))
+    teams = teams_of(runner.algorithm, runner.load()[0])
+    returns = play_mpe2(runner.cfg, runner.env, runner.algorithm, teams, lambda line: None)
+    np.testing.assert_allclose(finished.evaluation["return_mpe2"]["of_each_seed"], returns.mean(axis=(1, 2)), rtol=1e-6)
 
 
 def test_a_killed_run_resumes_bit_for_bit(finished, tmp_path):

@@ -1,7 +1,8 @@
 """Scripted sides: who there is, what they do in hand-made states, and how they do against each other."""
 
+from functools import cache
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -48,13 +49,19 @@ def state_of(env, **arrays):
     return one._replace(**{name: x[None] for name, x in one._asdict().items() if name != "t"})
 
 
+@cache
+def compiled_side(name, env, team):
+    return jax.jit(make_side(name, env, team))
+
+
 def moves_of(name, team, env, **arrays):
     """What each of the team's agents does there: its `move`, or the word it says."""
     state = state_of(env, **arrays)
-    obs = {group: jnp.zeros((1, len(where), env.obs_dims[group])) for group, where in env.groups.items()}
-    actions = make_side(name, env, team)(jax.random.key(1), state, obs)
-    assert list(actions) == [group for group, of in env.group_teams.items() if of == team]
-    return [action for group in actions for action in np.asarray(actions[group])[0].tolist()]
+    obs = {group: np.zeros((1, len(where), env.obs_dims[group])) for group, where in env.groups.items()}
+    actions = compiled_side(name, env, team)(jax.random.key(1), state, obs)
+    groups = [group for group, of in env.group_teams.items() if of == team]
+    assert set(actions) == set(groups)
+    return [action for group in groups for action in np.asarray(actions[group])[0].tolist()]
 
 
 def test_a_pursuer_runs_at_the_nearest_prey_a_little_ahead_of_it():
