@@ -90,7 +90,7 @@ def check_nets(cfg: Config, env: Env) -> None:
 
 
 def check_teams(cfg: Config, env: Env) -> None:
-    """Whether there are the teams that are to learn otherwise."""
+    """Whether there are the teams that are to learn otherwise, or in turns."""
     for team in cfg.teams:
         if team not in env.team_names:
             learn = "team that learns" if len(env.team_names) == 1 else "teams that learn"
@@ -100,3 +100,9 @@ def check_teams(cfg: Config, env: Env) -> None:
             )
         if cfg.teams[team].reward_mix is not None and cfg.of_team(team, "reward_sharing") != "mixed":
             raise ValueError(f"teams.{team}.reward_mix means nothing unless its reward_sharing is mixed")
+    for setting in ("alternate_every", "pool_share"):
+        if getattr(cfg, setting) and len(env.team_names) == 1:
+            raise ValueError(f"{setting} needs two teams that learn, but in {env.name} one does: {env.team_names[0]}")
+    for setting in ("pool_size", "pool_interval"):
+        if not cfg.pool_share and getattr(cfg, setting) != type(cfg).model_fields[setting].default:
+            raise ValueError(f"{setting} means nothing while pool_share is 0")

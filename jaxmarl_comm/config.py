@@ -73,6 +73,14 @@ class Config(Settings):
         default_factory=dict,
         description="lr, critic_lr, ent_coef, reward_sharing or reward_mix of one team: {adversary: {lr: 1e-3}}",
     )
+    alternate_every: Whole = Field(
+        0, description="iterations that one team learns for, while the other pauses, before they change; 0: all learn"
+    )
+    pool_share: Share = Field(
+        0.0, description="share of iterations in which one team learns against another's earlier policy"
+    )
+    pool_size: Annotated[Count, Field(le=1_000)] = Field(10, description="earlier policies that are kept for that")
+    pool_interval: Count = Field(20, description="iterations between policies that are kept for that")
     seed: Seed = Field(0, description="of everything random")
     num_seeds: Count = Field(1, description="independent runs trained at once, from one seed")
     num_iters: Count = Field(

@@ -23,10 +23,11 @@ from jaxmarl_comm.algorithms.returns import Estimates, ValueNorm, explained_vari
 from jaxmarl_comm.algorithms.rollout import Moved, RolloutState, Trajectory, rollout, rollout_axes, start
 from jaxmarl_comm.algorithms.talk_losses import talk_losses
 from jaxmarl_comm.algorithms.team import Team, TeamActor, TeamMemory
+from jaxmarl_comm.algorithms.turns import Turns, of_each_team
 from jaxmarl_comm.comm.channel import Circumstances, Numbers
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.trees import environments_first, steps_first
+from jaxmarl_comm.trees import environments_first, steps_first, where_each
 
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
@@ -53,11 +54,15 @@ class Memories(NamedTuple):
 
 
 class TrainState(NamedTuple):
-    """Everything that changes during training of one seed: saving it saves the run."""
+    """Everything that changes during training of one seed: saving it saves the run.
+
+    past: earlier policies, to be played by; `()` where nobody is.
+    """
 
     params: Learned
     opt_state: Learned
     value_norm: ValueNorm
+    past: Any
     rollout: RolloutState
     hparams: Hyperparams
     iteration: Array
@@ -91,7 +96,7 @@ def make_mappo(cfg: Config, env: Env) -> Algorithm:
         view=learner.actor.view,
         memory=learner.actor.memory,
         vary=learner.vary,
-        state_axes=TrainState(0, 0, 0, rollout_axes(learner.batch), 0, 0, 0),  # type: ignore[arg-type]
+        state_axes=TrainState(0, 0, 0, 0, rollout_axes(learner.batch), 0, 0, 0),  # type: ignore[arg-type]
         shown=tuple(name for measure in SHOWN for name in env.per_team(measure)),
     )
 
@@ -105,6 +110,7 @@ class Mappo:
         weights = [cfg.reward_sharing_weight(team) for team in env.team_names]
         self.sharing = np.array([weights[team] for team in env.teams])
         self.descent = Descent(env, cfg.max_grad_norm, cfg.target_kl)
+        self.turns = Turns(cfg, env)
 
     def init(self, key: Array) -> TrainState:
         policy_key, critic_key, env_key, key = jax.random.split(key, 4)
@@ -117,6 +123,7 @@ class Mappo:
             params=params,
             opt_state=Learned(*map(self.descent.start, params)),
             value_norm=ValueNorm.start(self.env.num_agents),
+            past=self.turns.start(params.policy),
             rollout=rollout_state,
             hparams=of_config(self.cfg),
             iteration=jnp.zeros((), jnp.int32),
@@ -142,7 +149,25 @@ class Mappo:
         return Team(state.params.policy, numbers._replace(temperature=cooled))
 
     def update(self, state: TrainState) -> tuple[TrainState, dict[str, Array]]:
-        """One iteration: a rollout, advantages, and `ppo_epochs` passes over it in minibatches."""
+        """One iteration, in which all teams learn, or those whose turn it is."""
+        if not self.turns.needed:
+            return self.learn(state)
+        key, turn_key = jax.random.split(state.key)
+        past = self.turns.remember(state.past, state.params.policy, state.iteration)
+        cast = self.turns.cast(past, state.params.policy, state.iteration, turn_key)
+        after, metrics = self.learn(state._replace(key=key, params=state.params._replace(policy=cast.policy)))
+        return self.of_learners(cast.learns, after, state)._replace(past=past), metrics
+
+    def of_learners(self, learns: Array, after: TrainState, before: TrainState) -> TrainState:
+        """The state afterwards, but for what the teams have learned that should not: that is as it was before."""
+        params = (self.turns.chosen(learns, *each) for each in zip(after.params, before.params, strict=True))
+        opt_state = (of_each_team(learns, *each) for each in zip(after.opt_state, before.opt_state, strict=True))
+        of_agents = learns[np.array(self.env.teams)]
+        value_norm = where_each(of_agents, after.value_norm, before.value_norm)
+        return after._replace(params=Learned(*params), opt_state=Learned(*opt_state), value_norm=value_norm)
+
+    def learn(self, state: TrainState) -> tuple[TrainState, dict[str, Array]]:
+        """A rollout, advantages, and `ppo_epochs` passes over it in minibatches, for all teams."""
         key, rollout_key, update_key, value_key = jax.random.split(state.key, 4)
         rollout_state, traj = self.play(state, rollout_key)
         data, value_norm, estimates = self.prepare(state, traj, rollout_state, value_key)

@@ -84,7 +84,7 @@ def normalise(within: str, env: Env, advantages: Array) -> Array:
 
 
 class ValueNorm(NamedTuple):
-    """Running mean and variance of returns, per agent (`[N]`), so that critics learn numbers of size 1.
+    """Running mean and variance of returns, per agent (`[N]` each), so that critics learn numbers of size 1.
 
     The averages forget with `decay` and are debiased by `weight` (Yu et al. 2022, appendix on value normalisation).
     """
@@ -95,7 +95,7 @@ class ValueNorm(NamedTuple):
 
     @classmethod
     def start(cls, num_agents: int) -> ValueNorm:
-        return cls(jnp.zeros(num_agents), jnp.zeros(num_agents), jnp.zeros(()))
+        return cls(jnp.zeros(num_agents), jnp.zeros(num_agents), jnp.zeros(num_agents))
 
     def update(self, returns: Array, decay: float) -> ValueNorm:
         """With returns `[..., N]`."""
