@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jaxmarl_comm.comm.channel import Channel
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.suggest import did_you_mean
 
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 def check_task(cfg: Config, env: Env) -> None:
     """Whether agents can act and talk as the config says."""
     comm = cfg.comm
-    Channel(comm, env.teams)
+    cfg.channel(env)
     choices = {name for space in env.action_spaces.values() for name, _ in space.factors}
     if comm.speech != "none" and "say" not in choices:
         raise ValueError(f"comm.speech is {comm.speech}, but nobody can speak in {env.name}")
@@ -100,9 +99,23 @@ def check_teams(cfg: Config, env: Env) -> None:
             )
         if cfg.teams[team].reward_mix is not None and cfg.of_team(team, "reward_sharing") != "mixed":
             raise ValueError(f"teams.{team}.reward_mix means nothing unless its reward_sharing is mixed")
+        if cfg.teams[team].channel is not None:
+            check_channel_of(cfg, env, team)
+    if len(cfg.silent_teams(env)) == len(env.team_names):
+        raise ValueError("teams.*.channel is false of all teams; set comm.preset to none")
     for setting in ("alternate_every", "pool_share"):
         if getattr(cfg, setting) and len(env.team_names) == 1:
             raise ValueError(f"{setting} needs two teams that learn, but in {env.name} one does: {env.team_names[0]}")
     for setting in ("pool_size", "pool_interval"):
         if not cfg.pool_share and getattr(cfg, setting) != type(cfg).model_fields[setting].default:
             raise ValueError(f"{setting} means nothing while pool_share is 0")
+
+
+def check_channel_of(cfg: Config, env: Env, team: str) -> None:
+    """Whether there is something for a team to do without, and something left to do."""
+    if cfg.comm.rounds == 0 and cfg.comm.speech == "none":
+        raise ValueError(f"teams.{team}.channel means nothing where nobody has one: comm.preset is {cfg.comm.preset}")
+    of_team = [group for group, of in env.group_teams.items() if env.team_names[of] == team]
+    choices = {name for group in of_team for name, _ in env.action_spaces[group].factors}
+    if cfg.teams[team].channel is False and choices == {"say"}:
+        raise ValueError(f"teams.{team}.channel is false, but all that {team} can do in {env.name} is to speak")

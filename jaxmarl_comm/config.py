@@ -21,6 +21,7 @@ from jaxmarl_comm.suggest import shown
 from jaxmarl_comm.team_config import AgentGroups, RewardSharing, TeamConfig
 
 if TYPE_CHECKING:
+    from jaxmarl_comm.comm.channel import Channel
     from jaxmarl_comm.envs.base import Env
 
 ALIASES = {"clip_param": "clip_eps", "entropy_coef": "ent_coef"}
@@ -71,7 +72,8 @@ class Config(Settings):
     )
     teams: dict[str, TeamConfig] = Field(
         default_factory=dict,
-        description="lr, critic_lr, ent_coef, reward_sharing or reward_mix of one team: {adversary: {lr: 1e-3}}",
+        description="lr, critic_lr, ent_coef, reward_sharing or reward_mix of one team: {adversary: {lr: 1e-3}}; or "
+        "channel: false for one that does not talk",
     )
     alternate_every: Whole = Field(
         0, description="iterations that one team learns for, while the other pauses, before they change; 0: all learn"
@@ -206,6 +208,16 @@ class Config(Settings):
         """Group -> what its agents' networks are made of."""
         return {group: self.net.of_group(group, self.hidden_dim) for group in groups}
 
+    def silent_teams(self, env: Env) -> tuple[int, ...]:
+        """Numbers of the teams that are to use neither channel nor words, `teams.NAME.channel` being false."""
+        return tuple(k for k, team in enumerate(env.team_names) if self.teams.get(team, TeamConfig()).channel is False)
+
+    def channel(self, env: Env) -> Channel:
+        """What lies between the agents of this task. Raises ValueError where they clash."""
+        from jaxmarl_comm.comm.channel import Channel
+
+        return Channel(self.comm, env.teams, self.silent_teams(env))
+
     @property
     def critic_sees(self) -> str:
         """`critic_input`, or what the algorithm's critics go by where that is not given."""
@@ -283,8 +295,10 @@ def silent_control(cfg: Config) -> Config:
     """The same run of agents that can tell each other nothing. Raises ConfigError where there is none."""
     if cfg.comm.rounds == 0 and cfg.comm.speech == "none":
         raise ConfigError("control compares with a silent team, but this team is silent itself: comm.preset is none")
+    teams = {name: team.model_copy(update={"channel": None}) for name, team in cfg.teams.items()}
+    silent = {"comm": {"preset": "none"}, "teams": teams, "control": False}
     try:
-        return build_config({**cfg.model_dump(), "comm": {"preset": "none"}, "control": False})
+        return build_config({**cfg.model_dump(), **silent})
     except ConfigError:
         raise ConfigError(
             f"there is no silent control of {cfg.env.name}: its agents can do nothing but speak"

@@ -10,7 +10,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxmarl_comm.comm.channel import Channel
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 
@@ -39,7 +38,7 @@ class Console:
             f"{seeds} of {cfg.env_steps:,} env steps on {jax.device_count()} {device.platform} ({device.device_kind})"
         )
         self.say(f"run folder {folder}")
-        if cfg.comm.rounds and not Channel(cfg.comm, env.teams).reaches_anyone:
+        if cfg.comm.rounds and not cfg.channel(env).reaches_anyone:
             self.say(
                 f"hint: nobody can hear anybody in {env.name} (comm.route: {cfg.comm.route}), so messages do nothing"
             )

@@ -27,10 +27,14 @@ AgentGroups = Annotated[Literal["prefix", "agent"] | dict[str, list[str]], WrapV
 
 
 class TeamConfig(Settings):
-    """What one team does otherwise where sides compete; null: as all do."""
+    """What one team does otherwise where sides compete; null: as all do.
+
+    channel: false for a team that neither sends nor hears, and always says the first word.
+    """
 
     lr: Real | None = Field(None, gt=0)
     critic_lr: Real | None = Field(None, gt=0)
     ent_coef: Real | None = Field(None, ge=0)
     reward_sharing: RewardSharing | None = None
     reward_mix: Share | None = None
+    channel: bool | None = None

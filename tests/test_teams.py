@@ -11,11 +11,12 @@ from jaxmarl_comm import default_cfg
 from jaxmarl_comm.algorithms.critics import Moment
 from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.comm.channel import Channel, unchanged
-from jaxmarl_comm.config import ConfigError
+from jaxmarl_comm.config import ConfigError, silent_control
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.mpe.simple_world_comm import SimpleWorldComm
 from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD
+from jaxmarl_comm.evaluation.messages import speakers_of
 from jaxmarl_comm.nets.params import by_team, together
 from learners import lively
 
@@ -204,3 +205,60 @@ def test_a_team_can_learn_otherwise():
 def test_teams_that_cannot_learn_so_are_one_line(changes, message):
     with pytest.raises(ConfigError, match=message):
         default_cfg().replace(changes)
+
+
+@pytest.mark.parametrize("preset", ["commnet", "tarmac", "schednet", "neurcomm", "ic3net"])
+def test_a_team_without_a_channel_neither_sends_nor_hears(preset):
+    """Also where all could hear all; and the other team talks on as if nothing were."""
+    changes = {"comm.preset": preset} | ({"comm.route": "all"} if preset == "commnet" else {})
+    free, bound = (
+        learner_of("simple_adversary_v3", env={"name": "simple_adversary_v3", "N": 3}, teams=teams, **changes)
+        for teams in ({}, {"adversary": {"channel": False}})
+    )
+    state = lively(free)
+    adversaries, good = (list(free.env.team_members[team]) for team in (ADVERSARY, GOOD))
+
+    def second_step(learner):
+        """For messages may be heard a step late."""
+        team, view = learner.team(state), learner.view(state.rollout)
+        for _ in range(2):
+            circumstances = learner.actor.meet(team, jax.random.key(1), view, training=True)
+            talk = learner.actor.step(team, view, circumstances, unchanged).talk
+            view = view._replace(memory=learner.actor.after(view.memory, circumstances, talk))
+        return talk
+
+    spoken, silent = jax.jit(lambda: (second_step(free), second_step(bound)))()
+    for x in (*silent.packets, silent.heard):
+        assert not np.any(np.take(x, adversaries, axis=2 if x is not silent.heard else 1))
+    assert np.any(silent.heard[:, good])
+    if preset != "commnet":  # where good agents had heard the adversary
+        np.testing.assert_allclose(silent.heard[:, good], spoken.heard[:, good], atol=1e-6)
+    assert speakers_of(bound.cfg, bound.env) == good
+
+
+def test_a_team_without_words_chooses_none():
+    teams = {"adversary": {"channel": False}}
+    learner = learner_of("simple_world_comm_v3", **{"comm.preset": "speech", "teams": teams})
+    assert "say" not in {name for factors in learner.actor.factors.values() for name in factors}
+    assert speakers_of(learner.cfg, learner.env) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"comm.preset": "none", "teams": {"adversary": {"channel": False}}}, "means nothing where nobody has one"),
+        ({"teams": {team: {"channel": False} for team in ("good", "adversary")}}, "set comm.preset to none"),
+        (
+            {"env.name": "simple_crypto_v3", "comm.preset": "speech", "teams": {"adversary": {"channel": False}}},
+            "all that adversary can do in simple_crypto_v3 is to speak",
+        ),
+    ],
+)
+def test_a_silence_that_cannot_be_is_said(changes, message):
+    with pytest.raises(ConfigError, match=message):
+        default_cfg().replace({"env.name": "simple_adversary_v3", **changes})
+
+
+def test_the_silent_control_of_half_a_silence_is_silence():
+    cfg = default_cfg().replace({"env.name": "simple_adversary_v3", "teams": {"adversary": {"channel": False}}})
+    assert silent_control(cfg).comm.preset == "none"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxmarl_comm.comm.channel import Channel, Circumstances
+from jaxmarl_comm.comm.channel import Circumstances
 from jaxmarl_comm.envs.base import Env, State
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.nets.critic import Critic, Memories
@@ -43,7 +43,7 @@ class TeamCritic:
         self.env, self.sees = env, cfg.critic_sees
         self.listens = cfg.comm.rounds > 0 and cfg.comm.integrate_into != "policy"
         self.remembers = cfg.net.critic_memory != "none"
-        self.heard_dim = self.listens * cfg.comm.rounds * Channel(cfg.comm, env.teams).heard_dim
+        self.heard_dim = self.listens * cfg.comm.rounds * cfg.channel(env).heard_dim
         self.net: Any = Critic(
             env,
             cfg.nets(env.groups),

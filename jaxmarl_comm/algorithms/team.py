@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxmarl_comm.algorithms import Act, View
 from jaxmarl_comm.algorithms.rollout import Moved
-from jaxmarl_comm.comm.channel import Channel, Circumstances, Deliver, Intervention, Numbers, unchanged
+from jaxmarl_comm.comm.channel import Circumstances, Deliver, Intervention, Numbers, unchanged
 from jaxmarl_comm.comm.discretise import gumbel
 from jaxmarl_comm.comm.mailbox import Memory as Underway
 from jaxmarl_comm.distributions import ActionDistribution, action_distribution, num_outputs
@@ -60,14 +60,17 @@ class TeamActor:
     """Pure functions that act for all agents of an environment, closed over what is static. Nothing here changes."""
 
     def __init__(self, cfg: Config, env: Env) -> None:
-        self.env, self.channel = env, Channel(cfg.comm, env.teams)
+        self.env, self.channel = env, cfg.channel(env)
         self.relaxed = cfg.comm.speech == "differentiable"
+        speaks = {group: team not in self.channel.silent for group, team in env.group_teams.items()}
+        chooses = {group: speaks[group] and cfg.comm.speech == "reinforced" for group in env.groups}
         self.factors = {
-            group: {name: size for name, size in space.factors if name != "say" or cfg.comm.speech == "reinforced"}
+            group: {name: size for name, size in space.factors if name != "say" or chooses[group]}
             for group, space in env.action_spaces.items()
         }
         self.vocabulary = {
-            g: dict(space.factors).get("say", 0) * self.relaxed for g, space in env.action_spaces.items()
+            group: dict(space.factors).get("say", 0) * (self.relaxed and speaks[group])
+            for group, space in env.action_spaces.items()
         }
         self.remembers = cfg.net.memory != "none"
         self.net = TeamPolicy(

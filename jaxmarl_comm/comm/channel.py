@@ -55,11 +55,12 @@ class Numbers(NamedTuple):
 class Channel:
     """What lies between a sender's encoder and a listener's hidden state. Raises ValueError where cfg and team clash.
 
-    teams: of each agent in canonical order.
+    teams: of each agent in canonical order. silent: teams that neither send nor hear.
     """
 
     cfg: CommConfig
     teams: tuple[int, ...]
+    silent: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.cfg.rounds == 0:
@@ -80,11 +81,18 @@ class Channel:
         """Agents in the largest team."""
         return max(map(self.teams.count, self.teams))
 
+    @cached_property
+    def talks(self) -> np.ndarray:
+        """`[N]` bool: whose team uses the channel."""
+        return ~np.isin(self.teams, self.silent)
+
     @property
     def reaches_anyone(self) -> bool:
         """Whether there is any agent that may hear another."""
         return self.cfg.rounds > 0 and (
-            self.largest_team > 1 if self.needs_positions else bool(self.static_links.any())
+            any(self.teams.count(team) > 1 for team in set(self.teams) - set(self.silent))
+            if self.needs_positions
+            else bool(self.static_links.any())
         )
 
     @cached_property
@@ -132,6 +140,9 @@ class Channel:
     @cached_property
     def static_links(self) -> np.ndarray:
         """`[N, N]` where links do not depend on positions."""
+        return self._links_of_all() * np.outer(self.talks, self.talks)
+
+    def _links_of_all(self) -> np.ndarray:
         if self.cfg.route == "matrix":
             return route.matrix(self.cfg.route_matrix or [], self.num_agents)
         if self.cfg.route == "all":
@@ -191,8 +202,10 @@ class Channel:
         if positions is None:
             raise ValueError(f"comm.route '{self.cfg.route}' needs to know where the agents are: give positions")
         if self.cfg.route == "nearest":
-            return route.nearest(positions, self.cfg.route_k, self.teams)
-        return route.within(positions, self.cfg.route_radius, self.teams)
+            links = route.nearest(positions, self.cfg.route_k, self.teams)
+        else:
+            links = route.within(positions, self.cfg.route_radius, self.teams)
+        return links * np.outer(self.talks, self.talks) if self.silent else links
 
     def advance(self, memory: Memory, circumstances: Circumstances, packets: Packet) -> Memory:
         """The memory after a step in which `packets` `[E, R, N, ...]` were sent."""
@@ -238,8 +251,10 @@ class Channel:
         of_a_round = {"choice", "turn", "noise", "flip", "other"} & set(circumstances)
         here = circumstances | {name: _of_round(circumstances[name], k, content.ndim) for name in of_a_round}
         sent = self._gate(content, score, here)
+        sent = sent * self.talks if self.silent else sent
         message = self._corrupt(self._discretise(content, numbers, here), numbers, here)
-        return Packet(message if self.cfg.gate == "always" else message * sent[..., None], sent)
+        always = self.cfg.gate == "always" and not self.silent
+        return Packet(message if always else message * sent[..., None], sent)
 
     def _discretise(self, content: Array, numbers: Numbers, here: Circumstances) -> Array:
         match self.cfg.discretise:

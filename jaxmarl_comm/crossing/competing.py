@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxmarl_comm.comm.channel import Channel
 from jaxmarl_comm.crossing.entries import Entry, Kind, Trained, act_differently, learned, seeds_of
 from jaxmarl_comm.crossing.payoffs import Cell, Payoffs, mean_returns, play_all, told
 from jaxmarl_comm.crossing.standings import Side, of_run, standings
@@ -35,7 +34,7 @@ def cross_sides(batch: Batch, key: Array, runs: Sequence[Trained], tell: Callabl
 def check_apart(env: Env, runs: Sequence[Trained]) -> None:
     """Raises RunError unless all runs' sides can be taken apart."""
     for run in runs:
-        if run.cfg.comm.rounds and Channel(run.cfg.comm, env.teams).crosses_teams:
+        if run.cfg.comm.rounds and run.cfg.channel(env).crosses_teams:
             raise RunError(f"the sides of {run.path} cannot be split: its channel crosses teams (comm.route)")
 
 

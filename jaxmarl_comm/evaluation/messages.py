@@ -9,7 +9,6 @@ import jax
 import numpy as np
 
 from jaxmarl_comm.comm import metrics
-from jaxmarl_comm.comm.channel import Channel
 from jaxmarl_comm.comm.config import BITS_OF_A_NUMBER
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
@@ -111,9 +110,9 @@ def _deeds(env: Env, actions: dict[str, np.ndarray], deed: str) -> dict[int, np.
 
 def speakers_of(cfg: Config, env: Env) -> list[int]:
     """Canonical positions of the agents that can send messages."""
-    if hears_words(cfg):
-        return agents_with(env, "say")
-    return list(range(env.num_agents)) if cfg.comm.rounds else []
+    silent = cfg.silent_teams(env)
+    could = agents_with(env, "say") if hears_words(cfg) else range(env.num_agents if cfg.comm.rounds else 0)
+    return [n for n in could if env.teams[n] not in silent]
 
 
 def informed_speakers(cfg: Config, env: Env, episodes: Episodes) -> list[int]:
@@ -134,7 +133,7 @@ def traffic(cfg: Config, env: Env, episodes: Episodes) -> tuple[np.ndarray, np.n
 def bits_per_message(cfg: Config, env: Env) -> float:
     """Of one message over the channel, or of one of the task's words."""
     if not hears_words(cfg):
-        return Channel(cfg.comm, env.teams).bits_per_message
+        return cfg.channel(env).bits_per_message
     vocabulary = max(dict(space.factors).get("say", 0) for space in env.action_spaces.values())
     if env.continuous_actions and cfg.comm.speech == "reinforced":  # a "word" is a vector of numbers
         return BITS_OF_A_NUMBER * vocabulary

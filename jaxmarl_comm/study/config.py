@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from jaxmarl_comm.comm.channel import Channel
 from jaxmarl_comm.config import Config, ConfigError, build_config, merge
 from jaxmarl_comm.settings import Settings, explain, read_mapping
 from jaxmarl_comm.suggest import did_you_mean, shown
@@ -91,7 +90,7 @@ def _check_values(sweep: Sweep) -> None:
 
 def _check_is_read(protocol: str, sweep: Sweep, cfg: Config) -> None:
     """Raises ConfigError unless the channel of the program reads what is swept in it."""
-    channel = Channel(cfg.comm, cfg.make_env().teams)
+    channel = cfg.channel(cfg.make_env())
     if not (cfg.comm.rounds and channel.uses(str(sweep.field))):
         raise ConfigError(
             f"comm.{sweep.field} changes nothing in protocol '{protocol}': no stage of its channel reads it"
