@@ -112,6 +112,28 @@ def crossplay_main(arguments: Sequence[str] | None = None) -> int:
     return guarded(run)
 
 
+def results_main(arguments: Sequence[str] | None = None) -> int:
+    """`scripts/results.py`; returns the exit status."""
+    parser = Parser(
+        description="Put finished runs on a page of results, with what they were last crossed with (crossplay.py); "
+        "records of all runs are kept beside it, so that it can be made again without them.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("runs", metavar="RUN", type=Path, nargs="*", help="run folder; none: the page is made again")
+    page_help = "Markdown file; records and pictures lie in the folder of its name (docs/results.md)"
+    parser.add_argument("--page", metavar="FILE", type=Path, default=Path("docs/results.md"), help=page_help)
+    given = parser.parse_args(arguments)
+
+    def run() -> None:
+        from jaxmarl_comm.results.collect import collect
+
+        if given.page.suffix != ".md":
+            parser.error(f"--page is {given.page}, but must be a Markdown file, NAME.md")
+        collect(given.runs, given.page)
+
+    return guarded(run)
+
+
 def study_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/study.py`; returns the exit status."""
     parser = Parser(

@@ -1,0 +1,70 @@
+"""Records of runs in a folder, and the page and pictures that are made of all that are there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from jaxmarl_comm.envs import ENVS
+from jaxmarl_comm.files import RunError, read_bytes, write_whole
+from jaxmarl_comm.results.page import page
+from jaxmarl_comm.results.pictures import plot_task
+from jaxmarl_comm.results.record import record_of
+from jaxmarl_comm.run_folder import without_nan
+
+Record = dict[str, Any]
+
+
+def collect(runs: Sequence[Path], page_file: Path, tell: Callable[[str], None] = print) -> list[Record]:
+    """Keep records of these finished runs beside a page (`docs/results/` beside `docs/results.md`), and write it anew.
+
+    A run takes the place of an earlier one of its name. Raises RunError, before anything is written, for a run that is
+    not finished or two of one name.
+    """
+    added = [record_of(path) for path in runs]
+    names = [record["name"] for record in added]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise RunError(f"two runs are named {twice}; rename the folder of one")
+    folder = page_file.with_suffix("")
+    for parent in (page_file.parent, folder):
+        make_folder(parent)
+    for record in added:
+        write_whole(folder / f"{record['name']}.json", json.dumps(without_nan(record), indent=1) + "\n")
+        tell(f"added {record['name']}")
+    records = sorted(map(read_record, folder.glob("*.json")), key=place)
+    if not records:
+        raise RunError(f"there are no records in {folder}: name finished runs to make some")
+    for task, of_task in groupby(records, key=lambda record: record["task"]):
+        plot_task(list(of_task), folder / f"{task}.png")
+    write_whole(page_file, page(records))
+    tell(f"{len(records)} runs on {page_file}")
+    return records
+
+
+def make_folder(path: Path) -> None:
+    """Raises RunError."""
+    try:
+        path.mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make the folder {path}: {error.strerror}") from None
+
+
+def place(record: Record) -> tuple[int, str, bool, str]:
+    """Where a record stands on the page: tasks as in the registry, then what acts, then names."""
+    tasks = list(ENVS)
+    task = record["task"]
+    return (tasks.index(task) if task in tasks else len(tasks), task, record["continuous"], record["name"])
+
+
+def read_record(path: Path) -> Record:
+    """Raises RunError."""
+    try:
+        found = json.loads(read_bytes(path))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not {"name", "task", "teams", "found", "curve"} <= set(found):
+        raise RunError(f"{path} is no record of a run; delete it, and add the run again")
+    return found

@@ -1,0 +1,128 @@
+"""What is kept of a finished run: little enough to be committed, and enough to draw the page again without the run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from jaxmarl_comm.config import Config, build_config, default_cfg, flatten
+from jaxmarl_comm.envs.base import Env, per_team
+from jaxmarl_comm.files import RunError, read_bytes
+from jaxmarl_comm.run_folder import RunFolder
+from jaxmarl_comm.settings import ConfigError
+
+Record = dict[str, Any]
+
+OF_TEAMS = ("return", "return_mpe2", "success", "value_of_talk")
+OF_ALL = ("score", "message_information")
+CURVES = ("eval_return", "eval_success")
+STAMP = re.compile(r"-\d{8}-\d{6}$")  # that a folder's default name ends with
+TOLD_ELSEWHERE = ("env.name", "control")  # in a command line, or by a record
+CROSSPLAY = ("rows", "columns", "runs", "episodes")
+
+
+def record_of(path: Path) -> Record:
+    """Of the finished run in this folder. Raises RunError if it is none, or none that was evaluated to the end."""
+    folder, cfg = RunFolder.open(path)
+    evaluation, env = read_evaluation(folder), cfg.make_env()
+    rows = folder.read_metrics(cfg.num_seeds)
+    if not rows or rows[-1]["iteration"] < cfg.num_iters:
+        raise RunError(f"{path} is not finished: go on with --resume {path}")
+    names = [name for measure in OF_TEAMS for name in per_team(measure, env.team_names)]
+    return {
+        "name": STAMP.sub("", path.resolve().name),
+        "task": cfg.env.name,
+        "continuous": env.continuous_actions,
+        "teams": list(env.team_names),
+        "algorithm": cfg.algorithm,
+        "channel": cfg.comm.preset,
+        "num_seeds": cfg.num_seeds,
+        "env_steps": cfg.env_steps,
+        "train_seconds": evaluation["seconds"]["train"],
+        "episodes": evaluation["episodes"],
+        "command": command(cfg),
+        "found": {name: evaluation.get(name) for name in (*names, *OF_ALL)},
+        "control": evaluation["control"] and {"env_steps": evaluation["control"]["env_steps"]},
+        "baselines": evaluation["baselines"],
+        "ladder": evaluation["ladder"],
+        "curve": curve(env, rows),
+        "crossplay": newest(path, "crossplay", CROSSPLAY),
+    }
+
+
+def read_evaluation(folder: RunFolder) -> dict[str, Any]:
+    """The run's own. Raises RunError if there is none that is whole."""
+    try:
+        found = json.loads(read_bytes(folder.evaluation))
+    except FileNotFoundError:
+        raise RunError(f"{folder.path} was not evaluated: go on with --resume {folder.path}") from None
+    except (ValueError, RecursionError):
+        found = None
+    needed = {"teams", "seconds", "episodes", "control", "baselines", "ladder"}
+    if not isinstance(found, dict) or not needed <= set(found):
+        raise RunError(f"{folder.evaluation} is damaged; evaluate the run again")
+    return found
+
+
+def command(cfg: Config) -> str:
+    """The command that trains such a run: all settings that are not the defaults of its kind."""
+    defaults = dict(flatten(default_cfg().model_dump()))
+    preset = dict(flatten(like(cfg).model_dump()))
+    words = [f"--env.name {cfg.env.name}", f"--comm.preset {cfg.comm.preset}"]
+    for key, value in flatten(cfg.model_dump(mode="json")):
+        usual = preset if key.startswith("comm.") else defaults
+        if key not in TOLD_ELSEWHERE and usual.get(key) != value:
+            words.append(f"--{key} {shell_word(value)}")
+    return " ".join(["python scripts/train.py", *dict.fromkeys(words), *(["--control"] if cfg.control else [])])
+
+
+def like(cfg: Config) -> Config:
+    """A config of the same task and preset, all else being as usual. Of no use where there is none."""
+    try:
+        return build_config({"env": cfg.env.model_dump(), "comm": {"preset": cfg.comm.preset}})
+    except ConfigError:
+        return default_cfg()
+
+
+def shell_word(value: Any) -> str:
+    """A value as one word of a command line."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if re.fullmatch(r"[\w./:+-]+", text) else f"'{text}'"
+
+
+def curve(env: Env, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """`env_steps`, and of each short evaluation in training every seed's measure; JSON's null where undefined."""
+    evaluated = [row for row in rows if any(name.startswith("eval_") for name in row)]
+    names = [name for measure in CURVES for name in env.per_team(measure)]
+    of_names = {name: [rounded(row[name]) for row in evaluated] for name in names if all(name in r for r in evaluated)}
+    return {"env_steps": [row["env_steps"] for row in evaluated], **of_names}
+
+
+def rounded(values: list[float | None]) -> list[float | None]:
+    """To what a picture shows."""
+    return [None if x is None else round(x, 3) for x in values]
+
+
+def newest(run: Path, kind: str, keys: tuple[str, ...]) -> dict[str, Any] | None:
+    """These keys of the last of `KIND-1/KIND.json`, `KIND-2/KIND.json`, ... in a run's folder, if there is one."""
+    found = None
+    for k in count(1):
+        try:
+            content = json.loads(read_bytes(run / f"{kind}-{k}" / f"{kind}.json"))
+        except (FileNotFoundError, NotADirectoryError):
+            return found
+        except (ValueError, RecursionError):
+            raise RunError(f"{run / f'{kind}-{k}' / f'{kind}.json'} is damaged; delete its folder") from None
+        found = {key: without_paths(content.get(key)) for key in keys}
+    return None
+
+
+def without_paths(x: Any) -> Any:
+    """The same without the folders that entries are from, which mean nothing elsewhere."""
+    if isinstance(x, Mapping):
+        return {key: without_paths(value) for key, value in x.items() if key != "run"}
+    return [without_paths(value) for value in x] if isinstance(x, list) else x

@@ -1,0 +1,133 @@
+"""The page of results: what it says is what its runs' own files say, and it can be made again without them."""
+
+import json
+import shlex
+import shutil
+
+import pytest
+
+from jaxmarl_comm import default_cfg
+from jaxmarl_comm.cli import results_main
+from jaxmarl_comm.config import build_config, merge
+from jaxmarl_comm.options import Parser, field_overrides
+from jaxmarl_comm.results.record import command
+from jaxmarl_comm.run_folder import RunFolder
+from runs import TINY, call
+
+NUMBERS = [-7.25, -7.5]
+
+
+def found(mean, low=None, high=None, **more):
+    return {"mean": mean, "low": low, "high": high, "of_each_seed": NUMBERS, **more}
+
+
+def finished(path, **changes):
+    """A run folder as training leaves it, of numbers that nobody trained for."""
+    cfg = default_cfg().replace({**TINY, "num_seeds": 2, **changes})
+    folder, names = RunFolder.create(path, cfg), cfg.make_env().team_names
+    suffixes = [""] if len(names) == 1 else [f"_{name}" for name in names]
+    for iteration in (2, 4, 6):
+        evaluated = {f"eval_return{suffix}": [iteration - 10.0, None] for suffix in suffixes} if iteration > 2 else {}
+        folder.append_metrics({"iteration": iteration, "env_steps": iteration * 100, **evaluated})
+    measures = {
+        f"return{suffix}": found(-7.375, -7.5, -7.25, iqm=-7.4, iqm_low=-7.5, iqm_high=-7.3) for suffix in suffixes
+    }
+    measures |= {f"success{suffix}": found(0.987) for suffix in suffixes}
+    rest = {"teams": list(names), "seconds": {"train": 120.0}, "episodes": 20, "baselines": {}, "score": found(0.9)}
+    ladder = {"silent": -16.7, "oracle": -7.24} if len(names) == 1 else None
+    control = (
+        {"control": {"env_steps": 600}, "value_of_talk": found(9.31, 9.3, 9.32)}
+        if len(names) == 1
+        else {"control": None}
+    )
+    folder.write_json(folder.evaluation, measures | rest | control | {"ladder": ladder})
+    return path
+
+
+def test_a_page_says_what_runs_reached(tmp_path):
+    run = finished(tmp_path / "words-20261124-101112")
+    assert results_main([str(run), "--page", str(tmp_path / "results.md")]) == 0
+    page = (tmp_path / "results.md").read_text()
+    row = next(line for line in page.splitlines() if line.startswith("| `simple_reference_v3`"))
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[1:5] == ["`words`", "discrete", "mappo", "`commnet`"]
+    assert cells[7:14] == [
+        "-7.38 [-7.50, -7.25]", "-7.40 [-7.50, -7.30]", "98.7%", "0.90", "-16.70", "-7.24", "9.31 [9.30, 9.32]",
+    ]  # fmt: skip
+    assert (tmp_path / "results" / "simple_reference_v3.png").is_file()
+    shutil.rmtree(run)  # the record is enough
+    (tmp_path / "results.md").unlink()
+    assert results_main(["--page", str(tmp_path / "results.md")]) == 0
+    assert (tmp_path / "results.md").read_text() == page
+
+
+def test_sides_stand_apart_with_what_they_were_crossed_with(tmp_path):
+    run = finished(tmp_path / "tag", **{"env.name": "simple_tag_v3", "comm.preset": "none"})
+    entry = {"run": "a/path", "seed": 0, "told": False, "mean": -1.0, "worst": -2.0, "worst_against": "evader"}
+    rows = [
+        entry | {"name": "tag s0", "nash_average": -1.5},
+        entry | {"name": "seer", "told": True, "nash_average": None},
+    ]
+    of_run = {
+        f"{measure}_{team}": found(x) for x, measure in enumerate(("mean", "worst")) for team in ("good", "adversary")
+    }
+    for k, episodes in ((1, 10), (2, 1_000)):  # of which the newest counts
+        content = {"rows": rows, "columns": rows[:1], "episodes": episodes, "runs": [of_run | {"run": "a/path"}]}
+        (run / f"crossplay-{k}").mkdir()
+        (run / f"crossplay-{k}" / "crossplay.json").write_text(json.dumps(content))
+    assert results_main([str(run), "--page", str(tmp_path / "results.md")]) == 0
+    page = (tmp_path / "results.md").read_text()
+    assert page.count("| `simple_tag_v3` | `tag` |") == 2
+    assert "| good | mappo | `none` | 2 | 0.0 M | -7.38 [-7.50, -7.25] | 98.7% | 0.00 | 1.00 |" in page
+    assert "`tag` in 1,000 common episodes" in page
+    assert "| good | seer* | -1.00 | -2.00 (evader) | - |" in page
+    assert "a/path" not in page + (tmp_path / "results" / "tag.json").read_text()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"env.name": "simple_spread_v3", "env.N": 4, "comm.preset": "tarmac", "comm.delay": 2, "lr": 1e-3},
+        {"net.groups": {"agent": {"hidden": [8, 4]}}, "net.activation": "tanh", "control": True},
+        {"env.name": "simple_tag_v3", "teams": {"adversary": {"lr": 1e-3}}, "env.continuous_actions": True},
+        {"env.name": "simple_crypto_v3", "comm.preset": "speech", "critic_lr": 1e-3, "target_kl": 0.02},
+    ],
+)
+def test_its_commands_make_such_runs(changes):
+    """Each setting of the run is in its command, as a shell would read it."""
+    cfg = default_cfg().replace(changes)
+    _, _, *words = shlex.split(command(cfg))
+    assert build_config(merge({}, field_overrides(words, Parser()))) == cfg
+
+
+def folder_in(parent):
+    parent.mkdir()
+    return parent / "words"
+
+
+def test_mistakes_are_one_line(tmp_path, capsys):
+    page, done = tmp_path / "results.md", finished(folder_in(tmp_path / "one"))
+    unfinished = finished(tmp_path / "unfinished")
+    (unfinished / "metrics.jsonl").write_text("")
+    damaged = finished(tmp_path / "damaged")
+    (damaged / "evaluation.json").write_text("[]")
+    for arguments, message in {
+        (tmp_path / "nowhere",): "is not a run folder",
+        (unfinished,): "is not finished: go on with --resume",
+        (damaged,): "evaluation.json is damaged",
+        (done, finished(folder_in(tmp_path / "other"))): "two runs are named words",
+        (): "there are no records in",
+    }.items():
+        status, error = call(results_main, [*arguments, "--page", page], capsys)
+        assert status == 1 and message in error and error.count("\n") == 1
+        assert not page.exists()
+    status, error = call(results_main, [done, "--page", tmp_path / "results.html"], capsys)
+    assert status == 2 and "must be a Markdown file" in error
+
+
+def test_a_record_of_what_nobody_knows_is_told(tmp_path, capsys):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "x.json").write_text("{}")
+    status, error = call(results_main, ["--page", tmp_path / "results.md"], capsys)
+    assert status == 1 and "x.json is no record of a run" in error
