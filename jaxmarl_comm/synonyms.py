@@ -59,7 +59,7 @@ CONVERTED = {
     "use_centralized_v": "algorithm: mappo, or ippo",
     "use_global_state": "critic_input: state, joint or own",
     "use_huber_loss": "huber_delta: 10, or 0",
-    "use_mixed_precision": "nothing: everything is float32",
+    "use_mixed_precision": "net.precision: bfloat16, or float32",
 }
 
 

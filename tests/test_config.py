@@ -6,7 +6,8 @@ import pytest
 
 from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.comm.presets import PRESETS
-from jaxmarl_comm.config import ConfigError, default_cfg, describe_fields, differing_keys, load_config
+from jaxmarl_comm.config import ConfigError, default_cfg, differing_keys, load_config
+from jaxmarl_comm.fields import describe_fields
 from jaxmarl_comm.synonyms import CONVERTED, RENAMED
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))

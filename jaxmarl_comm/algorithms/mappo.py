@@ -29,7 +29,7 @@ from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.trees import environments_first, steps_first
 
 if TYPE_CHECKING:
-    from jaxmarl_comm.config import Config
+    from jaxmarl_comm.ppo_config import PPOConfig
 
 Array = jax.Array
 
@@ -80,7 +80,7 @@ class Batchwise(NamedTuple):
     memory: Memories
 
 
-def make_mappo(cfg: Config, env: Env) -> Algorithm:
+def make_mappo(cfg: PPOConfig, env: Env) -> Algorithm:
     """MAPPO with the config's channel on this environment."""
     learner = Mappo(cfg, env)
     return Algorithm(
@@ -99,7 +99,7 @@ def make_mappo(cfg: Config, env: Env) -> Algorithm:
 class Mappo:
     """The pure functions of MAPPO, closed over the config and the networks' shapes. Nothing here changes."""
 
-    def __init__(self, cfg: Config, env: Env) -> None:
+    def __init__(self, cfg: PPOConfig, env: Env) -> None:
         self.cfg, self.env, self.batch = cfg, env, Batch(env, cfg.num_envs)
         self.actor, self.critic = TeamActor(cfg, env), TeamCritic(cfg, env)
         weights = [cfg.reward_sharing_weight(team) for team in env.team_names]
