@@ -27,15 +27,14 @@ class Description(NamedTuple):
 
 
 def describe_fields() -> Iterator[Description]:
-    """Every setting of every algorithm: those of all first, then what each has of its own or by another default."""
-    told: dict[str, Any] = {}
-    classes: dict[type[Config], list[str]] = {Config: []}
-    for cls, algorithms in {**classes, **config_classes()}.items():
-        whose = f" ({listed(algorithms)})" if algorithms else ""
+    """Every setting: those of all algorithms first, then what each has of its own, or by another default."""
+    common = {each.key: each for each in _of_class(Config)}
+    yield from common.values()
+    for cls, algorithms in config_classes().items():
         for each in _of_class(cls):
-            if each.key not in told or told[each.key] != each.default:
-                told[each.key] = each.default
-                yield each._replace(heading=f"{each.heading}{whose}")
+            inherited = each.key in common and each.default == common[each.key].default
+            if not inherited and each.key != "algorithm":
+                yield each._replace(heading=f"{each.heading} ({listed(algorithms)})")
 
 
 def _of_class(cls: type[Config]) -> list[Description]:
