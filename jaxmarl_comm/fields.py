@@ -11,7 +11,8 @@ from pydantic.fields import FieldInfo
 
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.dotted import ALIASES
-from jaxmarl_comm.registry import config_classes, listed
+from jaxmarl_comm.registry import config_classes
+from jaxmarl_comm.suggest import listed
 
 BEYOND_USE = 2**16  # a limit from here on is one of the machine: nobody asks for so much
 
