@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.registry import strangers
 from jaxmarl_comm.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -29,67 +30,28 @@ def check_task(cfg: Config, env: Env) -> None:
         raise ValueError("comm.signalling_coef needs words, which continuous actions are not")
 
 
-SCHEDULED = ("lr", "clip_eps", "ent_coef")
-"""Numbers that may change over a run: each has a `_schedule` and an `_end`."""
-
-
-def check_updates(cfg: Config) -> None:
-    """Whether rollouts can be cut as asked, and schedules mean something."""
-    if cfg.num_envs % cfg.num_minibatches:
-        raise ValueError(
-            f"num_envs ({cfg.num_envs}) must be a multiple of num_minibatches ({cfg.num_minibatches}): "
-            "minibatches are cut along environments"
-        )
-    size = cfg.num_envs // cfg.num_minibatches
-    if size % cfg.grad_accumulation:
-        raise ValueError(
-            f"a minibatch of {size} environments cannot be cut into grad_accumulation ({cfg.grad_accumulation}) equal "
-            "parts"
-        )
-    if cfg.grad_accumulation > 1 and cfg.comm.signalling_coef:
-        raise ValueError("comm.signalling_coef needs grad_accumulation 1: its loss is one of a whole minibatch")
-    for name in SCHEDULED:
+def check_schedules(cfg: Config) -> None:
+    """Whether what a schedule ends at means something."""
+    for name in cfg.scheduled:
         end, default = getattr(cfg, f"{name}_end"), type(cfg).model_fields[f"{name}_end"].default
         if getattr(cfg, f"{name}_schedule") == "constant" and end != default:
             raise ValueError(f"{name}_end means nothing while {name}_schedule is constant")
 
 
-def check_critics(cfg: Config, env: Env) -> None:
-    """Whether critics are what the algorithm says, and who is told apart has something in common."""
-    if cfg.algorithm == "ippo" and cfg.critic_sees != "own":
-        raise ValueError(
-            f"ippo's critics see their own agent's observation, but critic_input is {cfg.critic_input}: that is mappo"
-        )
-    if cfg.actor_id != "none" and not cfg.share_params:
-        raise ValueError("actor_id tells agents apart that share a policy, but share_params is false")
-    if cfg.critic_id != "none" and cfg.critic_sharing == "agent":
-        raise ValueError("critic_id tells agents apart that share a critic, but each has its own")
-    if cfg.critic_embed_dim and cfg.critic_sees == "own":
-        raise ValueError("critic_embed_dim compresses what is not an agent's own, but critic_input is own")
-    acts = cfg.critic_sees == "joint_actions"
-    for team, name in enumerate(env.team_names if cfg.critic_sharing == "team" else ()):
-        groups = [group for group, of in env.group_teams.items() if of == team]
-        if len({(env.obs_dims[group], env.action_spaces[group].dim * acts) for group in groups}) > 1:
-            raise ValueError(
-                f"share_critics is team, but in team {name} of {env.name} {' and '.join(groups)} see observations "
-                f"{'or take actions ' * acts}of different length; set it to group"
-            )
-
-
 def check_nets(cfg: Config, env: Env) -> None:
-    """Whether there are the groups whose networks are to be others, and agents that share a critic agree on its."""
+    """Whether there are the groups whose networks are to be others, and who is told apart has something in common."""
     for group in cfg.net.groups:
         if group not in env.groups:
             raise ValueError(
                 f"net.groups has '{group}', but the groups of {env.name} are {', '.join(env.groups)}"
                 f"{did_you_mean(group, env.groups)}"
             )
-    if cfg.critic_sharing == "team" and len({cfg.net.of_group(group, cfg.hidden_dim) for group in env.groups}) > 1:
-        raise ValueError("share_critics is team, but net.groups gives groups other networks; set it to group")
+    if cfg.actor_id != "none" and not cfg.share_params:
+        raise ValueError("actor_id tells agents apart that share a policy, but share_params is false")
 
 
 def check_teams(cfg: Config, env: Env) -> None:
-    """Whether there are the teams that are to learn otherwise, or in turns."""
+    """Whether there are the teams that are to learn otherwise."""
     for team in cfg.teams:
         if team not in env.team_names:
             learn = "team that learns" if len(env.team_names) == 1 else "teams that learn"
@@ -97,18 +59,14 @@ def check_teams(cfg: Config, env: Env) -> None:
                 f"teams has '{team}', but the {learn} in {env.name}: {', '.join(env.team_names)}"
                 f"{did_you_mean(team, env.team_names)}"
             )
+        if others := strangers(cfg.teams[team].model_dump(exclude_none=True), cfg.algorithm):
+            raise ValueError(f"in teams.{team}, {others}")
         if cfg.teams[team].reward_mix is not None and cfg.of_team(team, "reward_sharing") != "mixed":
             raise ValueError(f"teams.{team}.reward_mix means nothing unless its reward_sharing is mixed")
         if cfg.teams[team].channel is not None:
             check_channel_of(cfg, env, team)
     if len(cfg.silent_teams(env)) == len(env.team_names):
         raise ValueError("teams.*.channel is false of all teams; set comm.preset to none")
-    for setting in ("alternate_every", "pool_share"):
-        if getattr(cfg, setting) and len(env.team_names) == 1:
-            raise ValueError(f"{setting} needs two teams that learn, but in {env.name} one does: {env.team_names[0]}")
-    for setting in ("pool_size", "pool_interval"):
-        if not cfg.pool_share and getattr(cfg, setting) != type(cfg).model_fields[setting].default:
-            raise ValueError(f"{setting} means nothing while pool_share is 0")
 
 
 def check_channel_of(cfg: Config, env: Env, team: str) -> None:

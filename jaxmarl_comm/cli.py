@@ -9,9 +9,12 @@ from os.path import exists
 from pathlib import Path
 from typing import Any
 
-from jaxmarl_comm.config import Config, ConfigError, build_config, load_config, merge
+from jaxmarl_comm.config import Config, build_config, load_config
+from jaxmarl_comm.dotted import merge
 from jaxmarl_comm.interrupts import exit_status, parting
 from jaxmarl_comm.options import Parser, field_overrides, fields_help
+from jaxmarl_comm.registry import config_class
+from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.suggest import did_you_mean, one_line
 
 HERE = Path(__file__).resolve().parent
@@ -27,6 +30,7 @@ QUICK_TEST = {
     "eval_episodes": 100,
     "eval_episodes_mpe2": 10,
 }
+"""A tiny run of any algorithm, in those of these settings that it has."""
 
 
 def train_main(arguments: Sequence[str] | None = None) -> int:
@@ -51,13 +55,13 @@ def train_main(arguments: Sequence[str] | None = None) -> int:
     return guarded(lambda: run_training(given, field_overrides(rest, parser)))
 
 
-def run_training(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
+def run_training(given: argparse.Namespace, changes: dict[str, Any]) -> None:
     """Raises ConfigError, RunError or CheckpointError."""
-    changes = {**(QUICK_TEST if given.test else {}), **overrides}
     from jaxmarl_comm import api
     from jaxmarl_comm.run_folder import RunError, RunFolder
 
     if given.resume is None:
+        changes = {**quick_test(read_config(given.config, {}), changes), **changes} if given.test else changes
         cfg = read_config(given.config, changes)
         name = Path(given.config).stem if given.config else cfg.env.name
         api.train_wrapper(cfg, given.run_dir or RunFolder.default_path(name))
@@ -65,7 +69,17 @@ def run_training(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
         path = given.run_dir if given.resume == Path() else given.resume
         if path is None:
             raise RunError("--resume needs the run's folder: --resume DIR, or --run-dir DIR --resume")
+        changes = {**quick_test(RunFolder.open(path)[1], changes), **changes} if given.test else changes
         api.resume(path, read_config(given.config, changes) if given.config else changes)
+
+
+def quick_test(cfg: Config, changes: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a tiny run, as far as the algorithm has them: the config's, or the one that it is changed to.
+
+    Raises ConfigError for an algorithm that there is not.
+    """
+    fields = config_class(changes.get("algorithm", cfg.algorithm)).model_fields
+    return {name: value for name, value in QUICK_TEST.items() if name in fields}
 
 
 def evaluate_main(arguments: Sequence[str] | None = None) -> int:

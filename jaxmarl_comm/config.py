@@ -1,21 +1,23 @@
 """One object that says everything about a run: typed, bounded, frozen, and strict about unknown keys.
 
-A field's description is its help text; `scripts/train.py --help` prints them all. This file imports neither jax nor
-anything that does until a config is checked against its task.
+Here are the settings that every algorithm has; each has a class of its own on top, which `registry.py` knows. A field's
+description is its help text; `scripts/train.py --help` prints them all. This file imports neither jax nor anything that
+does until a config is checked against its task.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
 
 from jaxmarl_comm.comm.config import CommConfig
+from jaxmarl_comm.dotted import ALIASES, SECTIONS, flatten, merge, no_section
 from jaxmarl_comm.net_config import Net, NetConfig
+from jaxmarl_comm.registry import config_class, strangers
 from jaxmarl_comm.settings import ConfigError, Count, Real, Seed, Settings, Share, Size, Whole, explain, read_mapping
 from jaxmarl_comm.suggest import shown
 from jaxmarl_comm.team_config import AgentGroups, RewardSharing, TeamConfig
@@ -24,16 +26,10 @@ if TYPE_CHECKING:
     from jaxmarl_comm.comm.channel import Channel
     from jaxmarl_comm.envs.base import Env
 
-ALIASES = {"clip_param": "clip_eps", "entropy_coef": "ent_coef"}
-"""Other names of fields, read and written alike; the right-hand one is stored."""
-
-SECTIONS = {"env": "name", "comm": "preset", "net": "hidden"}
-"""What a section's own name is taken for most often."""
-
 Schedule = Literal["constant", "linear", "cosine"]
 AgentId = Literal["none", "one_hot", "embedding"]
 
-
+DEFAULT_ALGORITHM = "mappo"
 REWARD_SHARING_WEIGHT = {"individual": 0.0, "shared": 1.0}
 
 
@@ -51,13 +47,27 @@ class EnvConfig(Settings):
 
 
 class Config(Settings):
-    """Everything about a run. Frozen: `replace` makes a changed copy. Raises ConfigError for what cannot be."""
+    """What every algorithm has. Frozen: `replace` makes a changed copy. Raises ConfigError for what cannot be.
+
+    `Config(...)` makes a config of the class that belongs to its `algorithm`, as `pathlib.Path(...)` makes a path of
+    the class that belongs to the machine: there is no other.
+    """
+
+    headings: ClassVar[dict[str, tuple[str, ...]]] = {
+        "the run": ("seed", "control"),
+        "the task": ("env",),
+        "who learns together": ("agent_groups", "reward_sharing"),
+        "learning": ("algorithm", "lr"),
+        "networks": ("net", "hidden_dim"),
+        "the channel": ("comm",),
+    }
+    """Headings of `--help` for this class, each with the fields from which on it stands."""
 
     env: EnvConfig = Field(default_factory=EnvConfig, description="the task and its arguments")
     comm: CommConfig = Field(default_factory=CommConfig, description="how agents communicate")
     net: NetConfig = Field(default_factory=NetConfig, description="what networks are made of")
-    algorithm: Literal["mappo", "ippo"] = Field(
-        "mappo",
+    algorithm: str = Field(
+        DEFAULT_ALGORITHM,
         description="how agents learn: PPO with critics that see more than agents do (mappo), or the same (ippo)",
     )
 
@@ -75,14 +85,6 @@ class Config(Settings):
         description="lr, critic_lr, ent_coef, reward_sharing or reward_mix of one team: {adversary: {lr: 1e-3}}; or "
         "channel: false for one that does not talk",
     )
-    alternate_every: Whole = Field(
-        0, description="iterations that one team learns for, while the other pauses, before they change; 0: all learn"
-    )
-    pool_share: Share = Field(
-        0.0, description="share of iterations in which one team learns against another's earlier policy"
-    )
-    pool_size: Annotated[Count, Field(le=1_000)] = Field(10, description="earlier policies that are kept for that")
-    pool_interval: Count = Field(20, description="iterations between policies that are kept for that")
     seed: Seed = Field(0, description="of everything random")
     num_seeds: Count = Field(1, description="independent runs trained at once, from one seed")
     num_iters: Count = Field(
@@ -96,58 +98,14 @@ class Config(Settings):
     )
     reward_mix: Share = Field(0.5, description="weight of the team's mean if reward_sharing is mixed")
     share_params: bool = Field(True, description="one network per group of like agents; if not, one per agent")
-    hidden_dim: Size = Field(64, description="width of the networks, the short way of net.hidden")
     actor_id: AgentId = Field("none", description="whether a shared policy is told whose it is")
+    hidden_dim: Size = Field(64, description="width of the networks, the short way of net.hidden")
 
-    critic_input: Literal["own", "joint", "state", "joint_actions"] | None = Field(
-        None,
-        description="what critics go by: own observation (ippo's default); everybody's, own first (mappo's); own, and "
-        "the task's whole state; everybody's observations and the others' actions",
-    )
-    share_critics: Literal["team", "group", "agent"] | None = Field(
-        None, description="who has a critic in common; null: as share_params has it of policies"
-    )
-    critic_id: AgentId = Field("none", description="whether a shared critic is told whose value it estimates")
-    critic_embed_dim: Annotated[Whole, Field(le=2**16)] = Field(
-        0, description="numbers that all but an agent's own observation is compressed to for its critic; 0: not at all"
-    )
-
-    ppo_epochs: Count = Field(2, description="passes over each rollout")
-    num_minibatches: Count = Field(16, description="minibatches per pass, cut along environments")
-    grad_accumulation: Count = Field(1, description="parts of a minibatch whose gradients are added up one by one")
     lr: Real = Field(5e-3, gt=0, description="Adam's learning rate at the start")
     lr_schedule: Schedule = Field("linear", description="how learning rates change over the run")
     lr_end: Share = Field(0.0, description="share of the learning rates that is left at the end, unless constant")
-    critic_lr: Real | None = Field(None, gt=0, description="of the critics, at the start; null: lr")
     max_grad_norm: Real = Field(0.5, gt=0, description="cap on the norm of policies' and of critics' gradients")
-    target_kl: Real | None = Field(
-        None,
-        gt=0,
-        description="approx_kl beyond which a minibatch and all that follow in its iteration update nothing",
-    )
-
     gamma: Share = Field(0.8, description="discount per step")
-    gae_lambda: Share = Field(0.98, description="decay of generalised advantage estimates")
-    advantage_norm: Literal["none", "group", "agent", "minibatch"] = Field(
-        "group", description="within what advantages get mean 0 and variance 1; minibatch: of a group"
-    )
-    clip_eps: Real = Field(0.1, gt=0, description="PPO's clip of probability ratios and of (normalised) values")
-    clip_eps_schedule: Schedule = Field("constant", description="how clip_eps changes over the run")
-    clip_eps_end: Share = Field(0.1, gt=0, description="share of clip_eps that is left at the end, unless constant")
-    ent_coef: Real = Field(0.001, ge=0, description="weight of the entropy bonus")
-    ent_coef_schedule: Schedule = Field("constant", description="how ent_coef changes over the run")
-    ent_coef_end: Share = Field(0.0, description="share of ent_coef that is left at the end, unless constant")
-
-    vf_coef: Real = Field(
-        1.0,
-        ge=0,
-        description="weight of the critics' loss, which matters little to Adam, except where gradients are clipped",
-    )
-    clip_values: bool = Field(True, description="whether clip_eps also keeps values near the old ones")
-    huber_delta: Real = Field(
-        0.0, ge=0, description="error of a normalised value from which its loss grows linearly; 0: squared everywhere"
-    )
-    value_norm: bool = Field(True, description="whether critics learn returns of mean 0 and variance 1")
 
     control: bool = Field(False, description="also train a silent team, as long, to tell what talk is worth")
 
@@ -158,11 +116,15 @@ class Config(Settings):
     eval_episodes_mpe2: Whole = Field(1_000, description="episodes of the evaluation in the real mpe2; 0: none")
     checkpoint_interval: Count = Field(100, description="iterations between checkpoints; the last is always kept")
 
+    def __new__(cls, **values: Any) -> Self:
+        made: Any = config_class(values.get("algorithm", DEFAULT_ALGORITHM)) if cls is Config else cls
+        return super().__new__(made)
+
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise ConfigError(explain(error, Config, *ALIASES)) from None
+            raise ConfigError(explain(error, type(self), *ALIASES)) from None
 
     @model_validator(mode="before")
     @classmethod
@@ -170,6 +132,13 @@ class Config(Settings):
         for name, section in given.items():
             if name in SECTIONS and not isinstance(section, Mapping | BaseModel):
                 raise ValueError(no_section(name, section))
+        return given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _are_of_the_algorithm(cls, given: Any) -> Any:
+        if others := strangers(given, given.get("algorithm", cls.model_fields["algorithm"].default)):
+            raise ValueError(others)
         return given
 
     @model_validator(mode="before")
@@ -182,18 +151,24 @@ class Config(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
-        # These import jax, which reading a config alone does not need.
-        from jaxmarl_comm.checks import check_critics, check_nets, check_task, check_teams, check_updates
-
-        env = self.make_env()
-        check_task(self, env)
-        check_updates(self)
-        check_critics(self, env)
-        check_nets(self, env)
-        check_teams(self, env)
+        self.check(self.make_env())
         if self.control:
             silent_control(self)
         return self
+
+    def check(self, env: Env) -> None:
+        """Raises ValueError, in one line, for settings that do not go together, or not with this task."""
+        # These import jax, which reading a config alone does not need.
+        from jaxmarl_comm.checks import check_nets, check_schedules, check_task, check_teams
+
+        check_task(self, env)
+        check_schedules(self)
+        check_nets(self, env)
+        check_teams(self, env)
+
+    def numbers_held(self, env: Env) -> dict[str, tuple[int, dict[str, int]]]:
+        """What -> (float32 numbers that updates of one seed hold at the very least, the settings that decide it)."""
+        return {}
 
     def make_env(self) -> Env:
         """The task, with its agents grouped and its opponents as asked. Raises ValueError for what cannot be."""
@@ -218,26 +193,6 @@ class Config(Settings):
 
         return Channel(self.comm, env.teams, self.silent_teams(env))
 
-    @property
-    def critic_sees(self) -> str:
-        """`critic_input`, or what the algorithm's critics go by where that is not given."""
-        return self.critic_input or {"mappo": "joint", "ippo": "own"}[self.algorithm]
-
-    @property
-    def critic_sharing(self) -> str:
-        """`share_critics`, or what `share_params` says where that is not given."""
-        return self.share_critics or ("group" if self.share_params else "agent")
-
-    @property
-    def clip_param(self) -> float:
-        """Another name of `clip_eps`."""
-        return self.clip_eps
-
-    @property
-    def entropy_coef(self) -> float:
-        """Another name of `ent_coef`."""
-        return self.ent_coef
-
     def of_team(self, team: str, setting: str) -> Any:
         """A team's own value of one of TeamConfig's settings, or that of all."""
         own = getattr(self.teams.get(team, TeamConfig()), setting)
@@ -252,17 +207,28 @@ class Config(Settings):
         """Environment steps of the whole run, per seed."""
         return self.num_iters * self.num_envs * self.rollout_len
 
+    @property
+    def scheduled(self) -> list[str]:
+        """Numbers that may change over the run: each has a `_schedule` and an `_end`."""
+        return [name.removesuffix("_schedule") for name in type(self).model_fields if name.endswith("_schedule")]
+
     def replace(self, changes: Mapping[str, Any] | None = None, **more: Any) -> Config:
         """A checked copy with other values; keys may be dotted: `cfg.replace({"comm.preset": "none"}, lr=1e-3)`.
 
-        A new preset brings its own settings in place of the old preset's. Raises ConfigError.
+        A new preset brings its own settings in place of the old preset's, and a new algorithm its own defaults in place
+        of the old one's: what else is not of the new one is an error. Raises ConfigError.
         """
         changes = {**(changes or {}), **more}
         values = self.model_dump()
         if "comm.preset" in changes:
             old = CommConfig(preset=self.comm.preset).model_dump()
             values["comm"] = {key: value for key, value in values["comm"].items() if value != old[key]}
+        if "algorithm" in changes:
+            values = {name: value for name, value in values.items() if not self._is_default(name)}
         return build_config(merge(values, changes))
+
+    def _is_default(self, name: str) -> bool:
+        return getattr(self, name) == type(self).model_fields[name].get_default(call_default_factory=True)
 
     def to_yaml(self) -> str:
         """Every field, in the order of this class."""
@@ -313,62 +279,7 @@ def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> C
         raise ConfigError(f"config {path}: {error}") from None
 
 
-def merge(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested values with dotted changes on top; an alias replaces the name that it stands for. Raises ConfigError."""
-    merged = dict(values)
-    for dotted, value in changes.items():
-        key, _, rest = dotted.partition(".") if isinstance(dotted, str) else (dotted, "", "")
-        if rest:
-            inner = merged.get(key, {})
-            inner = inner.model_dump() if isinstance(inner, BaseModel) else inner
-            if not isinstance(inner, Mapping):
-                raise ConfigError(f"'{dotted}' cannot be set: {no_section(key, inner)}")
-            merged[key] = merge(inner, {rest: value})
-        else:
-            synonyms = {ALIASES.get(key, key), *(alias for alias, name in ALIASES.items() if name == key)}
-            for synonym in synonyms - set(changes):
-                merged.pop(synonym, None)
-            merged[key] = value
-    return merged
-
-
-def no_section(name: str, value: Any) -> str:
-    """What is wrong with a value where there should be settings with names of their own."""
-    if name not in SECTIONS:
-        return f"'{name}' is {shown(value)}, not a section"
-    inner = SECTIONS[name]
-    return (
-        f"'{name}' is {shown(value)}, but holds settings: --{name}.{inner} NAME ({name}: {{{inner}: NAME}}) was meant"
-    )
-
-
 def differing_keys(a: Config, b: Config) -> list[str]:
     """Dotted keys in which two configs differ."""
     left, right = dict(flatten(a.model_dump())), dict(flatten(b.model_dump()))
     return [key for key in {**left, **right} if left.get(key) != right.get(key)]
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Nested values as (dotted key, value) pairs."""
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
-
-
-def describe_fields() -> Iterator[tuple[str, Any, str]]:
-    """(dotted key, default, meaning) of every field."""
-    for key, field, default in _leaves(Config, default_cfg()):
-        names = [alias for alias, name in ALIASES.items() if name == key]
-        also = f" (also {', '.join(names)})" if names else ""
-        yield key, default, f"{field.description}{also}"
-
-
-def _leaves(model: type[BaseModel], values: BaseModel, prefix: str = "") -> Iterator[tuple[str, FieldInfo, Any]]:
-    for name, field in model.model_fields.items():
-        value = getattr(values, name)
-        if isinstance(value, BaseModel):
-            yield from _leaves(type(value), value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", field, value

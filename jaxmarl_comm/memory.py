@@ -33,33 +33,22 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
     waiting = FLOAT * env.num_agents * cfg.comm.width * cfg.comm.rounds * (cfg.comm.delay + 1)
     nets = cfg.nets(env.groups)
     weights = sum(a * b for net in nets.values() for a, b in pairwise(net.hidden))
-    widest = {group: max(net.hidden) for group, net in nets.items()}
-    hidden = FLOAT * sum(widest[group] * len(where) for group, where in env.groups.items())
-    numbers_seen = sum(env.obs_dims[group] * len(where) for group, where in env.groups.items())
-    joint = cfg.critic_sees.startswith("joint")  # each agent's critic has all observations before it
+    widest = max(max(net.hidden) for net in nets.values())
     steps = cfg.num_envs * cfg.rollout_len
     side_by_side = {"num_seeds": cfg.num_seeds, "num_envs": cfg.num_envs, "rollout_len": cfg.rollout_len}
     return {
         "a network": (
             COPIES * FLOAT * cfg.num_seeds * weights,
-            {"num_seeds": cfg.num_seeds, "hidden_dim": max(widest.values())},
+            {"num_seeds": cfg.num_seeds, "hidden_dim": widest},
         ),
         "a rollout": (
             cfg.num_seeds * (cfg.num_envs * waiting + steps * seen),
             {**side_by_side, "comm.delay": cfg.comm.delay},
         ),
-        "a rollout as the critics see it": (
-            FLOAT * cfg.num_seeds * steps * numbers_seen * (env.num_agents if joint else 1),
-            {
-                **side_by_side,
-                **({"agents": env.num_agents} if joint else {}),
-                "length of their observations": numbers_seen,
-            },
-        ),
-        "a minibatch": (
-            cfg.num_seeds * hidden * steps // cfg.num_minibatches,
-            {**side_by_side, "num_minibatches": cfg.num_minibatches, "hidden_dim": max(widest.values())},
-        ),
+        **{
+            what: (FLOAT * cfg.num_seeds * numbers, {**side_by_side, **factors})
+            for what, (numbers, factors) in cfg.numbers_held(env).items()
+        },
         "the evaluation": (
             cfg.num_seeds * cfg.eval_episodes * (seen + waiting + FLOAT * env.max_cycles),
             {"num_seeds": cfg.num_seeds, "eval_episodes": cfg.eval_episodes, "env.max_cycles": env.max_cycles},

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
-from jaxmarl_comm.config import ALIASES, Config, ConfigError, describe_fields
-from jaxmarl_comm.settings import read_yaml
+from jaxmarl_comm.dotted import ALIASES
+from jaxmarl_comm.fields import Description, describe_fields
+from jaxmarl_comm.settings import ConfigError, read_yaml
 from jaxmarl_comm.suggest import closest, one_line
 from jaxmarl_comm.synonyms import ours
 
@@ -49,13 +50,14 @@ class Parser(argparse.ArgumentParser):
 
 def field_overrides(words: Sequence[str], parser: Parser) -> dict[str, Any]:
     """`--lr 1e-3 --comm.preset=none --control` as {dotted key: value}; values are read as YAML."""
-    fields = {key: default for key, default, _ in describe_fields()}
+    fields = {each.key: each.default for each in describe_fields()}
+    sections_and_names = {key.partition(".")[0] for key in [*fields, *ALIASES]}
     overrides, left = {}, list(words)
     while left:
         word = left.pop(0)
         name, has_value, value = word.removeprefix("--").partition("=")
         key = name.replace("-", "_")
-        if not word.startswith("--") or key.partition(".")[0] not in [*Config.model_fields, *ALIASES]:
+        if not word.startswith("--") or key.partition(".")[0] not in sections_and_names:
             parser.unknown(word, [*fields, *ALIASES])
         if has_value or (left and not left[0].startswith("--")):
             overrides[key] = read_value(value if has_value else left.pop(0))
@@ -75,7 +77,20 @@ def read_value(text: str) -> Any:
 
 
 def fields_help() -> str:
-    """Every field with its default and meaning."""
-    rows = [f"  --{key} {default}".ljust(42) + meaning for key, default, meaning in describe_fields()]
-    rows.append("  --env.ARGUMENT VALUE".ljust(42) + "argument of the task, e.g. --env.N 5")
-    return "\n".join(["fields of the config, with their defaults:", *rows])
+    """Every field under its heading, with its default, its meaning and what it may be."""
+    by_heading: dict[str, list[str]] = {}
+    for each in describe_fields():
+        by_heading.setdefault(each.heading, []).append(_row(f"{each.key} {each.default}", _told(each)))
+    by_heading["the task"].append(_row("env.ARGUMENT VALUE", "argument of the task, e.g. --env.N 5"))
+    lines = ["fields of the config, with their defaults:"]
+    for heading, rows in by_heading.items():
+        lines += ["", f"{heading}:", *rows]
+    return "\n".join(lines)
+
+
+def _row(option: str, meaning: str) -> str:
+    return f"  --{option}".ljust(42) + meaning
+
+
+def _told(field: Description) -> str:
+    return f"{field.meaning} [{field.limits}]" if field.limits else field.meaning

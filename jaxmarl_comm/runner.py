@@ -15,7 +15,6 @@ import numpy as np
 from jaxmarl_comm import interrupts
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
 from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints, Record, versions
-from jaxmarl_comm.checks import SCHEDULED
 from jaxmarl_comm.config import Config, ConfigError, build_config, silent_control
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
@@ -168,7 +167,7 @@ class Runner:
         if changed:
             self.console.say(f"what follows may differ in rounding: {', '.join(changed)}")
         planned = self.config_of(record).num_iters
-        scheduled = [name for name in SCHEDULED if getattr(self.cfg, f"{name}_schedule") != "constant"]
+        scheduled = [name for name in self.cfg.scheduled if getattr(self.cfg, f"{name}_schedule") != "constant"]
         if planned < self.cfg.num_iters and scheduled:
             self.console.say(
                 f"num_iters was {planned} and is {self.cfg.num_iters}: from here on {', '.join(scheduled)} will be as "

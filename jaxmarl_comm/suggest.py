@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from reprlib import Repr
 from typing import Any
 
@@ -27,6 +27,13 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     parts = {each.rpartition(".")[2].lower(): each for each in reversed(known)}
     match = difflib.get_close_matches(last.lower(), list(parts), n=1, cutoff=0.5)
     return parts[match[0]] if match else None
+
+
+def listed(words: Sequence[str], conjunction: str = "and", most: int = 5) -> str:
+    """`a, b and c`; of more than `most` the first, and how many more there are."""
+    if len(words) > most:
+        words = [*words[: most - 1], f"{len(words) - most + 1} more"]
+    return f" {conjunction} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def shown(value: Any) -> str:

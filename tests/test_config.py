@@ -6,7 +6,8 @@ import pytest
 
 from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.comm.presets import PRESETS
-from jaxmarl_comm.config import ConfigError, default_cfg, describe_fields, differing_keys, load_config
+from jaxmarl_comm.config import ConfigError, default_cfg, differing_keys, load_config
+from jaxmarl_comm.fields import describe_fields
 from jaxmarl_comm.synonyms import CONVERTED, RENAMED
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
@@ -77,6 +78,8 @@ def test_every_yaml_is_valid_and_short(path):
         ({"clip_parm": 0.1}, "unknown key 'clip_parm', did you mean 'clip_param'?"),
         ({"comm.message_dims": 4}, "unknown key 'comm.message_dims', did you mean 'comm.message_dim'?"),
         ({"clip_coef": 0.1}, "unknown key 'clip_coef': here it is clip_eps"),
+        ({"use_mixed_precision": True}, "unknown key 'use_mixed_precision': here it is net.precision: bfloat16"),
+        ({"n_agents": 3}, "unknown key 'n_agents': here it is the task's: env.N"),
         ({"minibatch_size": 8}, "here it is num_minibatches: num_envs \\* rollout_len / minibatch_size"),
         ({"num_envs": 0}, "'num_envs' is 0: input should be greater than or equal to 1"),
         ({"lr": "fast"}, "'lr' is 'fast': input should be a valid number"),

@@ -12,10 +12,12 @@ import pytest
 from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.comm.presets import PRESETS
-from jaxmarl_comm.config import Config, ConfigError, as_config, build_config, differing_keys, flatten
+from jaxmarl_comm.config import Config, ConfigError, as_config, build_config, differing_keys
+from jaxmarl_comm.dotted import flatten
 from jaxmarl_comm.envs import ENVS, env_class
 from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.net_config import NetConfig
+from jaxmarl_comm.ppo_config import PPOConfig
 from jaxmarl_comm.runner import may_be_nan
 from jaxmarl_comm.settings import read_yaml
 from jaxmarl_comm.suggest import LONGEST_LINE
@@ -73,7 +75,7 @@ def draw_changes(draw):
     task, preset = draw.choice(list(ENVS)), draw.choice(list(PRESETS))
     arguments = get_type_hints(env_class(task))
     known = {
-        **get_type_hints(Config, include_extras=True),
+        **get_type_hints(PPOConfig, include_extras=True),
         **{f"comm.{name}": kind for name, kind in get_type_hints(CommConfig, include_extras=True).items()},
         **{f"net.{name}": kind for name, kind in get_type_hints(NetConfig, include_extras=True).items()},
         **{f"env.{field.name}": arguments[field.name] for field in fields(env_class(task))},
@@ -94,7 +96,7 @@ def settable(task):
     own = {f"env.{field.name}" for field in fields(env_class(task))}
     channel = {f"comm.{name}" for name in CommConfig.model_fields} - {"comm.preset"}
     drawn = {"env", "comm", "net", "num_envs", "num_minibatches"}
-    return own | channel | {f"net.{name}" for name in NetConfig.model_fields} | (set(Config.model_fields) - drawn)
+    return own | channel | {f"net.{name}" for name in NetConfig.model_fields} | (set(PPOConfig.model_fields) - drawn)
 
 
 def accepted(changes):

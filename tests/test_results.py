@@ -8,7 +8,8 @@ import pytest
 
 from jaxmarl_comm import default_cfg
 from jaxmarl_comm.cli import results_main
-from jaxmarl_comm.config import build_config, merge
+from jaxmarl_comm.config import build_config
+from jaxmarl_comm.dotted import merge
 from jaxmarl_comm.options import Parser, field_overrides
 from jaxmarl_comm.results.record import command
 from jaxmarl_comm.run_folder import RunFolder

@@ -85,11 +85,14 @@ def test_every_episode_starts_afresh_and_at_rest(recorded):
 
 
 def test_truncation_bootstraps_from_the_true_last_observation():
-    """With a discount of 1, λ = 1 and a critic that says 7 everywhere, every return is what is left to earn plus 7."""
-    cfg = default_cfg().replace(
-        {"env.name": "simple_speaker_listener_v4", "num_envs": 6, "num_minibatches": 1, "gamma": 1.0, "gae_lambda": 1.0}
-    )
+    """With a discount of 1, λ = 1 and a critic that says 7 everywhere, every return is what is left to earn plus 7.
+
+    Unless nothing is to follow the end of the clock: then those of the finished episode are without it.
+    """
+    changes = {"env.name": "simple_speaker_listener_v4", "num_envs": 6, "num_minibatches": 1}
+    cfg = default_cfg().replace({**changes, "gamma": 1.0, "gae_lambda": 1.0})
     learner = Mappo(cfg, make_env(cfg.env.name))
+    without = Mappo(cfg.replace(bootstrap_truncated=False), learner.env)
     state = lively(learner)
     seven = jax.tree_util.tree_map_with_path(
         lambda path, x: np.full_like(x, 7.0 * ("value" in str(path) and "bias" in str(path))), state.params.critic
@@ -108,13 +111,14 @@ def test_truncation_bootstraps_from_the_true_last_observation():
             memory,
             40,
         )
-        _, _, (_, returns) = learner.prepare(state, traj, after, jax.random.key(2))
-        return traj.rewards, returns
+        of_both = (of.prepare(state, traj, after, jax.random.key(2))[2].returns for of in (learner, without))
+        return traj.rewards, *of_both
 
-    rewards, returns = rewards_and_returns(state)
+    rewards, returns, cut_short = rewards_and_returns(state)
     left = np.cumsum(np.asarray(rewards)[::-1], axis=0)[::-1]
     left[:25] -= left[25]
     np.testing.assert_allclose(returns, left + 7, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(cut_short, left + 7 * (np.arange(40) >= 25)[:, None, None], rtol=1e-4, atol=1e-3)
 
 
 def test_a_lively_state_is_a_start():

@@ -1,14 +1,14 @@
-"""What an algorithm is, and the registry: a new one is one file, and one line here."""
+"""What an algorithm is; a new one is one file here, and one line in `registry.py`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 
 from jaxmarl_comm.comm.channel import Intervention
+from jaxmarl_comm.registry import ALGORITHMS, load
 
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
@@ -69,13 +69,6 @@ class Algorithm(NamedTuple):
     shown: tuple[str, ...]
 
 
-ALGORITHMS: dict[str, str] = {
-    "mappo": "jaxmarl_comm.algorithms.mappo:make_mappo",
-    "ippo": "jaxmarl_comm.algorithms.mappo:make_mappo",
-}
-
-
 def make_algorithm(cfg: Config, env: Env) -> Algorithm:
     """The algorithm that the config names, for this environment."""
-    module, function = ALGORITHMS[cfg.algorithm].split(":")
-    return getattr(import_module(module), function)(cfg, env)
+    return load(ALGORITHMS[cfg.algorithm].make)(cfg, env)

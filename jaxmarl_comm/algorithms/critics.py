@@ -15,7 +15,7 @@ from jaxmarl_comm.nets.params import Params
 from jaxmarl_comm.trees import environments_first, steps_first
 
 if TYPE_CHECKING:
-    from jaxmarl_comm.config import Config
+    from jaxmarl_comm.ppo_config import PPOConfig
 
 Array = jax.Array
 ByGroup = dict[str, Array]
@@ -39,7 +39,7 @@ class TeamCritic:
     Values are normalised. listens: whether critics hear what their agents do. remembers: whether they have memory.
     """
 
-    def __init__(self, cfg: Config, env: Env) -> None:
+    def __init__(self, cfg: PPOConfig, env: Env) -> None:
         self.env, self.sees = env, cfg.critic_sees
         self.listens = cfg.comm.rounds > 0 and cfg.comm.integrate_into != "policy"
         self.remembers = cfg.net.critic_memory != "none"

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxmarl_comm.comm.channel import Channel, Numbers
 
 if TYPE_CHECKING:
-    from jaxmarl_comm.config import Config
+    from jaxmarl_comm.ppo_config import PPOConfig
 
 Array = jax.Array
 
@@ -29,7 +29,7 @@ class Hyperparams(NamedTuple):
     comm: Numbers
 
 
-def of_config(cfg: Config) -> Hyperparams:
+def of_config(cfg: PPOConfig) -> Hyperparams:
     """Those of the config."""
     comm = Numbers(*(jnp.asarray(getattr(cfg.comm, name), float) for name in Numbers._fields))
     own = {name: getattr(cfg, name) for name in Hyperparams._fields if name != "comm"}
@@ -37,7 +37,7 @@ def of_config(cfg: Config) -> Hyperparams:
     return Hyperparams(**{name: jnp.asarray(x, float) for name, x in own.items()}, comm=comm)
 
 
-def varied(cfg: Config, channel: Channel, hparams: Hyperparams, changes: Mapping[str, Array]) -> Hyperparams:
+def varied(cfg: PPOConfig, channel: Channel, hparams: Hyperparams, changes: Mapping[str, Array]) -> Hyperparams:
     """The hyperparameters with these changes, each as the one that it replaces; `comm.loss` is a name.
 
     A new lr is also the critics', unless they have their own. Raises ValueError for what is no hyperparameter, or
@@ -58,7 +58,7 @@ def varied(cfg: Config, channel: Channel, hparams: Hyperparams, changes: Mapping
     return hparams._replace(comm=hparams.comm._replace(**of_comm), **own)
 
 
-def present(cfg: Config, teams: Sequence[str], hparams: Hyperparams, progress: Array) -> Hyperparams:
+def present(cfg: PPOConfig, teams: Sequence[str], hparams: Hyperparams, progress: Array) -> Hyperparams:
     """The hyperparameters as their schedules have them at this progress, from 0 to 1.
 
     lr, critic_lr and ent_coef are `[teams]`: each team's own where the config has one.
@@ -73,7 +73,7 @@ def present(cfg: Config, teams: Sequence[str], hparams: Hyperparams, progress: A
     )
 
 
-def of_teams(cfg: Config, teams: Sequence[str], name: str, of_all: Array) -> Array:
+def of_teams(cfg: PPOConfig, teams: Sequence[str], name: str, of_all: Array) -> Array:
     """`[teams]`: a team's own number, or that of all. A team's own lr is also its critics', unless they have theirs."""
     settings = [cfg.teams.get(team) for team in teams]
     own = [x and (getattr(x, name) if name != "critic_lr" or x.critic_lr else x.lr) for x in settings]

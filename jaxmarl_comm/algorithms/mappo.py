@@ -30,7 +30,7 @@ from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.trees import environments_first, steps_first, where_each
 
 if TYPE_CHECKING:
-    from jaxmarl_comm.config import Config
+    from jaxmarl_comm.ppo_config import PPOConfig
 
 Array = jax.Array
 
@@ -85,7 +85,7 @@ class Batchwise(NamedTuple):
     memory: Memories
 
 
-def make_mappo(cfg: Config, env: Env) -> Algorithm:
+def make_mappo(cfg: PPOConfig, env: Env) -> Algorithm:
     """MAPPO with the config's channel on this environment."""
     learner = Mappo(cfg, env)
     return Algorithm(
@@ -104,7 +104,7 @@ def make_mappo(cfg: Config, env: Env) -> Algorithm:
 class Mappo:
     """The pure functions of MAPPO, closed over the config and the networks' shapes. Nothing here changes."""
 
-    def __init__(self, cfg: Config, env: Env) -> None:
+    def __init__(self, cfg: PPOConfig, env: Env) -> None:
         self.cfg, self.env, self.batch = cfg, env, Batch(env, cfg.num_envs)
         self.actor, self.critic = TeamActor(cfg, env), TeamCritic(cfg, env)
         weights = [cfg.reward_sharing_weight(team) for team in env.team_names]
@@ -245,7 +245,7 @@ class Mappo:
         over = (traj.terminated | traj.truncated)[..., None]
         next_values = jnp.where(over, traj.final_values, jnp.concatenate([values[1:], last_values[None]]))
         rewards = share_rewards(traj.rewards, self.env.teams, self.sharing)
-        terminated = traj.terminated[..., None]
+        terminated = traj.terminated[..., None] if self.cfg.bootstrap_truncated else over
         advantages = gae(rewards, values, next_values, terminated, over, state.hparams.gamma, state.hparams.gae_lambda)
         returns = advantages + values
         value_norm = state.value_norm.update(returns, VALUE_NORM_DECAY) if self.cfg.value_norm else state.value_norm

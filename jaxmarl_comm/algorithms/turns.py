@@ -17,7 +17,7 @@ from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.nets.params import Params, by_team, together
 
 if TYPE_CHECKING:
-    from jaxmarl_comm.config import Config
+    from jaxmarl_comm.ppo_config import PPOConfig
 
 Array = jax.Array
 
@@ -39,7 +39,7 @@ class Casting(NamedTuple):
 class Turns:
     """Pure functions, closed over what is static. needed: whether anything here departs from all learning at once."""
 
-    def __init__(self, cfg: Config, env: Env) -> None:
+    def __init__(self, cfg: PPOConfig, env: Env) -> None:
         self.cfg, self.env = cfg, env
         self.needed = bool(cfg.alternate_every or cfg.pool_share)
 

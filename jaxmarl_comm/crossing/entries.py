@@ -11,13 +11,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmarl_comm.algorithms import ALGORITHMS, Algorithm
+from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.config import Config, differing_keys
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.episodes import Actor, team_actor
 from jaxmarl_comm.evaluation.sides import in_groups_of
+from jaxmarl_comm.registry import ALGORITHMS
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner, teams_of
 from jaxmarl_comm.trees import unstack
@@ -131,7 +132,7 @@ def check_same_task(one: Trained, other: Trained) -> None:
 def act_differently(one: Trained, other: Trained) -> list[str]:
     """Settings in which the networks or the channels of two runs differ; empty if one program acts for both."""
     differing = [key for key in differing_keys(one.cfg, other.cfg) if key.partition(".")[0] in ACTING]
-    if ALGORITHMS[one.cfg.algorithm] != ALGORITHMS[other.cfg.algorithm]:
+    if ALGORITHMS[one.cfg.algorithm].make != ALGORITHMS[other.cfg.algorithm].make:
         differing.append("algorithm")
     return differing or ([] if one.shapes == other.shapes else ["shapes of parameters"])
 

@@ -9,7 +9,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from jaxmarl_comm.config import Config, build_config, default_cfg, flatten
+from jaxmarl_comm.config import Config, build_config, default_cfg
+from jaxmarl_comm.dotted import flatten
 from jaxmarl_comm.envs.base import Env, per_team
 from jaxmarl_comm.files import RunError, read_bytes
 from jaxmarl_comm.run_folder import RunFolder

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from jaxmarl_comm.config import Config, ConfigError, build_config, merge
-from jaxmarl_comm.settings import Settings, explain, read_mapping
+from jaxmarl_comm.config import Config, build_config
+from jaxmarl_comm.dotted import merge
+from jaxmarl_comm.settings import ConfigError, Settings, explain, read_mapping
 from jaxmarl_comm.suggest import did_you_mean, shown
 
 SWEPT = ("noise", "loss", "bit_flip", "bits")
