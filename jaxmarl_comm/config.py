@@ -21,6 +21,7 @@ from jaxmarl_comm.suggest import shown
 from jaxmarl_comm.team_config import AgentGroups, RewardSharing, TeamConfig
 
 if TYPE_CHECKING:
+    from jaxmarl_comm.envs.against import Side
     from jaxmarl_comm.envs.base import Env
 
 ALIASES = {"clip_param": "clip_eps", "entropy_coef": "ent_coef"}
@@ -67,7 +68,8 @@ class Config(Settings):
     )
     opponents: dict[str, str] = Field(
         default_factory=dict,
-        description="teams that do not learn, and the scripted sides that play them: {adversary: pursuer}",
+        description="teams that do not learn, and who plays them: a scripted side, {adversary: pursuer}, or a seed (0) "
+        "of a finished run of the same task, by its folder, with a slash: {adversary: runs/NAME:2}",
     )
     teams: dict[str, TeamConfig] = Field(
         default_factory=dict,
@@ -185,14 +187,17 @@ class Config(Settings):
             silent_control(self)
         return self
 
-    def make_env(self) -> Env:
-        """The task, with its agents grouped and its opponents as asked. Raises ValueError for what cannot be."""
+    def make_env(self, sides: Mapping[str, Side] | None = None) -> Env:
+        """The task, with its agents grouped and its opponents as asked. Raises ValueError for what cannot be.
+
+        sides: opponents that were loaded from runs, by team. Without them such a task can be looked at, not played.
+        """
         from jaxmarl_comm.envs import make_env
         from jaxmarl_comm.envs.against import against
         from jaxmarl_comm.envs.grouping import regrouped
 
         task = make_env(self.env.name, **self.env.arguments)
-        return against(regrouped(task, self.agent_groups), self.opponents)
+        return against(regrouped(task, self.agent_groups), self.opponents, sides)
 
     def nets(self, groups: Iterable[str]) -> dict[str, Net]:
         """Group -> what its agents' networks are made of."""

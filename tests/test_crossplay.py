@@ -203,7 +203,7 @@ def test_runs_of_different_networks_may_compete(runs):
     batch = Batch(make_env("simple_adversary_v3"), EPISODES)
     kinds = kinds_of(batch, [talking, silent])
     entries = seeds_of([talking, silent], kinds)
-    check_apart(batch.env, [talking, silent])  # who says nothing tells the others nothing, whatever the route
+    check_apart([talking, silent])  # who says nothing tells the others nothing, whatever the route
     mean, error = duel(batch, jax.random.key(0))(entries[0], entries[-1])
     assert kinds[0] is not kinds[1] and entries[-1].name == "silent s2"
     assert np.isfinite(mean).all() and (error > 0).all()
