@@ -22,7 +22,6 @@ from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.plays import evaluation_key, player
 from jaxmarl_comm.report import heat_map
 from jaxmarl_comm.report.crossplay import crossplay_table
-from jaxmarl_comm.run_folder import RunFolder
 from learners import lively_run
 
 EPISODES = 50
