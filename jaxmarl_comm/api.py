@@ -10,11 +10,15 @@ from typing import Any
 from jaxmarl_comm.config import Config, as_config, default_cfg
 from jaxmarl_comm.crossing.run import run_crossplay
 from jaxmarl_comm.evaluation.control import Control
+from jaxmarl_comm.exploiting.folder import ExploitFolder, is_exploit
+from jaxmarl_comm.exploiting.plan import BOTH
+from jaxmarl_comm.exploiting.run import begin_exploit, run_exploit
 from jaxmarl_comm.memory import check_memory
+from jaxmarl_comm.opponents.taking import create_run
 from jaxmarl_comm.run_folder import RunError, RunFolder, taken
 from jaxmarl_comm.runner import Runner, TrainResult, load_control, train
 
-__all__ = ["crossplay", "default_cfg", "evaluate", "resume", "train_wrapper"]
+__all__ = ["crossplay", "default_cfg", "evaluate", "exploit", "resume", "train_wrapper"]
 
 Run = str | Path | TrainResult
 """A finished or interrupted run: its folder, or what `train_wrapper` returned."""
@@ -30,7 +34,7 @@ def train_wrapper(cfg: Config | Mapping[str, Any], run_dir: str | Path | None = 
     cfg = as_config(cfg)
     check_memory(cfg)
     path = Path(run_dir) if run_dir else RunFolder.default_path(cfg.env.name)
-    return train(cfg, RunFolder.create(path, cfg))
+    return train(cfg, create_run(path, cfg))
 
 
 def resume(run: Run, changes: Config | Mapping[str, Any] | None = None, **more: Any) -> TrainResult:
@@ -69,7 +73,7 @@ def evaluate(
     paths = [_new_file(Path(output))] if output else folder.more_evaluations()
     runner = Runner(cfg, folder)
     state, _ = runner.load()
-    compared = load_control(Path(control), cfg) if control else _own_control(runner)
+    compared = load_control(Path(control), runner) if control else _own_control(runner)
     return runner.evaluate(state, changed, paths, compared)
 
 
@@ -93,11 +97,42 @@ def crossplay(
     return run_crossplay([_path(run) for run in several], episodes, seed, Path(output) if output else None)
 
 
+def exploit(
+    run: Run,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    side: str = BOTH,
+    seeds: int = 3,
+    of_seeds: Sequence[int] | None = None,
+    output: str | Path | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """How much can be taken from the sides of a finished run, at the least; write and return what exploit.json holds.
+
+    Each side of each seed is held as it is, and fresh responses to it are trained: `exploit("runs/x", num_iters=100)`.
+    The best of them, chosen in other episodes than those that are told of, meets the side in place of its own partner.
+
+    run: or the folder of an exploit that was interrupted, to go on with it as it was begun. changes, more: of the
+    run's config, for those who respond. side: one of the task's, or both. seeds: responses to each. of_seeds: the
+    run's, all if None. output: a new folder, `exploit-1` in the run's, or the first number that is free, if None.
+    Raises ConfigError for settings that cannot be; RunError if there is no such run, side or seed, if it is unfinished
+    or its agents cooperate, or if training stops; CheckpointError if a checkpoint is damaged.
+    """
+    path, changes = _path(run), {**(changes or {}), **more}
+    if not is_exploit(path):
+        folder = begin_exploit(path, side, seeds, of_seeds, changes, Path(output) if output else None)
+    elif (side, seeds, of_seeds, output) != (BOTH, 3, None, None) or changes:
+        raise RunError(f"{path} is an exploit, which goes on as it was begun: leave the settings away")
+    else:
+        folder = ExploitFolder(path)
+    return run_exploit(folder)
+
+
 def _own_control(runner: Runner) -> Control | None:
     """The control in a run's own folder; None if there is none or if it cannot be used yet, which is said."""
     path = runner.folder.control
     try:
-        return load_control(path, runner.cfg) if path.exists() else None
+        return load_control(path, runner) if path.exists() else None
     except RunError as error:
         runner.console.say(f"evaluating without its own control: {error}")
         return None

@@ -148,6 +148,53 @@ def results_main(arguments: Sequence[str] | None = None) -> int:
     return guarded(run)
 
 
+def exploit_main(arguments: Sequence[str] | None = None) -> int:
+    """`scripts/exploit.py`; returns the exit status."""
+    parser = Parser(
+        description="How much can be taken, at the least, from the sides of a finished run: fresh responses are "
+        "trained against each. A table, and a folder with exploit.json, a picture and the responses' run folders.",
+        epilog=fields_help(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+        usage="%(prog)s RUN [--side SIDE] [--seeds N] [--of-seeds 0,1] [--output DIR] [--FIELD VALUE ...]\n"
+        "       %(prog)s --resume DIR",
+    )
+    parser.add_argument(
+        "run", metavar="RUN", type=Path, nargs="?", help="folder of a finished run of sides that compete"
+    )
+    parser.add_argument("--resume", metavar="DIR", type=Path, help="go on with the exploit in DIR")
+    parser.add_argument("--side", default="both", help="whose play is exploited: good, adversary or both (both)")
+    parser.add_argument(
+        "--seeds", type=int, default=3, help="responses trained against each, the best of which counts (3)"
+    )
+    parser.add_argument("--of-seeds", metavar="0,1,...", type=seed_list, help="seeds of the run (all)")
+    parser.add_argument("--output", metavar="DIR", type=Path, help="new folder (exploit-1, -2, ... in the run's)")
+    given, rest = parser.parse_known_args(arguments)
+    if (given.run is None) == (given.resume is None):
+        parser.error("give a run, or --resume and the folder of an exploit")
+    return guarded(lambda: run_exploiting(given, field_overrides(rest, parser)))
+
+
+def run_exploiting(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
+    """Raises ConfigError, RunError or CheckpointError."""
+    from jaxmarl_comm import api
+    from jaxmarl_comm.exploiting.folder import is_exploit
+    from jaxmarl_comm.run_folder import RunError
+
+    if given.resume is not None and not is_exploit(given.resume):
+        raise RunError(f"{given.resume} is not an exploit's folder")
+    options = {"side": given.side, "seeds": given.seeds, "of_seeds": given.of_seeds, "output": given.output}
+    api.exploit(given.resume or given.run, overrides, **options)
+
+
+def seed_list(text: str) -> list[int]:
+    """`0,2` as numbers. Raises ValueError."""
+    numbers = [int(word) for word in text.split(",")]
+    if min(numbers) < 0:
+        raise ValueError(text)
+    return numbers
+
+
 def study_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/study.py`; returns the exit status."""
     parser = Parser(

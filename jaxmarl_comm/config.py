@@ -24,6 +24,7 @@ from jaxmarl_comm.team_config import AgentGroups, RewardSharing, TeamConfig
 
 if TYPE_CHECKING:
     from jaxmarl_comm.comm.channel import Channel
+    from jaxmarl_comm.envs.against import Side
     from jaxmarl_comm.envs.base import Env
 
 Schedule = Literal["constant", "linear", "cosine"]
@@ -78,7 +79,8 @@ class Config(Settings):
     )
     opponents: dict[str, str] = Field(
         default_factory=dict,
-        description="teams that do not learn, and the scripted sides that play them: {adversary: pursuer}",
+        description="teams that do not learn, and who plays them: a scripted side, {adversary: pursuer}, or a seed (0) "
+        "of a finished run of the same task, by its folder, with a slash: {adversary: runs/NAME:2}",
     )
     teams: dict[str, TeamConfig] = Field(
         default_factory=dict,
@@ -170,14 +172,17 @@ class Config(Settings):
         """What -> (float32 numbers that updates of one seed hold at the very least, the settings that decide it)."""
         return {}
 
-    def make_env(self) -> Env:
-        """The task, with its agents grouped and its opponents as asked. Raises ValueError for what cannot be."""
+    def make_env(self, sides: Mapping[str, Side] | None = None) -> Env:
+        """The task, with its agents grouped and its opponents as asked. Raises ValueError for what cannot be.
+
+        sides: opponents that were loaded from runs, by team. Without them such a task can be looked at, not played.
+        """
         from jaxmarl_comm.envs import make_env
         from jaxmarl_comm.envs.against import against
         from jaxmarl_comm.envs.grouping import regrouped
 
         task = make_env(self.env.name, **self.env.arguments)
-        return against(regrouped(task, self.agent_groups), self.opponents)
+        return against(regrouped(task, self.agent_groups), self.opponents, sides)
 
     def nets(self, groups: Iterable[str]) -> dict[str, Net]:
         """Group -> what its agents' networks are made of."""

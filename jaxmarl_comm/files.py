@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -102,8 +102,11 @@ def check_folder(path: Path) -> None:
         raise RunError(f"cannot read {path}: {error.strerror}") from None
 
 
-def create_folder(path: Path, files: Mapping[str, str]) -> None:
-    """A new folder with these files, which appears complete. Raises RunError if it exists or cannot be made."""
+def create_folder(path: Path, files: Mapping[str, str], fill: Callable[[Path], None] = lambda draft: None) -> None:
+    """A new folder with these files, and what `fill` puts there, which appears complete.
+
+    Raises RunError if it exists or cannot be made, and what `fill` raises.
+    """
     if os.path.lexists(path):
         raise RunError(
             f"run folder {path} exists; choose another (--run-dir), or go on with it (--resume; in Python, resume)"
@@ -113,10 +116,12 @@ def create_folder(path: Path, files: Mapping[str, str]) -> None:
         draft.mkdir(parents=True)
         for name, content in files.items():
             _write_new(draft / name, content.encode())
+        fill(draft)
         draft.rename(path)
     except OSError as error:
-        shutil.rmtree(draft, ignore_errors=True)
         raise RunError(f"cannot create run folder {path}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)  # which has another name by now, if all went well
 
 
 def sync_folder(path: Path) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxmarl_comm.config import Config, ConfigError, differing_keys, load_config
+from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.files import (
     RunError,
     append_line,
@@ -58,15 +59,19 @@ class RunFolder:
         self.evaluation = path / "evaluation.json"
         self.messages = path / "messages.png"
         self.control = path / "control"
+        self.opponents = path / "opponents"
         pictures = [picture.with_suffix(kind) for picture in (self.curves, self.messages) for kind in KINDS]
         written = (self.config, self.metrics, self.control, self.evaluation, *pictures)
         self._own = [file.name for file in written]
         self._identity = _identity(path)
 
     @classmethod
-    def create(cls, path: Path, cfg: Config) -> RunFolder:
-        """A new folder with its config. Raises RunError if it exists or cannot be written."""
-        create_folder(path, {"config.yaml": cfg.to_yaml()})
+    def create(cls, path: Path, cfg: Config, fill: Callable[[RunFolder], None] = lambda draft: None) -> RunFolder:
+        """A new folder with its config, and what else it is filled with before anyone sees it.
+
+        Raises RunError if it exists or cannot be written, and what `fill` raises.
+        """
+        create_folder(path, {"config.yaml": cfg.to_yaml()}, lambda draft: fill(cls(draft)))
         return cls(path)
 
     @classmethod
@@ -76,6 +81,7 @@ class RunFolder:
         try:
             read_bytes(folder.config)
             check_folder(folder.control)
+            check_folder(folder.opponents)
             return folder, load_config(folder.config)
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{path} is not a run folder: it has no config.yaml") from None
@@ -195,6 +201,25 @@ def check_goes_on(before: Config, now: Config, what: str) -> None:
         )
     if now.num_iters < before.num_iters:
         raise RunError(f"{what} of {before.num_iters} iterations; num_iters is {now.num_iters}, but can only grow")
+
+
+def next_free(run: Path, name: str) -> Path:
+    """`NAME-1` in a run's folder, or the first number that is free."""
+    return next(path for k in count(1) if not os.path.lexists(path := run / f"{name}-{k}"))
+
+
+def check_free(folder: Path) -> None:
+    """Raises RunError before work is done whose results could not be kept."""
+    if os.path.lexists(folder):
+        raise RunError(f"{folder} exists; choose another folder for the results")
+    if not os.access(folder.absolute().parent, os.W_OK):
+        raise RunError(f"cannot write to {folder.absolute().parent}")
+
+
+def task_differences(one: Config, other: Config) -> list[str]:
+    """Settings in which the tasks of two runs differ, whoever plays in them; empty if they are the same."""
+    a, b = (make_env(cfg.env.name, **cfg.env.arguments) for cfg in (one, other))
+    return [] if a == b else [key for key in differing_keys(one, other) if key.startswith("env.")]
 
 
 def without_nan(x: Any) -> Any:

@@ -17,8 +17,10 @@ from jaxmarl_comm.algorithms import Algorithm, make_algorithm
 from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints, Record, versions
 from jaxmarl_comm.config import Config, ConfigError, build_config, silent_control
 from jaxmarl_comm.console import Console
+from jaxmarl_comm.envs.against import opponent_of
 from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
 from jaxmarl_comm.evaluation.control import Control, check_control
+from jaxmarl_comm.opponents.copies import load_copies, save_copies, sides_of
 from jaxmarl_comm.report.curves import plot_curves
 from jaxmarl_comm.report.messages import plot_messages
 from jaxmarl_comm.report.table import evaluation_table
@@ -67,7 +69,7 @@ def train_control(cfg: Config, folder: RunFolder) -> Control:
     Raises RunError or CheckpointError.
     """
     silent, path = silent_control(cfg), folder.control
-    inner = RunFolder.resume(path, silent)[0] if path.exists() else RunFolder.create(path, silent)
+    inner = RunFolder.resume(path, silent)[0] if path.exists() else create_control(path, silent, folder)
     with inner.locked():
         runner = Runner(silent, inner)
         runner.console.say(f"training its silent control in {path}")
@@ -78,11 +80,19 @@ def train_control(cfg: Config, folder: RunFolder) -> Control:
     return runner.as_control(state)
 
 
-def load_control(path: Path, cfg: Config) -> Control:
-    """A finished silent run, to compare a run of `cfg` with. Raises RunError, ConfigError or CheckpointError."""
+def create_control(path: Path, silent: Config, folder: RunFolder) -> RunFolder:
+    """The folder of a run's control, against the very opponents that the run is against."""
+    opponents = load_copies(silent, folder.opponents)
+    return RunFolder.create(path, silent, lambda draft: save_copies(draft.opponents, opponents))
+
+
+def load_control(path: Path, ours: Runner) -> Control:
+    """A finished silent run, to compare our run with. Raises RunError, ConfigError or CheckpointError."""
     folder, found = RunFolder.open(path)
-    check_control(cfg, found, str(path))
+    check_control(ours.cfg, found, str(path))
     runner = Runner(found, folder)
+    if opponent_of(runner.env) != opponent_of(ours.env):
+        raise RunError(f"control {path} was trained against another state of the same opponent: {found.opponents}")
     state, record = runner.load()
     if record.iteration < found.num_iters:
         raise RunError(f"control {path} has done {record.iteration} of {found.num_iters} iterations; --resume it first")
@@ -94,7 +104,7 @@ class Runner:
 
     def __init__(self, cfg: Config, folder: RunFolder) -> None:
         self.cfg, self.folder = cfg, folder
-        self.env = cfg.make_env()
+        self.env = cfg.make_env(sides_of(cfg, folder.opponents))
         self.algorithm = make_algorithm(cfg, self.env)
         self.checkpoints = Checkpoints(folder.checkpoints)
         self.console = Console(self.algorithm.shown)

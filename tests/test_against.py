@@ -31,7 +31,7 @@ def test_the_world_is_the_task_s(name, arguments, team, script):
     (state, first), (same, all_first) = jax.device_get(
         jax.jit(lambda key: (batch.reset(key), whole.reset(key)))(jax.random.key(0))
     )
-    jax.tree.map(np.testing.assert_array_equal, state, same)
+    jax.tree.map(np.testing.assert_array_equal, state.task, same)
     for group, seen in first.obs.items():
         np.testing.assert_array_equal(seen, all_first.obs[group])
     kind = float if env.continuous_actions else int
@@ -50,7 +50,7 @@ def test_the_world_is_the_task_s(name, arguments, team, script):
         return (moved, ts.reward, seen), (expected, all_ts.reward, all_seen), one
 
     (moved, rewards, seen), (expected, all_rewards, all_seen), one = jax.device_get(both())
-    jax.tree.map(np.testing.assert_array_equal, moved, expected)
+    jax.tree.map(np.testing.assert_array_equal, moved.task, expected)
     for found, of_all in zip((rewards, *seen), (all_rewards, *all_seen), strict=True):
         np.testing.assert_array_equal(found, of_all[:, own])
     jax.tree.map(lambda a, x, y: np.testing.assert_allclose(x, y if a is None else y[0], atol=1e-6),

@@ -22,7 +22,6 @@ from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.plays import evaluation_key, player
 from jaxmarl_comm.report import heat_map
 from jaxmarl_comm.report.crossplay import crossplay_table
-from jaxmarl_comm.run_folder import RunFolder
 from learners import lively_run
 
 EPISODES = 50
@@ -203,7 +202,7 @@ def test_runs_of_different_networks_may_compete(runs):
     batch = Batch(make_env("simple_adversary_v3"), EPISODES)
     kinds = kinds_of(batch, [talking, silent])
     entries = seeds_of([talking, silent], kinds)
-    check_apart(batch.env, [talking, silent])  # who says nothing tells the others nothing, whatever the route
+    check_apart([talking, silent])  # who says nothing tells the others nothing, whatever the route
     mean, error = duel(batch, jax.random.key(0))(entries[0], entries[-1])
     assert kinds[0] is not kinds[1] and entries[-1].name == "silent s2"
     assert np.isfinite(mean).all() and (error > 0).all()
@@ -325,11 +324,35 @@ def test_a_run_without_a_checkpoint_is_one_line(runs, tmp_path, capsys):
     assert "unfinished has no checkpoint yet" in capsys.readouterr().err
 
 
-def test_a_run_against_a_script_has_no_other_side(tmp_path):
-    cfg = default_cfg().replace({"env.name": "simple_tag_v3", "comm.preset": "none", "opponents": {"good": "stay"}})
-    RunFolder.create(tmp_path / "half", cfg)
-    with pytest.raises(RunError, match=r"half has trained one side alone, against a script \(opponents\)"):
-        crossplay(tmp_path / "half")
+def test_a_run_of_one_side_meets_everyone_on_that_side_alone(runs, tmp_path, monkeypatch):
+    """It plays as it did against its own opponent, and has no partner of its own."""
+    half = lively_run(
+        tmp_path / "half",
+        **{"env.name": "simple_adversary_v3", "comm.preset": "none", "num_seeds": 2, "opponents": {"good": "stay"}},
+    )
+    monkeypatch.setattr("jaxmarl_comm.crossing.run.plot_crossplay", lambda found, path: None)
+    met = []
+
+    def play_one(rows, columns, cell, tell):
+        """The half run's first seed against those who stand still, of all that could be played."""
+        row, column = ([entry.name for entry in of].index(name) for of, name in ((rows, "stay"), (columns, "half s0")))
+        met.append(cell(rows[row], columns[column])[0])
+        return payoffs.Payoffs(*np.arange(4.0 * len(rows) * len(columns)).reshape(2, len(rows), len(columns), 2))
+
+    monkeypatch.setattr("jaxmarl_comm.crossing.competing.play_all", play_one)
+    found = crossplay([half, runs["deceive"]], EPISODES, output=tmp_path / "out")
+    names = [[entry["name"] for entry in found[side] if entry["run"]] for side in ("rows", "columns")]
+    whole = [f"deceive s{k}" for k in range(3)]
+    assert names == [whole, ["half s0", "half s1", *whole]]
+    ours, theirs = found["runs"]
+    assert ours["mean_good"]["mean"] is None and len(ours["mean_adversary"]["of_each_seed"]) == 2
+    assert ours["diagonal_advantage_adversary"]["mean"] is None is not theirs["diagonal_advantage_adversary"]["mean"]
+    assert "half, adversary: mean over opponents" in (table := crossplay_table(found))
+    assert "half, good" not in table and "half, adversary: advantage" not in table
+    run = load_run(half, "half")
+    teams, batch = jax.tree.map(lambda *x: np.stack(x), *run.teams.values()), Batch(run.env, EPISODES)
+    usual = player(run.cfg, batch, run.algorithm, evaluation_key(run.cfg))(teams, "greedy").returns[0].mean()
+    np.testing.assert_allclose(met[0][1], usual, rtol=1e-5)
 
 
 def test_nobody_is_crossed_with_nobody():

@@ -291,7 +291,7 @@ def test_training_goes_on_with_whichever_part_is_unfinished(tmp_path, monkeypatc
     assert given[0].source == str(path / "control") and given[0].cfg.comm.preset == "none"
     unfinished = RunFolder.create(tmp_path / "new", silent_control(cfg))
     with pytest.raises(RunError, match="has no checkpoint"):
-        runner.load_control(unfinished.path, cfg)
+        runner.load_control(unfinished.path, runner.Runner(cfg, RunFolder(path)))
 
 
 # The whole.

@@ -24,17 +24,19 @@ ROWS, COLUMNS = 0, 1  # the teams that stand there
 
 def cross_sides(batch: Batch, key: Array, runs: Sequence[Trained], tell: Callable[[str], None]) -> dict[str, Any]:
     """Rows, columns, what they return, how each does and is rated, and how the runs do. Raises RunError."""
-    check_apart(batch.env, runs)
-    kinds = kinds_of(batch, runs)
-    rows, columns = ([*seeds_of(runs, kinds), *scripted_entries(batch.env, team)] for team in (ROWS, COLUMNS))
+    check_apart(runs)
+    kinds, names = kinds_of(batch, runs), batch.env.team_names
+    rows, columns = (
+        [*seeds_of(runs, kinds, names[team]), *scripted_entries(batch.env, team)] for team in (ROWS, COLUMNS)
+    )
     payoffs = play_all(rows, columns, duel(batch, key), tell)
     return told(batch.env, payoffs) | summary(batch.env, runs, rows, columns, payoffs)
 
 
-def check_apart(env: Env, runs: Sequence[Trained]) -> None:
-    """Raises RunError unless all runs' sides can be taken apart."""
+def check_apart(runs: Sequence[Trained]) -> None:
+    """Raises RunError unless all runs' sides can be taken apart, where they have two."""
     for run in runs:
-        if run.cfg.comm.rounds and run.cfg.channel(env).crosses_teams:
+        if run.cfg.comm.rounds and run.cfg.channel(run.env).crosses_teams:
             raise RunError(f"the sides of {run.path} cannot be split: its channel crosses teams (comm.route)")
 
 

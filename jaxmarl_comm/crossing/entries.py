@@ -13,18 +13,17 @@ import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.config import Config, differing_keys
-from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.evaluation.episodes import Actor, team_actor
-from jaxmarl_comm.evaluation.sides import in_groups_of
+from jaxmarl_comm.evaluation.episodes import Actor
+from jaxmarl_comm.evaluation.sides import learned_actor
 from jaxmarl_comm.registry import ALGORITHMS
-from jaxmarl_comm.run_folder import RunError, RunFolder
+from jaxmarl_comm.run_folder import RunError, RunFolder, task_differences
 from jaxmarl_comm.runner import Runner, teams_of
 from jaxmarl_comm.trees import unstack
 
-ACTING = ("agent_groups", "comm", "net", "hidden_dim", "share_params", "actor_id")
-"""Settings that shape networks and channel; all others are about the task or about learning."""
+ACTING = ("agent_groups", "opponents", "comm", "net", "hidden_dim", "share_params", "actor_id")
+"""Settings that say who acts, and shape networks and channel; all others are about the task or about learning."""
 
 Kind = Callable[[Any], Actor]
 """Parameters -> whoever acts by them."""
@@ -76,8 +75,8 @@ class Entry(NamedTuple):
 
 
 def learned(batch: Batch, env: Env, algorithm: Algorithm) -> Kind:
-    """Those who act greedily by what they learned in `env`, whose groups may be others than the batch's."""
-    return lambda team: in_groups_of(env, batch, team_actor(batch, algorithm, team, jnp.array(True)))
+    """Those who act greedily by what they learned in `env`: see `learned_actor`."""
+    return lambda team: learned_actor(batch, env, algorithm, team, greedy=jnp.array(True))
 
 
 def load_runs(paths: Sequence[Path], tell: Callable[[str], None]) -> list[Trained]:
@@ -99,8 +98,6 @@ def load_runs(paths: Sequence[Path], tell: Callable[[str], None]) -> list[Traine
 def load_run(path: Path, name: str) -> Trained:
     """The teams of a run's newest checkpoint. Raises RunError or CheckpointError."""
     folder, cfg = RunFolder.open(path)
-    if cfg.opponents:
-        raise RunError(f"{path} has trained one side alone, against a script (opponents): only whole runs are crossed")
     runner = Runner(cfg, folder)
     state, record = runner.load()
     teams = unstack(teams_of(runner.algorithm, state))
@@ -123,9 +120,7 @@ def describe(run: Trained) -> str:
 
 def check_same_task(one: Trained, other: Trained) -> None:
     """Raises RunError unless both were trained on the same task with the same arguments."""
-    a, b = (make_env(run.cfg.env.name, **run.cfg.env.arguments) for run in (one, other))
-    if a != b:
-        differing = [key for key in differing_keys(one.cfg, other.cfg) if key.startswith("env.")]
+    if differing := task_differences(one.cfg, other.cfg):
         raise RunError(f"{other.path} was trained on another task than {one.path}: {', '.join(differing)} differ")
 
 
@@ -137,10 +132,11 @@ def act_differently(one: Trained, other: Trained) -> list[str]:
     return differing or ([] if one.shapes == other.shapes else ["shapes of parameters"])
 
 
-def seeds_of(runs: Sequence[Trained], kinds: Sequence[Kind]) -> list[Entry]:
-    """An entry for each seed of each run. kinds: of each run."""
+def seeds_of(runs: Sequence[Trained], kinds: Sequence[Kind], side: str | None = None) -> list[Entry]:
+    """An entry for each seed of each run, or of each that has trained this side. kinds: of each run."""
     return [
         Entry(f"{run.name} s{seed}", run.path, seed, False, kind, team)
         for run, kind in zip(runs, kinds, strict=True)
         for seed, team in run.teams.items()
+        if side is None or side in run.env.team_names
     ]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,7 @@ from jaxmarl_comm.files import create_folder
 from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.report.crossplay import crossplay_table
 from jaxmarl_comm.report.heat_map import plot_crossplay
-from jaxmarl_comm.run_folder import RunError, RunFolder, without_nan
+from jaxmarl_comm.run_folder import RunFolder, check_free, next_free, without_nan
 
 RESULTS, PICTURE = "crossplay.json", "crossplay.png"
 
@@ -36,10 +34,10 @@ def run_crossplay(
     first, cfg = RunFolder.open(paths[0])
     cfg = cfg.replace({"eval_episodes": episodes} | ({} if seed is None else {"seed": seed}))
     check_memory(cfg)
-    check_free(output or next_free(first.path))
+    check_free(output or next_free(first.path, "crossplay"))
     found = without_nan(cross(cfg, paths, tell))
     tell(crossplay_table(found))
-    folder = output or next_free(first.path)
+    folder = output or next_free(first.path, "crossplay")
     create_folder(folder, {RESULTS: json.dumps(found, indent=2) + "\n"})
     plot_crossplay(found, folder / PICTURE)
     tell(f"written to {folder}")
@@ -57,16 +55,3 @@ def cross(cfg: Config, paths: Sequence[Path], tell: Callable[[str], None]) -> di
     if len(names) > 1:
         return head | cross_sides(Batch(task, cfg.eval_episodes), key, runs, tell)
     return head | cross_strangers(Batch(cfg.make_env(), cfg.eval_episodes), key, runs, tell)
-
-
-def next_free(run: Path) -> Path:
-    """`crossplay-1` in a run's folder, or the first number that is free."""
-    return next(path for k in count(1) if not os.path.lexists(path := run / f"crossplay-{k}"))
-
-
-def check_free(folder: Path) -> None:
-    """Raises RunError before work is done whose results could not be kept."""
-    if os.path.lexists(folder):
-        raise RunError(f"{folder} exists; choose another folder for the results")
-    if not os.access(folder.absolute().parent, os.W_OK):
-        raise RunError(f"cannot write to {folder.absolute().parent}")

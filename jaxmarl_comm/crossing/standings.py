@@ -59,13 +59,17 @@ def standings(side: Side) -> tuple[list[dict[str, Any]], dict[str, float]]:
 
 
 def of_run(run: Trained, side: Side) -> dict[str, Estimate]:
-    """Measure -> estimate over a run's seeds on this side. Seeds stand in the same order among their opponents."""
+    """Measure -> estimate over a run's seeds on this side. Seeds stand in the same order among their opponents.
+
+    A run that has trained one side alone has nothing on the other, and no partners.
+    """
     own, partners = (
         [k for k, entry in enumerate(entries) if entry.run == run.path] for entries in (side.entries, side.opponents)
     )
-    among_equals = side.against_equals[own]
+    among_equals, with_partners = side.against_equals[own], side.returns[np.ix_(own, partners)]
+    alone = len(own) != len(partners)
     return {
         "mean": estimate(among_equals.mean(axis=1)),
         "worst": estimate(among_equals.min(axis=1)),
-        "diagonal_advantage": diagonal_advantage(side.returns[np.ix_(own, partners)]),
+        "diagonal_advantage": estimate(np.full(len(own), np.nan)) if alone else diagonal_advantage(with_partners),
     }

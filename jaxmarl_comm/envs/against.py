@@ -1,11 +1,11 @@
-"""A task in which one side is learned and the other scripted: what learns sees a task of one team."""
+"""A task in which one side is learned and the other given: what learns sees a task of one team."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,11 +14,36 @@ from jaxmarl_comm.envs.base import ActionSpace, Array, Env, State, TimeStep
 from jaxmarl_comm.scripted import make_side
 from jaxmarl_comm.suggest import did_you_mean, shown
 
+FOLDER_MARK = "/"  # names without one are of scripted sides, whatever folders there are
 
-def against(task: Env, opponents: Mapping[str, str]) -> Env:
-    """The task with the teams of these names played by scripted sides of these names; the task itself if there is none.
 
-    Raises ValueError, in one line, for teams or sides that there are not, or if nobody is left to learn.
+@dataclass(frozen=True)
+class Side:
+    """Who plays a team of a task. Two of the same name are the same.
+
+    moves: (key, state of a batch of the task, group -> obs `[E, n, obs_dim]`, memory) -> (group -> actions
+    `[E, n, ...]` of the team's groups, memory). memory: number of environments -> what the side remembers at the start
+    of an episode, a pytree of `[E, ...]`.
+    """
+
+    name: str
+    moves: Callable[[Array, State, dict[str, Array], Any], tuple[dict[str, Array], Any]] = field(compare=False)
+    memory: Callable[[int], Any] = field(compare=False)
+
+
+class AgainstState(NamedTuple):
+    """task: the state of the task. memory: what the given side remembers of the episode."""
+
+    task: State
+    memory: Any
+
+
+def against(task: Env, opponents: Mapping[str, str], sides: Mapping[str, Side] | None = None) -> Env:
+    """The task with the teams of these names played by sides of these names; the task itself if there is none.
+
+    A name with a slash is the folder of a run, whose side is among `sides`, by its team; without it the world can be
+    looked at, but not played. Raises ValueError, in one line, for teams or sides that there are not, or if nobody is
+    left to learn.
     """
     if not opponents:
         return task
@@ -31,27 +56,55 @@ def against(task: Env, opponents: Mapping[str, str]) -> Env:
             )
     if len(names) != 2 or len(opponents) != 1:
         raise ValueError(f"opponents has {' and '.join(opponents)}, so nobody is left to learn in {task.name}")
-    (name, script), *_ = opponents.items()
-    make_side(script, task, names.index(name))  # an impossible one is an error now
+    (name, who), *_ = opponents.items()
+    there = scripted(who, task, names.index(name)) if FOLDER_MARK not in who else (sides or {}).get(name)
     return Against(
         max_cycles=task.max_cycles,
         continuous_actions=task.continuous_actions,
         task=task,
         team=1 - names.index(name),
-        script=script,
+        side=there or absent(who),
     )
+
+
+def scripted(script: str, task: Env, team: int) -> Side:
+    """A scripted side, which remembers nothing. Raises ValueError, in one line, if there is none of this name."""
+    try:
+        moves = make_side(script, task, team)
+    except ValueError as error:
+        raise ValueError(f"{error}; the folder of a run is given with a slash, as runs/NAME or ./NAME") from None
+    return Side(script, lambda key, state, obs, memory: (moves(key, state, obs), memory), lambda num_envs: ())
+
+
+def absent(name: str) -> Side:
+    """A side that has not been loaded."""
+
+    def moves(key: Array, state: State, obs: dict[str, Array], memory: Any) -> tuple[dict[str, Array], Any]:
+        raise ValueError(f"opponent {name} has not been loaded, so nobody can play against it here")
+
+    return Side(name, moves, lambda num_envs: ())
+
+
+def seen_in(env: Env, state: State, num_envs: int) -> State:
+    """The state of a batch of the whole task as one of `env`, the same task or one side of it, to be looked at."""
+    return AgainstState(state, env.side.memory(num_envs)) if isinstance(env, Against) else state
+
+
+def opponent_of(env: Env) -> Side | None:
+    """Who plays the other team, if it is not learned."""
+    return env.side if isinstance(env, Against) else None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Against(Env):
-    """One team of a task of two, whose other team is part of the world.
+    """One team of a task of two, whose other team, the side, is part of the world.
 
-    Agents, observations and rewards are the team's own; the state is the task's. script: of the other team's side.
+    Agents, observations and rewards are the team's own; the state is the task's, with what the side remembers.
     """
 
     task: Env
     team: int
-    script: str
+    side: Side
 
     @property
     def name(self) -> str:
@@ -88,11 +141,15 @@ class Against(Env):
 
     @property
     def state_axes(self) -> State:
-        return self.task.state_axes
+        return AgainstState(self.task.state_axes, self._memory_axes)
 
     @property
     def is_in_mpe2(self) -> bool:
         return False
+
+    @cached_property
+    def _memory_axes(self) -> Any:
+        return jax.tree.map(lambda x: 0, jax.eval_shape(lambda: self.side.memory(1)))
 
     def _own(self, of_groups: Mapping[str, Any]) -> dict[str, Any]:
         """What the team's own groups have, of what all groups do."""
@@ -103,7 +160,7 @@ class Against(Env):
 
     def reset(self, key: Array) -> tuple[State, TimeStep]:
         state, first = self.task.reset(key)
-        return state, self._seen(first)
+        return AgainstState(state, jax.tree.map(lambda x: x[0], self.side.memory(1))), self._seen(first)
 
     def step(self, key: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
         """See `Env.step`: a batch of one."""
@@ -117,41 +174,42 @@ class Against(Env):
 
     def step_many(self, keys: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
         self.check_actions(actions, keys.shape[:1])
-        obs = jax.vmap(self.task.observe, in_axes=(self.state_axes,))(state)
-        theirs = make_side(self.script, self.task, 1 - self.team)(jax.random.fold_in(keys[0], 1), state, obs)
-        state, ts = self.task.step_many(keys, state, {**actions, **theirs})
-        return state, self._seen(ts)
+        obs = jax.vmap(self.task.observe, in_axes=(self.task.state_axes,))(state.task)
+        theirs, memory = self.side.moves(jax.random.fold_in(keys[0], 1), state.task, obs, state.memory)
+        after, ts = self.task.step_many(keys, state.task, {**actions, **theirs})
+        return AgainstState(after, memory), self._seen(ts)
 
     def observe(self, state: State) -> dict[str, Array]:
-        return self._own(self.task.observe(state))
+        return self._own(self.task.observe(state.task))
 
     def world_state(self, state: State) -> Array:
-        return self.task.world_state(state)
+        return self.task.world_state(state.task)
 
     def render(self, state: State) -> np.ndarray:
-        return self.task.render(state)
+        return self.task.render(state.task)
 
     @property
     def num_goals(self) -> int:
         return self.task.num_goals
 
     def goals(self, state: State) -> Array:
-        return self.task.goals(state)[self.members]
+        return self.task.goals(state.task)[self.members]
 
     def shared_key(self, state: State) -> Array:
-        return self.task.shared_key(state)
+        return self.task.shared_key(state.task)
 
     def words(self, state: State) -> Array:
-        return self.task.words(state)[self.members]
+        return self.task.words(state.task)[self.members]
 
     def with_words(self, state: State, words: Array) -> State:
-        return self.task.with_words(state, self.task.words(state).at[self.members].set(words))
+        of_all = self.task.words(state.task).at[self.members].set(words)
+        return state._replace(task=self.task.with_words(state.task, of_all))
 
     def positions(self, state: State) -> Array:
-        return self.task.positions(state)[self.members]
+        return self.task.positions(state.task)[self.members]
 
     def outcome(self, state: State) -> dict[str, Array]:
-        of_task = self.task.outcome(state)
+        of_task = self.task.outcome(state.task)
         return of_task | {"success": of_task["success"][self.team : self.team + 1]}
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxmarl_comm.algorithms import Act
+from jaxmarl_comm.algorithms import Act, Algorithm
 from jaxmarl_comm.comm.channel import Intervention
+from jaxmarl_comm.envs.against import seen_in
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.evaluation.episodes import Actor
+from jaxmarl_comm.evaluation.episodes import Actor, team_actor
 from jaxmarl_comm.scripted.moves import Moves
 
 Array = jax.Array
@@ -42,15 +43,24 @@ def versus(env: Env, sides: Sequence[Actor]) -> Actor:
     return Actor(act, memory=lambda num_envs: tuple(side.memory(num_envs) for side in sides))
 
 
-def in_groups_of(env: Env, batch: Batch, actor: Actor) -> Actor:
-    """An actor who knows the batch's agents by the groups of `env`, the same task."""
+def learned_actor(batch: Batch, env: Env, algorithm: Algorithm, team: Any, greedy: Array) -> Actor:
+    """A team that learned in `env`: the batch's task, in the same groups or others, or one side of it."""
+    own = Batch(env, batch.num_envs)
+    return in_groups_of(own, batch, team_actor(own, algorithm, team, greedy))
+
+
+def in_groups_of(own: Batch, batch: Batch, actor: Actor) -> Actor:
+    """An actor of `own`, the batch's task in other groups or one side of it: acts for those of the batch's groups."""
+    env = own.env
     if env.groups == batch.env.groups:
         return actor
-    own = Batch(env, batch.num_envs)
+    names = {group: [batch.env.agents[k] for k in where] for group, where in batch.env.groups.items()}
+    known = {group: agents for group, agents in names.items() if set(agents) <= set(env.agents)}
+    seats = {group: [env.seat(env.agents.index(agent)) for agent in agents] for group, agents in known.items()}
 
     def act(key: Array, state: Any, obs: dict[str, Array], memory: Any, intervene: Intervention) -> Act:
-        done = actor.act(key, state, own.observe(state), memory, intervene)
-        seats = {group: [env.seat(agent) for agent in where] for group, where in batch.env.groups.items()}
+        seen = seen_in(env, state, own.num_envs)
+        done = actor.act(key, seen, own.observe(seen), memory, intervene)
         actions = {g: jnp.stack([done.actions[at][:, k] for at, k in of], axis=1) for g, of in seats.items()}
         return done._replace(actions=actions)
 

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from jaxmarl_comm.config import Config, build_config
 from jaxmarl_comm.dotted import merge
+from jaxmarl_comm.opponents.copies import frozen_opponents
 from jaxmarl_comm.settings import ConfigError, Settings, explain, read_mapping
 from jaxmarl_comm.suggest import did_you_mean, shown
 
@@ -102,6 +103,8 @@ def config_of(study: StudyConfig, protocol: str, field: str | None, value: Any) 
     """The config of one protocol with one value. Raises ConfigError."""
     comm = study.protocols[protocol] | ({} if field is None else {field: value})
     cfg = build_config(merge(study.run, {f"comm.{name}": setting for name, setting in comm.items()}))
+    if frozen_opponents(cfg):
+        raise ConfigError("a study keeps no run folders, in which opponents out of runs are kept; use scripted sides")
     if cfg.control:
         raise ConfigError("control belongs to a run; in a study, add a protocol with preset: none")
     return cfg
