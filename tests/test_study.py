@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+from jaxmarl_comm import default_cfg
 from jaxmarl_comm.cli import CONFIGS, study_main
 from jaxmarl_comm.config import ConfigError
 from jaxmarl_comm.envs import make_env
@@ -197,6 +198,37 @@ def test_mistakes_are_one_line_that_names_the_file(tmp_path, capsys, wrong, mess
     assert not (tmp_path / "out").exists()
 
 
+VARIANTS = """
+run: {comm: {preset: commnet}}
+variants:
+  as it is: {}
+  alone: {algorithm: ippo, agent_groups: agent, net.hidden: [8]}
+"""
+
+
+def test_variants_change_any_setting_and_are_swept_as_protocols_are(tmp_path):
+    sweeps = "sweeps: [{}, {field: noise, values: [0, 1], protocols: [alone]}]"
+    plain, alone, noisy = programs(load_study(write(tmp_path / "variants.yaml", VARIANTS + sweeps), {"lr": 0.1}))
+    assert (plain.protocol, alone.protocol, noisy.values) == ("as it is", "alone", [0, 1])
+    assert plain.cfg == default_cfg().replace(lr=0.1)
+    assert alone.cfg == plain.cfg.replace({"algorithm": "ippo", "agent_groups": "agent", "net.hidden": [8]})
+    assert noisy.cfg.algorithm == "ippo" and noisy.cfg.comm.noise == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("run: {}", "nothing is compared: 'protocols' or 'variants' must name what is"),
+        (VARIANTS + "protocols: {alone: {preset: none}}", "'alone' names a protocol and a variant"),
+        (VARIANTS + "  far: {env.N: 3}", "'far' changes env.N, but a study is of one task"),
+        (VARIANTS + "  fast: {learning_rate: 3}", "unknown key 'learning_rate': here it is lr"),
+    ],
+)
+def test_variants_that_cannot_be_are_said(tmp_path, text, message):
+    with pytest.raises(ConfigError, match=message):
+        load_study(write(tmp_path / "wrong.yaml", text), {})
+
+
 @pytest.mark.parametrize("path", sorted((CONFIGS / "studies").glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_study_can_be_read(path):
     assert len(list(programs(load_study(path, {})))) >= 3
@@ -204,6 +236,6 @@ def test_every_study_can_be_read(path):
 
 def test_an_unknown_study_says_which_there_are(capsys):
     assert study_main(["--config", "nothing.yaml"]) == 1
-    assert "under configs/studies/; there are imperfections, protocols_reference" in capsys.readouterr().err
+    assert "under configs/studies/; there are ablations, imperfections, protocols_reference" in capsys.readouterr().err
     with pytest.raises(ConfigError, match="cannot read"):
         load_study(CONFIGS / "nothing.yaml", {})

@@ -23,7 +23,7 @@ def study_table(rows: Sequence[Row], team_names: Sequence[str] = ("good",)) -> s
 def _columns(rows: Sequence[Row], team_names: Sequence[str]) -> Columns:
     """Heading -> what stands under it. What concerns no row has no column."""
     over = " or ".join(dict.fromkeys(row["interval_over"] for row in rows))
-    columns: Columns = {"protocol": lambda row: row["protocol"], "setting": _setting}
+    columns: Columns = {"run": lambda row: row["protocol"], "setting": _setting}
     columns |= _of_teams("return", f"return [95 % over {over}]", team_names, _interval)
     columns |= _of_teams("return", "of each seed", team_names, _each_seed)
     columns |= _of_teams("success", "success", team_names, _percent)

@@ -1,4 +1,4 @@
-"""What a study does: a YAML file of runs, protocols and sweeps."""
+"""What a study does: a YAML file of runs, of protocols or other variants of them, and sweeps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SWEPT = ("noise", "loss", "bit_flip", "bits")
 
 
 class Sweep(Settings):
-    """One setting in several values, for some of the protocols. Without a field: each protocol once, as it is."""
+    """One setting in several values, for some of the protocols (or variants). Without a field: each once, as it is."""
 
     field: str | None = Field(None, description="a setting of the channel, e.g. noise")
     values: list[Any] = Field(default_factory=lambda: [None], min_length=1)
@@ -29,20 +29,30 @@ class Sweep(Settings):
 class StudyConfig(Settings):
     """All of a study.
 
-    run: settings of every run, as in a config of `scripts/train.py`. protocols: name -> settings of the channel. level:
-    a return in training; how many steps each run takes to reach it is reported.
+    run: settings of every run, as in a config of `scripts/train.py`. protocols: name -> settings of the channel.
+    variants: name -> any settings of a run, as an ablation changes them; both may be given. level: a return in
+    training; how many steps each run takes to reach it is reported.
     """
 
     run: dict[str, Any]
-    protocols: dict[str, dict[str, Any]] = Field(min_length=1)
+    protocols: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    variants: dict[str, dict[str, Any]] = Field(default_factory=dict)
     sweeps: list[Sweep] = Field(default_factory=lambda: [Sweep()], min_length=1)
     level: float | None = Field(None, description="a return in training, to count the steps to", allow_inf_nan=False)
+
+    @property
+    def changes(self) -> dict[str, dict[str, Any]]:
+        """Name of a protocol or variant -> what it changes in a run, by dotted keys."""
+        of_channel = {
+            name: {f"comm.{key}": value for key, value in settings.items()} for name, settings in self.protocols.items()
+        }
+        return of_channel | self.variants
 
 
 class Program(NamedTuple):
     """What is trained at once: one protocol, with values of a field (None: as it is) side by side, all seeds of each.
 
-    cfg: of the whole program. cfgs: of each value.
+    protocol: or variant. cfg: of the whole program. cfgs: of each value.
     """
 
     protocol: str
@@ -67,12 +77,13 @@ def load_study(path: Path, changes: Mapping[str, Any]) -> StudyConfig:
 
 def programs(study: StudyConfig) -> Iterator[Program]:
     """All of a study's programs, in order. Raises ConfigError for a setting that is wrong or a protocol unheard of."""
+    _check_names(study)
     for sweep in study.sweeps:
         _check_values(sweep)
-        for name in sweep.protocols or study.protocols:
-            if name not in study.protocols:
-                hint = did_you_mean(name, study.protocols)
-                raise ConfigError(f"unknown protocol '{name}'{hint}; there are {', '.join(study.protocols)}")
+        for name in sweep.protocols or study.changes:
+            if name not in study.changes:
+                hint = did_you_mean(name, study.changes)
+                raise ConfigError(f"unknown protocol '{name}'{hint}; there are {', '.join(study.changes)}")
             side_by_side = [sweep.values] if sweep.field in SWEPT else [[value] for value in sweep.values]
             for values in side_by_side:
                 cfgs = [config_of(study, name, sweep.field, value) for value in values]
@@ -82,6 +93,13 @@ def programs(study: StudyConfig) -> Iterator[Program]:
                 if len(values) > 1:
                     _check_is_read(name, sweep, cfgs[largest])
                 yield Program(name, sweep.field, values, cfgs[largest], cfgs)
+
+
+def _check_names(study: StudyConfig) -> None:
+    if not study.changes:
+        raise ConfigError("nothing is compared: 'protocols' or 'variants' must name what is")
+    if both := study.protocols.keys() & study.variants.keys():
+        raise ConfigError(f"'{min(both)}' names a protocol and a variant")
 
 
 def _check_values(sweep: Sweep) -> None:
@@ -100,9 +118,12 @@ def _check_is_read(protocol: str, sweep: Sweep, cfg: Config) -> None:
 
 
 def config_of(study: StudyConfig, protocol: str, field: str | None, value: Any) -> Config:
-    """The config of one protocol with one value. Raises ConfigError."""
-    comm = study.protocols[protocol] | ({} if field is None else {field: value})
-    cfg = build_config(merge(study.run, {f"comm.{name}": setting for name, setting in comm.items()}))
+    """The config of one protocol or variant with one value. Raises ConfigError."""
+    changes = study.changes[protocol] | ({} if field is None else {f"comm.{field}": value})
+    for key in changes:
+        if key.partition(".")[0] in ("env", "opponents"):
+            raise ConfigError(f"'{protocol}' changes {key}, but a study is of one task; set it in 'run'")
+    cfg = build_config(merge(study.run, changes))
     if frozen_opponents(cfg):
         raise ConfigError("a study keeps no run folders, in which opponents out of runs are kept; use scripted sides")
     if cfg.control:

@@ -34,16 +34,17 @@ def run_study(study: StudyConfig, folder: StudyFolder, tell: Callable[[str], Non
             continue
         began = time.perf_counter()
         tell(f"{k}/{len(todo)} {name}: {program.cfg.env_steps * len(program.values) * program.cfg.num_seeds:,} steps")
-        rows += run_program(program, env, study.level, tell)
+        rows += run_program(program, study.level, tell)
         folder.write(rows, env)
         tell(f"  {time.perf_counter() - began:.0f} s")
     tell(folder.table.read_text(encoding="utf-8"))
     return rows
 
 
-def run_program(program: Program, env: Env, level: float | None, tell: Callable[[str], None]) -> list[dict[str, Any]]:
+def run_program(program: Program, level: float | None, tell: Callable[[str], None]) -> list[dict[str, Any]]:
     """Train all values and seeds of a program side by side; a row of results for each value."""
     cfg = program.cfg
+    env = cfg.make_env()
     algorithm = make_algorithm(cfg, env)
     state = start(program, algorithm)
     untrained = jax.tree.map(np.array, teams_of(algorithm, state))  # copies, as training takes the state's memory
