@@ -99,6 +99,14 @@ def test_rivals_each_do_their_best():
 
 
 @SLOW
+@pytest.mark.parametrize("changes", [{"alternate_every": 3}, {"pool_share": 0.5, "pool_size": 4, "pool_interval": 5}])
+def test_rivals_learn_in_turns_and_from_the_past(changes):
+    """Twice as long, as each learns half of the time; the past may be beaten, so returns say nothing."""
+    _, _, metrics = trained(Rivals(), **{"env.name": "simple_push_v3", "num_iters": 120, **changes})
+    assert metrics["entropy_good"] < 0.3 and metrics["entropy_adversary"] < 0.3
+
+
+@SLOW
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_solves_them(variant):
     changes = VARIANTS[variant]
