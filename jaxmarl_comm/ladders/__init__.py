@@ -7,6 +7,6 @@ simple_reference_v3, simple_speaker_listener_v4), returns are concave in the pus
 bump into each other or choose their places (simple_spread_v3, simple_line_v1, simple_formation_v1), the oracle is the
 *best found* by gradient from several assignments, and a better team may exist.
 
-`attainable` is what plans of single actions return in the environment itself, so a team that knows as much can reach it.
-Returns are undiscounted means over agents.
+`attainable` is what plans of single actions return in the environment itself, so that a team which knows as much can
+reach it. Returns are undiscounted means over agents.
 """

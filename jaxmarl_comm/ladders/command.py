@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.ladder import Ladder
+from jaxmarl_comm.envs.mpe.task import MPETask
 from jaxmarl_comm.ladders.estimate import Mean
 from jaxmarl_comm.ladders.rungs import Rungs, rungs
 from jaxmarl_comm.options import Parser
@@ -22,7 +24,7 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], ...]] = {
     "simple_formation_v1": ({},),
 }
 """Task -> the arguments whose ladders are computed, with either kind of actions."""
-EPISODES = 500
+EPISODES = 250
 FEWEST_EPISODES = 50  # to tell a standard error from
 TOLERANCE = 0.05  # beside three standard errors: numbers in the code are rounded, and climbs end early
 
@@ -61,13 +63,14 @@ def compute(tasks: Sequence[str], num_episodes: int, seed: int) -> Iterator[str]
         env = make_env(task, continuous_actions=kind == "continuous", **arguments)
         given = " ".join(f"{name}={value}" for name, value in arguments.items())
         what = " ".join(filter(None, (task, given, kind)))
-        found = rungs(env, seed, num_episodes, lambda done, what=what: tell_progress(what, done, num_episodes))
+        assert isinstance(env, MPETask)
+        found = rungs(env, seed, num_episodes, partial(tell_progress, what, num_episodes))
         cells = "".join(map(cell, found))
         print(f"{task:28}{kind:12}{given or '-':11}{cells}{num_episodes:10,}", flush=True)
         yield from (f"{what}, {difference}" for difference in differences(env.ladder, found))
 
 
-def tell_progress(what: str, done: int, num_episodes: int) -> None:
+def tell_progress(what: str, num_episodes: int, done: int) -> None:
     """Beside the table, for whoever watches."""
     print(f"{what}: {done:,} of {num_episodes:,} episodes planned", file=sys.stderr, flush=True)
 

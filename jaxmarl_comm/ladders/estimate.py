@@ -17,7 +17,7 @@ from jaxmarl_comm.ladders.play import draw, movers
 
 Array = jax.Array
 
-MANY = 2**17  # starts whose features are averaged
+MANY = 2**18  # starts whose features are averaged
 AT_ONCE = 2**14
 CLOSE = 0.3  # distance at which agents of simple_spread touch
 

@@ -21,9 +21,7 @@ SWEEPS = 2  # through a whole plan, to better each move
 
 def performed(env: MPETask, start: WorldState, moves: Array) -> Array:
     """`[E]`: the mean return over agents of `env` itself, under moves `[T, A, E]` or, continuous, `[T, A, 5, E]`."""
-    axes = env.state_axes
-    state = jax.tree.map(lambda x, axis: x[..., 0] if axis is None else jnp.moveaxis(x, -1, 0), start, axes,
-                         is_leaf=lambda x: x is None)  # fmt: skip
+    state = jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), start)._replace(t=start.t[0])
     num_envs = start.pos.shape[-1]
     keys = jax.random.split(jax.random.key(0), num_envs)  # no chance plays a part in these tasks
 
@@ -61,9 +59,9 @@ def tracked(env: MPETask, start: WorldState, pushed: Array) -> Array:
     alone = World(agents=(env.world.agents[movers(env)[0]],), landmarks=())
     options = np.array(list(itertools.product(range(NUM_MOVES), repeat=DEPTH)))  # [S, D]
     shape = (len(options), *start.pos.shape[::2])  # [S, A, E]
-    tried = jnp.broadcast_to(np.concatenate([PUSHES[options], 0 * PUSHES[options[:, :1]]], 1)[..., None, None],
-                             (len(options), DEPTH + 1, 2, *shape[1:]))  # fmt: skip
-    tried = jnp.moveaxis(tried, (1, 2), (0, 1)).reshape(DEPTH + 1, 1, 2, -1)
+    last = np.zeros((len(options), 1, 2))  # the last move is felt two steps later
+    each = np.moveaxis(np.concatenate([PUSHES[options], last], axis=1), 0, -1)[:, :, :, None, None]
+    tried = jnp.broadcast_to(each, (DEPTH + 1, 2, *shape)).reshape(DEPTH + 1, 1, 2, -1)
 
     def as_one(x: Array) -> Array:
         """`[A, 2, E]` -> `[1, 2, S * A * E]`, every agent alone with every option."""
@@ -97,5 +95,5 @@ def bettered(env: MPETask, start: WorldState, moves: Array, num_blind: int = 0, 
         best = jnp.argmax(jnp.where(t < num_blind, shared, values), axis=0)
         return moves.at[t, agent].set(best), None
 
-    order = np.array(list(itertools.product(range(len(moves) - 1), movers(env))) * SWEEPS)
+    order = jnp.array(list(itertools.product(range(len(moves) - 1), movers(env))) * SWEEPS)
     return jax.lax.scan(better, moves, order)[0]

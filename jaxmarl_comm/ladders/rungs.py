@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.envs.mpe.task import MPETask
+from jaxmarl_comm.envs.mpe.world import WorldState
 from jaxmarl_comm.ladders.estimate import Mean, features, features_of_many, mean_over_starts
 from jaxmarl_comm.ladders.moves import as_vectors, bettered, performed, tracked
 from jaxmarl_comm.ladders.places import best_found
@@ -75,7 +76,7 @@ def planned(env: MPETask, key: Array, num_envs: int) -> Planned:
     return Planned(silent, best.bound, attained, features(env, starts))
 
 
-def attainable(env: MPETask, starts: Array, pushed: Array, num_blind: int = 0, num_goals: int = 1) -> Array:
+def attainable(env: MPETask, starts: WorldState, pushed: Array, num_blind: int = 0, num_goals: int = 1) -> Array:
     """`[E]`: what single actions after the plan `[T, A, 2, K * E]` return in the environment; means over goals."""
     if env.continuous_actions:
         moves = as_vectors(pushed)
