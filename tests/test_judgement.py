@@ -108,7 +108,7 @@ def test_differences_over_seeds_are_welchs_and_over_episodes_paired():
 # Ladders.
 
 
-@pytest.mark.parametrize("task", [REFERENCE, LISTENER, SPREAD])
+@pytest.mark.parametrize("task", [REFERENCE, LISTENER, SPREAD, "simple_v3", "simple_formation_v1"])
 def test_a_ladder_belongs_to_a_task_with_its_arguments(task):
     assert make_env(task).ladder is not None
     assert make_env(task, max_cycles=10).ladder is None
@@ -116,12 +116,16 @@ def test_a_ladder_belongs_to_a_task_with_its_arguments(task):
 
 def test_rungs_are_absent_where_unknown():
     assert make_env(SPREAD).ladder.silent is None and make_env(SPREAD, N=5).ladder is None
-    assert make_env(SPREAD, continuous_actions=True).ladder is None
-    assert make_env("simple_tag_v3").ladder is None
-    for task in (REFERENCE, LISTENER):
-        continuous = make_env(task, continuous_actions=True).ladder
-        assert continuous.silent is None and continuous.oracle > make_env(task).ladder.oracle
-        assert np.isnan(continuous.score(np.array([-6.0]))).all()
+    assert make_env(SPREAD, N=6).ladder.oracle < make_env(SPREAD).ladder.oracle
+    assert make_env("simple_tag_v3").ladder is None and make_env("simple_line_v1", N=5).ladder is None
+    assert np.isnan(make_env(SPREAD).ladder.score(np.array([-6.0]))).all()
+
+
+@pytest.mark.parametrize("task", [REFERENCE, LISTENER, SPREAD, "simple_v3", "simple_line_v1", "simple_formation_v1"])
+def test_who_may_push_anywhere_stands_higher(task):
+    continuous, discrete = (make_env(task, continuous_actions=kind).ladder for kind in (True, False))
+    for ours, theirs in zip(continuous, discrete, strict=True):
+        assert (ours is None and theirs is None) or ours > theirs
 
 
 def test_who_is_paid_does_not_move_the_mean():
@@ -147,7 +151,7 @@ def test_only_who_sends_something_can_form_a_protocol():
     assert formed(cfg.replace({"comm.preset": "none"}), env, played) is None
 
 
-@pytest.mark.parametrize("arguments", [{"max_cycles": 10}, {"continuous_actions": True}])
+@pytest.mark.parametrize("arguments", [{"max_cycles": 10}, {"max_cycles": 10, "continuous_actions": True}])
 def test_a_protocol_is_undefined_where_the_silent_optimum_is_unknown(arguments):
     assert formed(default_cfg(), make_env(REFERENCE, **arguments), episodes([[-2.0, -2.1]])) is None
     assert formed(default_cfg(), make_env(SPREAD), episodes([[-7.0, -7.1]])) is None

@@ -8,14 +8,17 @@ import numpy as np
 
 
 class Ladder(NamedTuple):
-    """Returns (mpe2 1.1.1, 25 steps, undiscounted, mean over agents) of the best teams of two kinds; None if unknown.
+    """Returns (mpe2 1.1.1, 25 steps, undiscounted, mean over agents) of the best teams of three kinds; None if unknown.
 
-    silent: of those that do not communicate. oracle: of those that know all goals, learning them one step late, as from
-    a word. Both by convex relaxation and trajectory optimisation, for one task with its arguments.
+    silent: of those that do not communicate; None, too, where nobody has a private goal to tell. oracle: of those that
+    know all goals, learning them one step late, as from a word; without private goals, of plans made with hindsight.
+    attainable: of plans of single actions, after the oracle's. For one task with its arguments, by `scripts/ladder.py`:
+    see `jaxmarl_comm/ladders/`, also for which of them are strict bounds.
     """
 
     silent: float | None
     oracle: float | None
+    attainable: float | None = None
 
     def score(self, returns: np.ndarray) -> np.ndarray:
         """0 as good as silent, 1 as good as the oracle; NaN unless both are known."""

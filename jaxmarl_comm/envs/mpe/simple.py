@@ -8,6 +8,7 @@ from functools import cached_property
 import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import Array
+from jaxmarl_comm.envs.ladder import Ladder
 from jaxmarl_comm.envs.mpe.task import MPETask
 from jaxmarl_comm.envs.mpe.world import Body, World, WorldState, norm
 
@@ -37,6 +38,14 @@ class Simple(MPETask):
         """Success: the agent is within 0.1 of the landmark."""
         distance = norm(state.pos - state.landmarks)[0]
         return {"success": (distance < SUCCESS_DISTANCE)[None], "distance": distance}
+
+    @property
+    def ladder(self) -> Ladder | None:
+        if not self.is_default("continuous_actions"):
+            return None
+        if self.continuous_actions:
+            return Ladder(silent=None, oracle=-5.73, attainable=-5.73)
+        return Ladder(silent=None, oracle=-7.30, attainable=-7.32)
 
     def targets(self, state: WorldState) -> Array:
         """`[A, 2]`: where the agent must go."""

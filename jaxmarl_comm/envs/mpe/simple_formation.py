@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.envs.base import Array
+from jaxmarl_comm.envs.ladder import Ladder
 from jaxmarl_comm.envs.mpe.places import TakePlaces
 from jaxmarl_comm.envs.mpe.world import Body, World, WorldState
 
@@ -26,6 +27,14 @@ class SimpleFormation(TakePlaces):
     def world(self) -> World:
         agent = Body(size=0.05, movable=True, collides=True)
         return World(agents=(agent,) * self.N, landmarks=(Body(size=0.03),))
+
+    @property
+    def ladder(self) -> Ladder | None:
+        if not self.is_default("continuous_actions"):
+            return None
+        if self.continuous_actions:
+            return Ladder(silent=None, oracle=-2.68, attainable=-2.68)
+        return Ladder(silent=None, oracle=-3.25, attainable=-3.66)
 
     def places(self, state: WorldState) -> Array:
         """`[N, 2]`: evenly spaced on the circle, from the smallest angle (in [0, 2π)) at which an agent stands."""

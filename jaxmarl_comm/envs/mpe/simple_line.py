@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.envs.base import Array
+from jaxmarl_comm.envs.ladder import Ladder
 from jaxmarl_comm.envs.mpe.places import TakePlaces
 from jaxmarl_comm.envs.mpe.task import uniform
 from jaxmarl_comm.envs.mpe.world import Body, World, WorldState
@@ -41,6 +42,14 @@ class SimpleLine(TakePlaces):
         ends = centre + LINE_LENGTH * jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
         first_inside = jnp.argmax(jnp.all(jnp.abs(ends) < 1.0, axis=-1))
         return state._replace(landmarks=jnp.stack([centre, ends[first_inside]]))
+
+    @property
+    def ladder(self) -> Ladder | None:
+        if not self.is_default("continuous_actions"):
+            return None
+        if self.continuous_actions:
+            return Ladder(silent=None, oracle=-3.89, attainable=-3.89)
+        return Ladder(silent=None, oracle=-4.63, attainable=-4.99)
 
     def places(self, state: WorldState) -> Array:
         """`[N, 2]`: evenly spaced from one landmark to the other."""

@@ -60,7 +60,9 @@ class SimpleReference(MPETask):
         """For any `local_ratio`, which moves pay from one agent to the other and leaves their mean as it is."""
         if not self.is_default("continuous_actions", "local_ratio"):
             return None
-        return Ladder(silent=None, oracle=-5.71) if self.continuous_actions else Ladder(silent=-16.7, oracle=-7.24)
+        if self.continuous_actions:
+            return Ladder(silent=-16.07, oracle=-5.60, attainable=-5.66)
+        return Ladder(silent=-16.65, oracle=-7.13, attainable=-7.54)
 
     def targets(self, state: WorldState) -> Array:
         """`[A, 2]`: where each agent must go."""

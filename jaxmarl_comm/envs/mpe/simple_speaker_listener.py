@@ -55,7 +55,9 @@ class SimpleSpeakerListener(MPETask):
     def ladder(self) -> Ladder | None:
         if not self.is_default("continuous_actions"):
             return None
-        return Ladder(silent=None, oracle=-5.79) if self.continuous_actions else Ladder(silent=-15.3, oracle=-7.36)
+        if self.continuous_actions:
+            return Ladder(silent=-14.45, oracle=-5.85, attainable=-5.85)
+        return Ladder(silent=-15.39, oracle=-7.44, attainable=-7.46)
 
     def targets(self, state: WorldState) -> Array:
         """`[A, 2]`: where each agent must go; the speaker stays where it is."""
