@@ -23,7 +23,9 @@ of talk*: the return less that of a silent team trained as long.
 COOPERATIVE = """
 ## Tasks in which agents cooperate
 
-*Score*: 0 as good as the best silent team, 1 as good as one that knows all goals (see README on ladders).
+*Score*: 0 as good as the best silent team, 1 as good as one that learns all goals one step late. *Oracle*: the same, or,
+where nobody has a private goal, the best plan found with hindsight; *attainable*: of plans of single moves
+(`python scripts/ladder.py`).
 """
 COMPETITIVE = """
 ## Tasks in which sides compete
@@ -115,6 +117,7 @@ COOPERATIVE_COLUMNS = {
     "score": lambda record: mean(record["found"]["score"]),
     "silent optimum": rung("silent"),
     "oracle": rung("oracle"),
+    "attainable": rung("attainable"),
     "value of talk": lambda record: mean(record["found"]["value_of_talk"]),
     "in mpe2": lambda record: mean(record["found"]["return_mpe2"]),
     "minutes": minutes,
