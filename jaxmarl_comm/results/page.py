@@ -23,16 +23,17 @@ of talk*: the return less that of a silent team trained as long.
 COOPERATIVE = """
 ## Tasks in which agents cooperate
 
-*Score*: 0 as good as the best silent team, 1 as good as one that learns all goals one step late. *Oracle*: the same, or,
-where nobody has a private goal, the best plan found with hindsight; *attainable*: of plans of single moves
+*Score*: 0 as good as the best silent team, 1 as good as one that learns all goals one step late. *Oracle*: the latter;
+where nobody has a private goal, the best plan found with hindsight; *attainable*: by plans of single moves
 (`python scripts/ladder.py`).
 """
 COMPETITIVE = """
 ## Tasks in which sides compete
 
 A return in self-play says who learned faster, not who is good; what counts is how a side does against others than
-those it was trained with. *Among all*: against all seeds of the run and all scripted sides that know no more than their
-agents can; *at worst*: against the worst of them for each seed.
+those it was trained with. *Among all*: against all seeds of the run and all scripted sides that know no more than
+their agents can; *at worst*: against the worst of them for each seed (`python scripts/crossplay.py`). *Taken*: how much
+less a side returns against the best response that was trained against it than with its own partner (`exploit.py`).
 """
 COMMANDS = """
 ## How each run was made
@@ -163,6 +164,7 @@ SIDE_COLUMNS = {
     "among all": lambda row: mean(crossed("mean")(row)),
     "at worst": lambda row: mean(crossed("worst")(row)),
     "own partner's advantage": lambda row: mean(crossed("diagonal_advantage")(row)),
+    "taken": lambda row: taken(row),
     "minutes": lambda row: minutes(row[0]),
 }
 ENTRY_COLUMNS = {
@@ -172,6 +174,15 @@ ENTRY_COLUMNS = {
     "at worst": lambda entry: f"{number(entry['worst'], 2)} ({entry['worst_against']})",
     "Nash average": lambda entry: NOTHING if entry["nash_average"] is None else number(entry["nash_average"], 2),
 }
+
+
+def taken(row: tuple[Record, str]) -> str:
+    """What best responses take from a side."""
+    exploit = row[0].get("exploit") or {"sides": {}}
+    found = exploit["sides"].get(row[1])
+    if not found:
+        return NOTHING
+    return f"{mean(found['exploitability'])} by {exploit['env_steps'] / 1e6:.1f} M steps"
 
 
 def entries(record: Record) -> Iterator[Found]:

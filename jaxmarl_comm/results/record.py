@@ -24,6 +24,7 @@ CURVES = ("eval_return", "eval_success")
 STAMP = re.compile(r"-\d{8}-\d{6}$")  # that a folder's default name ends with
 TOLD_ELSEWHERE = ("env.name", "control")  # in a command line, or by a record
 CROSSPLAY = ("rows", "columns", "runs", "episodes")
+EXPLOIT = ("sides", "responders", "env_steps", "episodes")
 
 
 def record_of(path: Path) -> Record:
@@ -52,6 +53,7 @@ def record_of(path: Path) -> Record:
         "ladder": evaluation["ladder"],
         "curve": curve(env, rows),
         "crossplay": newest(path, "crossplay", CROSSPLAY),
+        "exploit": newest(path, "exploit", EXPLOIT),
     }
 
 
