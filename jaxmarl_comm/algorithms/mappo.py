@@ -6,7 +6,7 @@ MAPPO's critics see more than their agents do, IPPO's the same: nothing else tel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import chex
 import jax
@@ -19,10 +19,11 @@ from jaxmarl_comm.algorithms.critics import Moment, TeamCritic
 from jaxmarl_comm.algorithms.descent import Descent
 from jaxmarl_comm.algorithms.hyperparams import Hyperparams, of_config, present, varied
 from jaxmarl_comm.algorithms.losses import approx_kl, policy_loss, value_loss
+from jaxmarl_comm.algorithms.ppo_state import Batchwise, Learned, Memories, TrainState
 from jaxmarl_comm.algorithms.returns import Estimates, ValueNorm, explained_variance, gae, normalise, share_rewards
 from jaxmarl_comm.algorithms.rollout import Moved, RolloutState, Trajectory, rollout, rollout_axes, start
 from jaxmarl_comm.algorithms.talk_losses import talk_losses
-from jaxmarl_comm.algorithms.team import Team, TeamActor, TeamMemory
+from jaxmarl_comm.algorithms.team import Team, TeamActor
 from jaxmarl_comm.algorithms.turns import Turns, of_each_team
 from jaxmarl_comm.comm.channel import Circumstances, Numbers
 from jaxmarl_comm.envs.base import Env
@@ -37,52 +38,6 @@ Array = jax.Array
 VALUE_NORM_DECAY = 0.99  # per iteration
 SHOWN = ("return", "entropy", "approx_kl", "value_loss")
 MAX_LOG_RATIO = 20.0  # of probabilities: a ratio beyond e^20 is as hopeless, and must not be infinite
-
-
-class Learned(NamedTuple):
-    """One of something (parameters, optimiser state, ...) for the policies and one for the critics."""
-
-    policy: Any
-    critic: Any
-
-
-class Memories(NamedTuple):
-    """What is carried from step to step, `[E, ...]` each: by the team, and by its critics."""
-
-    team: TeamMemory
-    critics: dict[str, Array]
-
-
-class TrainState(NamedTuple):
-    """Everything that changes during training of one seed: saving it saves the run.
-
-    past: earlier policies, to be played by; `()` where nobody is.
-    """
-
-    params: Learned
-    opt_state: Learned
-    value_norm: ValueNorm
-    past: Any
-    rollout: RolloutState
-    hparams: Hyperparams
-    iteration: Array
-    key: Array
-
-
-class Batchwise(NamedTuple):
-    """What the losses need, per environment: `[E, T, ...]`, so that a minibatch is a choice of rows.
-
-    memory: before the first step, `[E, ...]`.
-    """
-
-    obs: dict[str, Array]
-    actions: dict[str, Array]
-    log_probs: Array
-    advantages: Array
-    old_values: Array
-    targets: Array
-    circumstances: Circumstances
-    memory: Memories
 
 
 def make_mappo(cfg: PPOConfig, env: Env) -> Algorithm:
