@@ -23,8 +23,8 @@ of talk*: the return less that of a silent team trained as long.
 COOPERATIVE = """
 ## Tasks in which agents cooperate
 
-*Score*: 0 as good as the best silent team, 1 as good as one that learns all goals one step late. *Oracle*: the same, or,
-where nobody has a private goal, the best plan found with hindsight; *attainable*: of plans of single moves
+*Score*: 0 as good as the best silent team, 1 as good as one that learns all goals one step late. *Oracle*: the same,
+or, where nobody has a private goal, the best plan found with hindsight; *attainable*: of plans of single moves
 (`python scripts/ladder.py`).
 """
 COMPETITIVE = """
