@@ -63,6 +63,8 @@ class Config(Settings):
         "the channel": ("comm",),
     }
     """Headings of `--help` for this class, each with the fields from which on it stands."""
+    between_sides: ClassVar[tuple[str, ...]] = ()
+    """Settings that mean nothing unless two sides learn."""
 
     env: EnvConfig = Field(default_factory=EnvConfig, description="the task and its arguments")
     comm: CommConfig = Field(default_factory=CommConfig, description="how agents communicate")

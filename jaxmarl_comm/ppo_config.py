@@ -17,6 +17,7 @@ class PPOConfig(Config):
     """The common settings, and those of PPO and of its critics."""
 
     headings: ClassVar = {"PPO": ("ppo_epochs",), "critics": ("critic_input",), "sides in turns": ("alternate_every",)}
+    between_sides: ClassVar = ("alternate_every", "pool_share", "pool_size", "pool_interval")
 
     algorithm: Literal["mappo", "ippo"] = "mappo"
 

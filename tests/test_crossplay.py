@@ -11,7 +11,7 @@ from jaxmarl_comm import RunError, crossplay, default_cfg
 from jaxmarl_comm.cli import crossplay_main
 from jaxmarl_comm.crossing import payoffs
 from jaxmarl_comm.crossing.competing import check_apart, duel, kinds_of
-from jaxmarl_comm.crossing.entries import learned, load_run, seeds_of
+from jaxmarl_comm.crossing.entries import act_differently, learned, load_run, seeds_of
 from jaxmarl_comm.crossing.familiarity import diagonal_advantage, lost_with_strangers, with_partner, with_strangers
 from jaxmarl_comm.crossing.mixing import first_agents, mixed, per_agent
 from jaxmarl_comm.crossing.nash import nash_average
@@ -315,6 +315,16 @@ def test_a_mistake_is_one_line_and_leaves_nothing(runs, names, options, message,
 def test_a_difference_in_the_channel_is_named(runs, capsys):
     assert crossplay_main([str(runs["tell"]), str(runs["wider"])]) == 1
     assert capsys.readouterr().err.strip().endswith("in comm.message_dim")
+
+
+def test_a_silent_side_is_not_played_with_the_channel_of_another_run(tmp_path):
+    """Networks of both have the same shapes: it is the config that says who talks."""
+    talking, silent = (
+        load_run(lively_run(tmp_path / name, **{"env.name": "simple_tag_v3", "teams": teams}), name)
+        for name, teams in (("talking", {}), ("silent", {"adversary": {"channel": False}}))
+    )
+    assert talking.shapes == silent.shapes and act_differently(talking, silent) == ["teams.*.channel"]
+    assert act_differently(silent, silent) == []
 
 
 def test_a_run_without_a_checkpoint_is_one_line(runs, tmp_path, capsys):

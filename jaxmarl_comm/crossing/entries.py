@@ -129,6 +129,8 @@ def act_differently(one: Trained, other: Trained) -> list[str]:
     differing = [key for key in differing_keys(one.cfg, other.cfg) if key.partition(".")[0] in ACTING]
     if ALGORITHMS[one.cfg.algorithm].make != ALGORITHMS[other.cfg.algorithm].make:
         differing.append("algorithm")
+    if one.cfg.silent_teams(one.env) != other.cfg.silent_teams(other.env):
+        differing.append("teams.*.channel")
     return differing or ([] if one.shapes == other.shapes else ["shapes of parameters"])
 
 
