@@ -11,7 +11,7 @@ from jaxmarl_comm.cli import results_main
 from jaxmarl_comm.config import build_config
 from jaxmarl_comm.dotted import merge
 from jaxmarl_comm.options import Parser, field_overrides
-from jaxmarl_comm.results.record import command
+from jaxmarl_comm.results.record import KEYS, command, record_of
 from jaxmarl_comm.run_folder import RunFolder
 from runs import TINY, call
 
@@ -48,6 +48,7 @@ def finished(path, **changes):
 def test_a_page_says_what_runs_reached(tmp_path):
     run = finished(tmp_path / "words-20261124-101112")
     assert results_main([str(run), "--page", str(tmp_path / "results.md")]) == 0
+    assert set(record_of(run)) == KEYS
     page = (tmp_path / "results.md").read_text()
     row = next(line for line in page.splitlines() if line.startswith("| `simple_reference_v3`"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
@@ -97,6 +98,13 @@ def test_sides_stand_apart_with_what_they_were_crossed_with(tmp_path):
         {"net.groups": {"agent": {"hidden": [8, 4]}}, "net.activation": "tanh", "control": True},
         {"env.name": "simple_tag_v3", "teams": {"adversary": {"lr": 1e-3}}, "env.continuous_actions": True},
         {"env.name": "simple_crypto_v3", "comm.preset": "speech", "critic_lr": 1e-3, "target_kl": 0.02},
+        {
+            "env.name": "simple_crypto_v3",  # where the preset alone would be refused
+            **{"comm.preset": "dial", "comm.rounds": 0, "comm.speech": "reinforced"},
+            **{"comm.discretise": "none", "comm.delay": 0, "algorithm": "ippo"},
+        },
+        {"env.name": "simple_tag_v3", "teams": {"adversary": {"channel": False}}, "alternate_every": 3},
+        {"env.name": "simple_tag_v3", "comm.preset": "none", "opponents": {"good": "runs/it's: a name:0"}},
     ],
 )
 def test_its_commands_make_such_runs(changes):
@@ -117,7 +125,9 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     (unfinished / "metrics.jsonl").write_text("")
     damaged = finished(tmp_path / "damaged")
     (damaged / "evaluation.json").write_text("[]")
+    alone = {"env.name": "simple_tag_v3", "comm.preset": "none", "opponents": {"good": "evader"}}
     for arguments, message in {
+        (finished(tmp_path / "alone", **alone),): "alone has trained one side alone (opponents)",
         (tmp_path / "nowhere",): "is not a run folder",
         (unfinished,): "is not finished: go on with --resume",
         (damaged,): "evaluation.json is damaged",
@@ -133,6 +143,7 @@ def test_mistakes_are_one_line(tmp_path, capsys):
 
 def test_a_record_of_what_nobody_knows_is_told(tmp_path, capsys):
     (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "x.json").write_text("{}")
+    record = dict.fromkeys(KEYS - {"ladder"})  # as of an earlier version, which the page could not be made of
+    (tmp_path / "results" / "x.json").write_text(json.dumps(record))
     status, error = call(results_main, ["--page", tmp_path / "results.md"], capsys)
     assert status == 1 and "x.json is no record of a run" in error

@@ -10,6 +10,7 @@ import pytest
 from jaxmarl_comm import default_cfg
 from jaxmarl_comm.algorithms.critics import Moment
 from jaxmarl_comm.algorithms.mappo import Mappo
+from jaxmarl_comm.algorithms.talk_losses import word_logits
 from jaxmarl_comm.comm.channel import Channel, unchanged
 from jaxmarl_comm.config import ConfigError, silent_control
 from jaxmarl_comm.console import Console
@@ -236,9 +237,31 @@ def test_a_team_without_a_channel_neither_sends_nor_hears(preset):
     assert speakers_of(bound.cfg, bound.env) == good
 
 
-def test_a_team_without_words_chooses_none():
+def test_a_silent_team_is_not_asked_to_signal():
+    """What it would have said is sent to nobody, so that a loss on it would only bend what it makes of the world."""
+    learner = learner_of(
+        "simple_adversary_v3",
+        **{"comm.preset": "gumbel", "comm.signalling_coef": 0.1, "teams": {"adversary": {"channel": False}}},
+    )
+
+    def logits(key):
+        state = learner.init(key)
+        decision = learner.actor.explore(
+            learner.team(state), key, learner.view(state.rollout), state.rollout.env, learner.batch
+        )[1]
+        return [word_logits(learner.actor, team, decision) for team in (GOOD, ADVERSARY)]
+
+    sizes = [x.size for x in jax.eval_shape(logits, jax.random.key(0))]
+    assert sizes[GOOD] > 0 == sizes[ADVERSARY]
+
+
+@pytest.mark.parametrize("speech", ["reinforced", "differentiable"])
+def test_a_team_without_words_chooses_none(speech):
     teams = {"adversary": {"channel": False}}
-    learner = learner_of("simple_world_comm_v3", **{"comm.preset": "speech", "teams": teams})
+    changes = {"comm.preset": "speech", "comm.speech": speech, "teams": teams}
+    learner = learner_of("simple_world_comm_v3", **changes)
+    if speech == "differentiable":  # there is nothing to pass a gradient on by, and all else is learned
+        jax.eval_shape(learner.update, jax.eval_shape(learner.init, jax.random.key(0)))
     assert "say" not in {name for factors in learner.actor.factors.values() for name in factors}
     assert speakers_of(learner.cfg, learner.env) == []
 

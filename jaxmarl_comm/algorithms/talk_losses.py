@@ -45,11 +45,15 @@ def _of_team(actor: TeamActor, team: int, decision: Decision, muted: Decision | 
 
 
 def word_logits(actor: TeamActor, team: int, decision: Decision) -> Array:
-    """`[E, T, ..., n, W]`: logits of all words that a team's n speakers choose: the channel's, or the task's."""
+    """`[E, T, ..., n, W]`: logits of all words that a team's n speakers choose: the channel's, or the task's.
+
+    n is 0 for a team that is silent: what it would have said must shape none of its layers.
+    """
     env, vocabulary = actor.env, actor.vocabulary
     groups = [g for g, of in env.group_teams.items() if of == team]
     if actor.channel.cfg.discretise == "gumbel":
-        return decision.talk.contents[..., np.array(env.team_members[team]), :]
+        talking = () if team in actor.channel.silent else env.team_members[team]
+        return decision.talk.contents[..., np.array(talking, int), :]
     if actor.relaxed:
         speakers = [agent for g in groups if vocabulary[g] for agent in env.groups[g]]
         return decision.word_logits[..., np.array(speakers, int), :]

@@ -61,7 +61,7 @@ class TeamActor:
 
     def __init__(self, cfg: Config, env: Env) -> None:
         self.env, self.channel = env, cfg.channel(env)
-        self.relaxed = cfg.comm.speech == "differentiable"
+        relaxed = cfg.comm.speech == "differentiable"
         speaks = {group: team not in self.channel.silent for group, team in env.group_teams.items()}
         chooses = {group: speaks[group] and cfg.comm.speech == "reinforced" for group in env.groups}
         self.factors = {
@@ -69,9 +69,10 @@ class TeamActor:
             for group, space in env.action_spaces.items()
         }
         self.vocabulary = {
-            group: dict(space.factors).get("say", 0) * (self.relaxed and speaks[group])
+            group: dict(space.factors).get("say", 0) * (relaxed and speaks[group])
             for group, space in env.action_spaces.items()
         }
+        self.relaxed = any(self.vocabulary.values())  # who could speak may be silent
         self.remembers = cfg.net.memory != "none"
         self.net = TeamPolicy(
             env=env,

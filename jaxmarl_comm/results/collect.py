@@ -12,7 +12,7 @@ from jaxmarl_comm.envs import ENVS
 from jaxmarl_comm.files import RunError, read_bytes, write_whole
 from jaxmarl_comm.results.page import page
 from jaxmarl_comm.results.pictures import plot_task
-from jaxmarl_comm.results.record import record_of
+from jaxmarl_comm.results.record import KEYS, record_of
 from jaxmarl_comm.run_folder import without_nan
 
 Record = dict[str, Any]
@@ -65,6 +65,6 @@ def read_record(path: Path) -> Record:
         found = json.loads(read_bytes(path))
     except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict) or not {"name", "task", "teams", "found", "curve"} <= set(found):
+    if not isinstance(found, dict) or not KEYS <= set(found):
         raise RunError(f"{path} is no record of a run; delete it, and add the run again")
     return found

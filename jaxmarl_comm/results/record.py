@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from jaxmarl_comm.config import Config, build_config, default_cfg
+from pydantic import BaseModel
+
+from jaxmarl_comm.comm.config import CommConfig
+from jaxmarl_comm.config import DEFAULT_ALGORITHM, Config
 from jaxmarl_comm.dotted import flatten
 from jaxmarl_comm.envs.base import Env, per_team
 from jaxmarl_comm.files import RunError, read_bytes
+from jaxmarl_comm.options import read_value
 from jaxmarl_comm.run_folder import RunFolder
-from jaxmarl_comm.settings import ConfigError
 
 Record = dict[str, Any]
 
@@ -23,13 +27,23 @@ OF_ALL = ("score", "message_information")
 CURVES = ("eval_return", "eval_success")
 STAMP = re.compile(r"-\d{8}-\d{6}$")  # that a folder's default name ends with
 TOLD_ELSEWHERE = ("env.name", "control")  # in a command line, or by a record
+KEYS = {
+    *("name", "task", "continuous", "teams", "algorithm", "channel", "num_seeds", "env_steps", "train_seconds"),
+    *("episodes", "command", "found", "control", "baselines", "ladder", "curve", "crossplay"),
+}
+"""What a record has."""
 CROSSPLAY = ("rows", "columns", "runs", "episodes")
 EXPLOIT = ("sides", "responders", "env_steps", "episodes")
 
 
 def record_of(path: Path) -> Record:
-    """Of the finished run in this folder. Raises RunError if it is none, or none that was evaluated to the end."""
+    """Of the finished run in this folder.
+
+    Raises RunError if it is none, was not evaluated to the end, or needs more than a command line: others' runs.
+    """
     folder, cfg = RunFolder.open(path)
+    if cfg.opponents:
+        raise RunError(f"{path} has trained one side alone (opponents): the page is of runs in which all sides learn")
     evaluation, env = read_evaluation(folder), cfg.make_env()
     rows = folder.read_metrics(cfg.num_seeds)
     if not rows or rows[-1]["iteration"] < cfg.num_iters:
@@ -73,28 +87,25 @@ def read_evaluation(folder: RunFolder) -> dict[str, Any]:
 
 def command(cfg: Config) -> str:
     """The command that trains such a run: all settings that are not the defaults of its kind."""
-    defaults = dict(flatten(default_cfg().model_dump()))
-    preset = dict(flatten(like(cfg).model_dump()))
+    usual = dict(flatten({**defaults(cfg), "comm": CommConfig(preset=cfg.comm.preset).model_dump()}))
     words = [f"--env.name {cfg.env.name}", f"--comm.preset {cfg.comm.preset}"]
     for key, value in flatten(cfg.model_dump(mode="json")):
-        usual = preset if key.startswith("comm.") else defaults
         if key not in TOLD_ELSEWHERE and usual.get(key) != value:
             words.append(f"--{key} {shell_word(value)}")
     return " ".join(["python scripts/train.py", *dict.fromkeys(words), *(["--control"] if cfg.control else [])])
 
 
-def like(cfg: Config) -> Config:
-    """A config of the same task and preset, all else being as usual. Of no use where there is none."""
-    try:
-        return build_config({"env": cfg.env.model_dump(), "comm": {"preset": cfg.comm.preset}})
-    except ConfigError:
-        return default_cfg()
+def defaults(cfg: Config) -> dict[str, Any]:
+    """What this algorithm's settings are where none is given, and which algorithm it is where that is not."""
+    own = {name: field.get_default(call_default_factory=True) for name, field in type(cfg).model_fields.items()}
+    plain = {name: value.model_dump() if isinstance(value, BaseModel) else value for name, value in own.items()}
+    return plain | {"algorithm": DEFAULT_ALGORITHM}
 
 
 def shell_word(value: Any) -> str:
-    """A value as one word of a command line."""
-    text = value if isinstance(value, str) else json.dumps(value)
-    return text if re.fullmatch(r"[\w./:+-]+", text) else f"'{text}'"
+    """A value as one word of a command line, which YAML reads as it was."""
+    is_plain = isinstance(value, str) and read_value(value) == value
+    return shlex.quote(value if is_plain else json.dumps(value))
 
 
 def curve(env: Env, rows: list[dict[str, Any]]) -> dict[str, Any]:
