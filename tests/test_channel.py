@@ -14,7 +14,7 @@ from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.config import default_cfg
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.trees import environments_first
-from learners import lively
+from learners import lively, recorded
 
 CHANNELS = [name for name, preset in PRESETS.items() if preset["rounds"]]
 IMPERFECT = {
@@ -31,7 +31,7 @@ IMPERFECT = {
 }
 
 
-LEARNERS, PLAYED, RECORDED = {}, {}, {}  # compiling is what takes time here
+LEARNERS, PLAYED = {}, {}  # compiling is what takes time here
 
 
 def learner_of(task, **changes):
@@ -51,21 +51,6 @@ def played(learner):
     return PLAYED[learner]
 
 
-def recorded(learner):
-    """(state, steps) as a rollout might have left them, drawn by numpy: where any luck will do, none is compiled."""
-    if learner not in RECORDED:
-        state, rng = lively(learner), np.random.default_rng(1)
-
-        def draw(x):
-            return (rng.normal(size=x.shape) if x.dtype.kind == "f" else np.zeros(x.shape)).astype(x.dtype)
-
-        traj = jax.tree.map(draw, jax.eval_shape(learner.play, state, jax.random.key(0))[1])
-        if "clock" in traj.circumstances:
-            traj.circumstances["clock"] += np.arange(learner.cfg.rollout_len, dtype=np.int32)[:, None] % 25
-        RECORDED[learner] = state, traj
-    return RECORDED[learner]
-
-
 def replayed(learner, state, traj, team=None):
     """What the update makes of the recorded steps."""
     obs, circumstances = environments_first((traj.obs, traj.circumstances))
@@ -83,7 +68,8 @@ def spread_probe(preset, links):
     """(a function from observations `[E, T, n, d]` to all agents' log-probabilities `[E, T, N]`, observations)."""
     cut = {"env.N": len(links), "comm.preset": preset, "comm.route": "matrix", "comm.route_matrix": links.tolist()}
     learner = learner_of("simple_spread_v3", **cut, rollout_len=4, num_envs=2)
-    state, traj = recorded(learner)
+    state = lively(learner)
+    traj = recorded(learner, state)
     obs, circumstances, actions = environments_first((traj.obs, traj.circumstances, traj.actions))
     space = learner.env.action_spaces["agent"]
 
@@ -120,7 +106,8 @@ def test_a_cut_link_is_cut_and_cut_alone(preset):
 
 def test_without_a_channel_agents_do_not_influence_each_other():
     learner = learner_of("simple_reference_v3", **{"comm.preset": "none"})
-    state, traj = recorded(learner)
+    state = lively(learner)
+    traj = recorded(learner, state)
     obs = traj.obs["agent"]
     changed = obs.copy()
     changed[:, :, 1, 8:11] = 0.7  # the goal that only agent 1 sees
@@ -133,7 +120,8 @@ def test_without_a_channel_agents_do_not_influence_each_other():
 @pytest.mark.parametrize("preset", CHANNELS)
 def test_the_listeners_loss_reaches_the_speaker(preset):
     learner = learner_of("simple_speaker_listener_v4", **{"comm.preset": preset})
-    state, traj = recorded(learner)
+    state = lively(learner)
+    traj = recorded(learner, state)
 
     @jax.jit
     @jax.grad
@@ -215,7 +203,8 @@ def test_imperfections_of_no_strength_are_the_clean_channel_bit_for_bit(preset, 
     faulty = {**clean, "comm.noise": 1.0, "comm.loss": 0.5} | ({"comm.bit_flip": 0.5} if preset == "gumbel" else {})
 
     def found(learner):
-        state, traj = recorded(learner)
+        state = lively(learner)
+        traj = recorded(learner, state)
         step = jax.jit(partial(of_update, learner))
         return lambda numbers: jax.device_get(step(learner.vary(state, numbers), traj))
 
