@@ -46,6 +46,24 @@ def assert_learns(learner):
     assert not any(jax.tree.leaves(still))
 
 
+def recorded(learner, state):
+    """Steps as a rollout might have left them, drawn by numpy: where any luck will do, no rollout is compiled for it.
+
+    Actions are 0 where they are discrete, and inside (0, 1) where they are not; nothing is lost, and nothing over.
+    """
+    rng = np.random.default_rng(1)
+
+    def draw(path, x):
+        size = rng.uniform(0.1, 0.9, x.shape) if "actions" in str(path[0]) else rng.normal(size=x.shape)
+        return (size if x.dtype.kind == "f" else np.zeros(x.shape)).astype(x.dtype)
+
+    traj = jax.tree_util.tree_map_with_path(draw, jax.eval_shape(learner.play, state, KEY)[1])
+    if "clock" in traj.circumstances:
+        steps = np.arange(learner.cfg.rollout_len, dtype=np.int32)
+        traj.circumstances["clock"] += steps[:, None] % learner.env.max_cycles
+    return traj
+
+
 @cache
 def begun(env, num_envs):
     """(state, observations) of a batch of environments at the start of their episodes."""

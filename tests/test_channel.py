@@ -1,5 +1,7 @@
 """The channel is differentiable, stays cut where it is cut, is replayed in the update, and forgets between episodes."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +14,7 @@ from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.config import default_cfg
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.trees import environments_first
-from learners import lively
+from learners import lively, recorded
 
 CHANNELS = [name for name, preset in PRESETS.items() if preset["rounds"]]
 IMPERFECT = {
@@ -66,7 +68,8 @@ def spread_probe(preset, links):
     """(a function from observations `[E, T, n, d]` to all agents' log-probabilities `[E, T, N]`, observations)."""
     cut = {"env.N": len(links), "comm.preset": preset, "comm.route": "matrix", "comm.route_matrix": links.tolist()}
     learner = learner_of("simple_spread_v3", **cut, rollout_len=4, num_envs=2)
-    state, _, traj = played(learner)
+    state = lively(learner)
+    traj = recorded(learner, state)
     obs, circumstances, actions = environments_first((traj.obs, traj.circumstances, traj.actions))
     space = learner.env.action_spaces["agent"]
 
@@ -103,7 +106,8 @@ def test_a_cut_link_is_cut_and_cut_alone(preset):
 
 def test_without_a_channel_agents_do_not_influence_each_other():
     learner = learner_of("simple_reference_v3", **{"comm.preset": "none"})
-    state, _, traj = played(learner)
+    state = lively(learner)
+    traj = recorded(learner, state)
     obs = traj.obs["agent"]
     changed = obs.copy()
     changed[:, :, 1, 8:11] = 0.7  # the goal that only agent 1 sees
@@ -116,7 +120,8 @@ def test_without_a_channel_agents_do_not_influence_each_other():
 @pytest.mark.parametrize("preset", CHANNELS)
 def test_the_listeners_loss_reaches_the_speaker(preset):
     learner = learner_of("simple_speaker_listener_v4", **{"comm.preset": preset})
-    state, _, traj = played(learner)
+    state = lively(learner)
+    traj = recorded(learner, state)
 
     @jax.jit
     @jax.grad
@@ -171,23 +176,46 @@ def test_the_first_minibatch_has_ratio_one(task, changes):
     assert metrics["clip_fraction"] == 0 and metrics["approx_kl"] == pytest.approx(0, abs=1e-6)
 
 
-@pytest.mark.parametrize("preset", [pytest.param("commnet", marks=pytest.mark.optimised), "gumbel"])
-def test_imperfections_of_no_strength_are_the_clean_channel_bit_for_bit(preset):
+def updated(learner, state, _):
+    """(parameters, metrics) after an update."""
+    after, metrics = learner.update(state)
+    return after.params, metrics
+
+
+def differentiated(learner, state, traj):
+    """(gradients, what the loss and the actions were) of an update and a step where the channel is, and not the task.
+
+    What users run takes long to compile.
+    """
+    data, _, estimates = learner.prepare(state, traj, state.rollout, jax.random.key(2))
+    view, env = learner.view(state.rollout), state.rollout.env
+    moved, _ = learner.actor.explore(learner.team(state), jax.random.key(3), view, env, learner.batch)
+    grads, metrics = jax.grad(learner.loss, has_aux=True)(state.params, data, state.hparams, learner.team(state).numbers)
+    return grads, (metrics, estimates, moved.actions, moved.log_probs)
+
+
+@pytest.mark.parametrize(
+    ("preset", "of_update"),
+    [pytest.param("commnet", differentiated, marks=pytest.mark.optimised), ("gumbel", updated)],
+)
+def test_imperfections_of_no_strength_are_the_clean_channel_bit_for_bit(preset, of_update):
     clean = {"comm.preset": preset}
     faulty = {**clean, "comm.noise": 1.0, "comm.loss": 0.5} | ({"comm.bit_flip": 0.5} if preset == "gumbel" else {})
 
-    def after_an_update(learner):
-        update, state = jax.jit(learner.update), lively(learner)
-        return lambda numbers: update(learner.vary(state, numbers))
+    def found(learner):
+        state = lively(learner)
+        traj = recorded(learner, state)
+        step = jax.jit(partial(of_update, learner))
+        return lambda numbers: jax.device_get(step(learner.vary(state, numbers), traj))
 
     nothing = {name: 0.0 for name in faulty if name not in clean}
-    with_faults = after_an_update(learner_of("simple_reference_v3", **faulty))
-    state, metrics = after_an_update(learner_of("simple_reference_v3", **clean))({})
-    other, other_metrics = with_faults(nothing)
-    jax.tree.map(np.testing.assert_array_equal, state.params, other.params)
-    jax.tree.map(np.testing.assert_array_equal, metrics, other_metrics)
-    noisy = with_faults({"comm.noise": 1.0})[0]
-    same = jax.tree.map(np.array_equal, state.params.policy, noisy.params.policy)
+    with_faults = found(learner_of("simple_reference_v3", **faulty))
+    moved, told = found(learner_of("simple_reference_v3", **clean))({})
+    other, told_otherwise = with_faults(nothing)
+    jax.tree.map(np.testing.assert_array_equal, moved, other)
+    jax.tree.map(np.testing.assert_array_equal, told, told_otherwise)
+    noisy, _ = with_faults({"comm.noise": 1.0})
+    same = jax.tree.map(np.array_equal, moved.policy, noisy.policy)
     assert not all(jax.tree.leaves(same))
 
 
@@ -278,10 +306,8 @@ def test_words_chosen_for_the_gradient_are_the_words_that_are_said():
 # What the config asks of messages, and who hears them
 
 
-def losses(**changes):
+def losses(learner, state, after, traj):
     """(loss, its measures, gradients of policy and critic) of a whole rollout."""
-    learner = learner_of("simple_reference_v3", **changes)
-    state, after, traj = played(learner)
 
     @jax.jit
     def losses_of(state, after, traj):
@@ -302,7 +328,9 @@ def losses(**changes):
     ],
 )
 def test_what_is_asked_of_messages_enters_the_loss(preset, setting, measure):
-    without, with_it = losses(**{"comm.preset": preset}), losses(**{"comm.preset": preset, f"comm.{setting}": 0.7})
+    presets = {"comm.preset": preset}
+    plain, asking = (learner_of("simple_reference_v3", **presets, **x) for x in ({}, {f"comm.{setting}": 0.7}))
+    without, with_it = (losses(learner, *played(plain)) for learner in (plain, asking))
     assert with_it[0] - without[0] == pytest.approx(0.7 * float(with_it[1][measure]), abs=1e-4)
     assert float(with_it[1][measure]) != 0
     asked = jax.tree.map(lambda a, b: np.abs(a - b).max(), with_it[2].policy, without[2].policy)

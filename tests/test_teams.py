@@ -1,6 +1,7 @@
 """Sides that compete learn each for itself: nothing of one team's loss moves another's parameters."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,7 @@ from jaxmarl_comm.envs.mpe.simple_world_comm import SimpleWorldComm
 from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD
 from jaxmarl_comm.evaluation.messages import speakers_of
 from jaxmarl_comm.nets.params import by_team, together
-from learners import lively
+from learners import lively, recorded
 
 SMALL = {"num_envs": 4, "num_minibatches": 1, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 4}
 
@@ -56,19 +57,19 @@ def test_a_team_learns_from_its_own_loss_alone(task, changes):
     route = {"comm.route": "all"} if changes["comm.preset"] != "none" else {}
     learner = learner_of(task, **changes, **route)
     teams, state = np.array(learner.env.teams), lively(learner)
+    traj = recorded(learner, state)
 
     @jax.jit
-    def step(scales):
-        after, traj = learner.play(state, jax.random.key(2))
-        data, _, _ = learner.prepare(state, traj, after, jax.random.key(3))
+    def step(scales, traj):
+        data, _, _ = learner.prepare(state, traj, state.rollout, jax.random.key(3))
         for name in ("advantages", "targets"):
             data = data._replace(**{name: getattr(data, name) * scales[teams]})
         (params, _), _ = learner.optimise(state, data, jax.random.key(4))
         return params
 
-    before = step(np.ones(2))
+    before = step(np.ones(2), traj)
     for team in (GOOD, ADVERSARY):
-        after = step(np.where(np.arange(2) == team, -1e4, 1.0))
+        after = step(np.where(np.arange(2) == team, -1e4, 1.0), traj)
         for part in ("policy", "critic"):
             one, other = (by_team(learner.env, getattr(params, part)) for params in (before, after))
             jax.tree.map(np.testing.assert_array_equal, one[1 - team], other[1 - team])
@@ -80,11 +81,11 @@ def test_the_listeners_own_team_does_learn_to_speak():
     """The control of the test above: within a team the gradient does pass, also where all hear all."""
     learner = learner_of("simple_adversary_v3", **{"comm.preset": "commnet", "comm.route": "all"})
     listener, state = learner.env.team_members[GOOD][0], lively(learner)
+    traj = recorded(learner, state)
 
     @jax.jit
     def grads(scale):
-        after, traj = learner.play(state, jax.random.key(2))
-        data, _, _ = learner.prepare(state, traj, after, jax.random.key(3))
+        data, _, _ = learner.prepare(state, traj, state.rollout, jax.random.key(3))
         data = data._replace(advantages=jnp.zeros_like(data.advantages).at[..., listener].set(scale))
         silent = state.hparams._replace(ent_coef=jnp.zeros(()))
         found, _ = jax.grad(learner.loss, has_aux=True)(state.params, data, silent, learner.team(state).numbers)
@@ -105,11 +106,13 @@ def test_parameters_come_apart_by_team_and_together_again():
 
 
 def test_metrics_are_per_team_where_sides_compete():
-    learner = learner_of("simple_push_v3", **{"comm.preset": "none", "rollout_len": 25, "num_minibatches": 2})
+    own = {"comm.preset": "none", "teams": {"adversary": {"lr": 1e-9}}}
+    learner = learner_of("simple_push_v3", **own, rollout_len=25, num_minibatches=2)
     _, metrics = jax.jit(learner.update)(lively(learner))
     for measure in ("return", "entropy", "policy_loss", "value_loss", "approx_kl", "policy_grad_norm"):
         assert measure not in metrics
         assert metrics[f"{measure}_good"] != metrics[f"{measure}_adversary"], measure
+    assert metrics["lr_adversary"] == jnp.float32(1e-9) < metrics["lr_good"]
 
 
 def test_a_critic_hears_in_its_bootstrap_what_it_hears_in_training():
@@ -184,9 +187,15 @@ def test_a_team_can_learn_otherwise():
     np.testing.assert_allclose(now.critic_lr, [0.01, 1e-9])  # a team's own lr is its critics', too
     np.testing.assert_allclose(now.ent_coef, [0.001, 0.5])
     np.testing.assert_array_equal(learner.sharing, [0, 0, 0, 1])  # three adversaries, and the prey
-    (after, metrics), (usual, _) = (jax.jit(x.update)(state) for x in (learner, plain))
-    assert metrics["lr_adversary"] == jnp.float32(1e-9)
-    before, moved, as_usual = (by_team(learner.env, x.params.policy) for x in (state, after, usual))
+    traj = recorded(learner, state)
+
+    @partial(jax.jit, static_argnums=0)
+    def updated(learner, traj):
+        data, _, _ = learner.prepare(state, traj, state.rollout, jax.random.key(3))
+        return learner.optimise(state, data, jax.random.key(4))[0][0]
+
+    after, usual = (updated(x, traj) for x in (learner, plain))
+    before, moved, as_usual = (by_team(learner.env, x.policy) for x in (state.params, after, usual))
     largest = [
         [max(jax.tree.leaves(jax.tree.map(lambda a, b: np.abs(a - b).max(), x[team], y[team]))) for team in range(2)]
         for x, y in ((before, moved), (moved, as_usual))
