@@ -190,7 +190,9 @@ def differentiated(learner, state, traj):
     data, _, estimates = learner.prepare(state, traj, state.rollout, jax.random.key(2))
     view, env = learner.view(state.rollout), state.rollout.env
     moved, _ = learner.actor.explore(learner.team(state), jax.random.key(3), view, env, learner.batch)
-    grads, metrics = jax.grad(learner.loss, has_aux=True)(state.params, data, state.hparams, learner.team(state).numbers)
+    grads, metrics = jax.grad(learner.loss, has_aux=True)(
+        state.params, data, state.hparams, learner.team(state).numbers
+    )
     return grads, (metrics, estimates, moved.actions, moved.log_probs)
 
 
