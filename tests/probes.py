@@ -34,6 +34,10 @@ class Probe(Env):
         return type(self).__name__
 
     @property
+    def last_step(self):
+        return self.max_cycles
+
+    @property
     def ends_early(self):
         return self.ends
 
@@ -52,11 +56,11 @@ class Probe(Env):
         return after, self.time_step(after, self.rewards(state, 2.0 * moves - 1))
 
     def time_step(self, state, reward):
-        over = state.t >= self.max_cycles
+        over = state.t >= self.last_step
         return TimeStep(self.observe(state), reward, over & self.ends, over & (not self.ends))
 
     def observe(self, state):
-        left = jnp.full(2, 1 - state.t / self.max_cycles * self.ends)  # a clock that ends nothing is not shown
+        left = jnp.full(2, 1 - state.t / self.last_step * self.ends)  # a clock that ends nothing is not shown
         by_agent = jnp.stack([self.seen(state), left], axis=-1)
         return {group: by_agent[jnp.array(where)] for group, where in self.groups.items()}
 
@@ -99,6 +103,21 @@ class Obey(Probe):
 
     def rewards(self, state, moves):
         return moves * state.bits
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OneOf(Probe):
+    """The one of these tasks that `which` says, a number that one program may be given: they differ in nothing else."""
+
+    which: int = 0
+    tasks = (Once(), Later(), Obey())
+
+    @property
+    def last_step(self):
+        return jnp.array([task.max_cycles for task in self.tasks])[self.which]
+
+    def rewards(self, state, moves):
+        return jnp.stack([task.rewards(state, moves) for task in self.tasks])[self.which]
 
 
 class Tell(Probe):

@@ -12,7 +12,7 @@ from jaxmarl_comm.config import default_cfg
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.nets.cell import GATES, STATES, AgentCell
 from jaxmarl_comm.trees import environments_first
-from learners import assert_learns, lively
+from learners import assert_learns, lively, recorded
 
 SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 33}
 # 33 steps: one episode of 25, and a part of the next
@@ -176,7 +176,7 @@ def test_what_was_heard_is_remembered():
     """A message that is sent once moves what its hearer does long after, by its cell alone."""
     learner = learner_of(**{"net.memory": "gru", "comm.gate": "every_n", "comm.gate_every": 25, "rollout_len": 25})
     state = lively(learner)
-    _, traj = jax.device_get(jax.jit(learner.play)(state, jax.random.key(0)))
+    traj = recorded(learner, state)
     obs, circumstances = environments_first((traj.obs["agent"], traj.circumstances))
 
     @jax.jit

@@ -178,7 +178,7 @@ ENTRY_COLUMNS = {
 
 def taken(row: tuple[Record, str]) -> str:
     """What best responses take from a side."""
-    exploit = row[0].get("exploit") or {"sides": {}}
+    exploit = row[0]["exploit"] or {"sides": {}}
     found = exploit["sides"].get(row[1])
     if not found:
         return NOTHING

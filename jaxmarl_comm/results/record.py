@@ -29,7 +29,7 @@ STAMP = re.compile(r"-\d{8}-\d{6}$")  # that a folder's default name ends with
 TOLD_ELSEWHERE = ("env.name", "control")  # in a command line, or by a record
 KEYS = {
     *("name", "task", "continuous", "teams", "algorithm", "channel", "num_seeds", "env_steps", "train_seconds"),
-    *("episodes", "command", "found", "control", "baselines", "ladder", "curve", "crossplay"),
+    *("episodes", "command", "found", "control", "baselines", "ladder", "curve", "crossplay", "exploit"),
 }
 """What a record has."""
 CROSSPLAY = ("rows", "columns", "runs", "episodes")
