@@ -65,6 +65,6 @@ def read_record(path: Path) -> Record:
         found = json.loads(read_bytes(path))
     except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict) or not KEYS <= set(found):
+    if not isinstance(found, dict) or not set(found) >= KEYS:
         raise RunError(f"{path} is no record of a run; delete it, and add the run again")
     return found
