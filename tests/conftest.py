@@ -13,6 +13,7 @@ from jax._src import compiler
 # programs in parts for several threads. USUAL is what it does unless told; jax has no public setting for some programs.
 QUICK = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 USUAL = (("xla_cpu_use_fusion_emitters", True), ("xla_cpu_parallel_codegen_split_count", 32))
+LONGEST = "run parity channel study recurrence faults critics crossplay teams nets evaluation planted_errors probes"
 options_of_process = compiler.get_compile_options
 
 
@@ -41,6 +42,12 @@ def pytest_configure(config):
     for name, value in settings.items():
         os.environ[name.upper()] = str(value)
         jax.config.update(name, value)
+
+
+def pytest_collection_modifyitems(items):
+    """The files that take longest come first, so that at the end no worker is busy with one while others wait."""
+    places = {f"test_{name}.py": place for place, name in enumerate(LONGEST.split())}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 def pytest_collection_finish():
