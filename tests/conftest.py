@@ -13,7 +13,7 @@ from jax._src import compiler
 # programs in parts for several threads. USUAL is what it does unless told; jax has no public setting for some programs.
 QUICK = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 USUAL = (("xla_cpu_use_fusion_emitters", True), ("xla_cpu_parallel_codegen_split_count", 32))
-LONGEST = "run parity channel study recurrence faults critics crossplay teams nets evaluation planted_errors probes"
+LONGEST = "run parity channel study exploit frozen recurrence faults critics crossplay teams nets evaluation"
 options_of_process = compiler.get_compile_options
 
 
