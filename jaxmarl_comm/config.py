@@ -24,6 +24,7 @@ from jaxmarl_comm.team_config import AgentGroups, RewardSharing, TeamConfig
 
 if TYPE_CHECKING:
     from jaxmarl_comm.comm.channel import Channel
+    from jaxmarl_comm.distributions import Kind
     from jaxmarl_comm.envs.against import Side
     from jaxmarl_comm.envs.base import Env
 
@@ -65,13 +66,16 @@ class Config(Settings):
     """Headings of `--help` for this class, each with the fields from which on it stands."""
     between_sides: ClassVar[tuple[str, ...]] = ()
     """Settings that mean nothing unless two sides learn."""
+    deterministic: ClassVar[bool] = False
+    """Whether continuous actions are what networks say, and not drawn from a distribution."""
 
     env: EnvConfig = Field(default_factory=EnvConfig, description="the task and its arguments")
     comm: CommConfig = Field(default_factory=CommConfig, description="how agents communicate")
     net: NetConfig = Field(default_factory=NetConfig, description="what networks are made of")
     algorithm: str = Field(
         DEFAULT_ALGORITHM,
-        description="how agents learn: PPO with critics that see more than agents do (mappo), or the same (ippo)",
+        description="how agents learn: PPO with critics that see more than agents do (mappo), or the same (ippo); from "
+        "replay, by the gradient of critics of actions (maddpg), or of the least of two of them (matd3)",
     )
 
     agent_groups: AgentGroups = Field(
@@ -170,6 +174,10 @@ class Config(Settings):
         check_nets(self, env)
         check_teams(self, env)
 
+    def told(self, env: Env) -> list[str]:
+        """Lines for the user before the run begins, of what may come as a surprise."""
+        return []
+
     def numbers_held(self, env: Env) -> dict[str, tuple[int, dict[str, int]]]:
         """What -> (float32 numbers that updates of one seed hold at the very least, the settings that decide it)."""
         return {}
@@ -199,6 +207,12 @@ class Config(Settings):
         from jaxmarl_comm.comm.channel import Channel
 
         return Channel(self.comm, env.teams, self.silent_teams(env))
+
+    def action_kind(self, env: Env) -> Kind:
+        """What kind of distribution actions are from."""
+        if not env.continuous_actions:
+            return "categorical"
+        return "point" if self.deterministic else "beta"
 
     def of_team(self, team: str, setting: str) -> Any:
         """A team's own value of one of TeamConfig's settings, or that of all."""

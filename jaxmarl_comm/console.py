@@ -37,6 +37,8 @@ class Console:
         self.say(
             f"{seeds} of {cfg.env_steps:,} env steps on {jax.device_count()} {device.platform} ({device.device_kind})"
         )
+        for line in cfg.told(env):
+            self.say(line)
         self.say(f"run folder {folder}")
         if cfg.comm.rounds and not cfg.channel(env).reaches_anyone:
             self.say(

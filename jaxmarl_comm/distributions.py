@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import distrax
 import jax
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxmarl_comm.gamma import digamma, draw_gamma, log_gamma
 
 Array = jax.Array
+Kind = Literal["categorical", "beta", "point"]
 
 EDGE = 1e-6  # of [0, 1], which drawn actions keep away from: the density may vanish there, and float32 rounds to 1
 EXCESS = (1e-6, 1e3)
@@ -44,14 +45,33 @@ class InnerBeta(distrax.Beta):
         return log_gamma(self.alpha) + log_gamma(self.beta) - log_gamma(self.alpha + self.beta)
 
 
+class Point(NamedTuple):
+    """What a policy without chance does: `[..., size]` numbers from 0 to 1."""
+
+    at: Array
+
+    def sample(self, seed: Array) -> Array:
+        """`[..., size]`, always the same."""
+        return self.at
+
+    def mode(self) -> Array:
+        """`[..., size]`."""
+        return self.at
+
+
 class ActionDistribution(NamedTuple):
     """Independent distributions of the factors of an action (move, say), each with batch shape `[...]`.
 
     An agent without any free factor (a speaker that may not speak) has the empty one: log-probability and entropy 0.
     """
 
-    factors: dict[str, distrax.Distribution]
+    factors: dict[str, Any]
     batch_shape: tuple[int, ...]
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether all factors are points."""
+        return bool(self.factors) and all(isinstance(factor, Point) for factor in self.factors.values())
 
     def sample(self, key: Array) -> dict[str, Array]:
         """Factor name -> action. The key is consumed."""
@@ -87,27 +107,31 @@ class ActionDistribution(NamedTuple):
         return joint
 
 
-def num_outputs(factors: dict[str, int], continuous: bool) -> int:
+def num_outputs(factors: dict[str, int], kind: Kind) -> int:
     """How many numbers a network must give for an action with these factors (name -> size)."""
-    return sum(factors.values()) * (2 if continuous else 1)
+    return sum(factors.values()) * (2 if kind == "beta" else 1)
 
 
-def action_distribution(outputs: Array, factors: dict[str, int], continuous: bool) -> ActionDistribution:
-    """Distribution from network outputs `[..., num_outputs(factors, continuous)]`.
+def action_distribution(outputs: Array, factors: dict[str, int], kind: Kind) -> ActionDistribution:
+    """Distribution from network outputs `[..., num_outputs(factors, kind)]`.
 
     Discrete factors are categorical. Continuous ones are Beta on [0, 1] with both parameters above 1, so that there is
-    a single mode (Chou et al. 2017, "Improving stochastic policy gradients ... using the Beta distribution").
+    a single mode (Chou et al. 2017, "Improving stochastic policy gradients ... using the Beta distribution"); or points
+    of [0, 1], of policies that a critic's gradient moves.
     """
     built, offset = {}, 0
     for name, size in factors.items():
-        width = num_outputs({name: size}, continuous)
-        built[name] = _factor(outputs[..., offset : offset + width], continuous)
+        width = num_outputs({name: size}, kind)
+        built[name] = _factor(outputs[..., offset : offset + width], kind)
         offset += width
     return ActionDistribution(built, outputs.shape[:-1])
 
 
-def _factor(outputs: Array, continuous: bool) -> distrax.Distribution:
-    if not continuous:
-        return distrax.Categorical(logits=outputs)
+def _factor(outputs: Array, kind: Kind) -> Any:
+    match kind:
+        case "categorical":
+            return distrax.Categorical(logits=outputs)
+        case "point":
+            return Point(jax.nn.sigmoid(outputs))
     alpha, beta = jnp.split(1.0 + jnp.clip(jax.nn.softplus(outputs), *EXCESS), 2, axis=-1)
     return distrax.Independent(InnerBeta(alpha, beta), reinterpreted_batch_ndims=1)

@@ -31,11 +31,14 @@ def describe_fields() -> Iterator[Description]:
     """Every setting: those of all algorithms first, then what each has of its own, or by another default."""
     common = {each.key: each for each in _of_class(Config)}
     yield from common.values()
+    owners: dict[Description, list[str]] = {}
     for cls, algorithms in config_classes().items():
         for each in _of_class(cls):
             inherited = each.key in common and each.default == common[each.key].default
             if not inherited and each.key != "algorithm":
-                yield each._replace(heading=f"{each.heading} ({listed(algorithms)})")
+                owners.setdefault(each, []).extend(algorithms)
+    for each, algorithms in owners.items():
+        yield each._replace(heading=f"{each.heading} ({listed(algorithms)})")
 
 
 def _of_class(cls: type[Config]) -> list[Description]:

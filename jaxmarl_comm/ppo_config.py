@@ -6,17 +6,22 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from jaxmarl_comm.config import AgentId, Config, Schedule
+from jaxmarl_comm.config import Schedule
+from jaxmarl_comm.critic_config import CriticConfig
 from jaxmarl_comm.settings import Count, Real, Share, Whole
 
 if TYPE_CHECKING:
     from jaxmarl_comm.envs.base import Env
 
 
-class PPOConfig(Config):
+class PPOConfig(CriticConfig):
     """The common settings, and those of PPO and of its critics."""
 
-    headings: ClassVar = {"PPO": ("ppo_epochs",), "critics": ("critic_input",), "sides in turns": ("alternate_every",)}
+    headings: ClassVar = {
+        "PPO": ("ppo_epochs",),
+        "critics": ("critic_lr", "critic_input"),
+        "sides in turns": ("alternate_every",),
+    }
     between_sides: ClassVar = ("alternate_every", "pool_share", "pool_size", "pool_interval")
 
     algorithm: Literal["mappo", "ippo"] = "mappo"
@@ -26,10 +31,6 @@ class PPOConfig(Config):
         description="what critics go by: own observation (ippo's default); everybody's, own first (mappo's); own, and "
         "the task's whole state; everybody's observations and the others' actions",
     )
-    share_critics: Literal["team", "group", "agent"] | None = Field(
-        None, description="who has a critic in common; null: as share_params has it of policies"
-    )
-    critic_id: AgentId = Field("none", description="whether a shared critic is told whose value it estimates")
     critic_embed_dim: Annotated[Whole, Field(le=2**16)] = Field(
         0, description="numbers that all but an agent's own observation is compressed to for its critic; 0: not at all"
     )
@@ -37,7 +38,6 @@ class PPOConfig(Config):
     ppo_epochs: Count = Field(2, description="passes over each rollout")
     num_minibatches: Count = Field(16, description="minibatches per pass, cut along environments")
     grad_accumulation: Count = Field(1, description="parts of a minibatch whose gradients are added up one by one")
-    critic_lr: Real | None = Field(None, gt=0, description="learning rate of the critics, at the start; null: lr")
     target_kl: Real | None = Field(
         None,
         gt=0,
@@ -95,17 +95,14 @@ class PPOConfig(Config):
         return self.critic_input or {"mappo": "joint", "ippo": "own"}[self.algorithm]
 
     @property
-    def critic_sharing(self) -> str:
-        """`share_critics`, or what `share_params` says where that is not given."""
-        return self.share_critics or ("group" if self.share_params else "agent")
+    def critics_see_actions(self) -> bool:
+        return self.critic_sees == "joint_actions"
 
     def check(self, env: Env) -> None:
         super().check(env)
         self._check_updates()
         self._check_critics()
         self._check_turns(env)
-        if self.critic_sharing == "team":
-            self._check_shared_critics(env)
 
     def _check_updates(self) -> None:
         """Whether rollouts can be cut as asked."""
@@ -130,8 +127,6 @@ class PPOConfig(Config):
                 f"ippo's critics see their own agent's observation, but critic_input is {self.critic_input}: that is "
                 "mappo"
             )
-        if self.critic_id != "none" and self.critic_sharing == "agent":
-            raise ValueError("critic_id tells agents apart that share a critic, but each has its own")
         if self.critic_embed_dim and self.critic_sees == "own":
             raise ValueError("critic_embed_dim compresses what is not an agent's own, but critic_input is own")
 
@@ -145,19 +140,6 @@ class PPOConfig(Config):
         for setting in ("pool_size", "pool_interval"):
             if not self.pool_share and not self._is_default(setting):
                 raise ValueError(f"{setting} means nothing while pool_share is 0")
-
-    def _check_shared_critics(self, env: Env) -> None:
-        """Whether what a team's critic goes by, and what it is made of, is the same for all groups."""
-        acts = self.critic_sees == "joint_actions"
-        for team, name in enumerate(env.team_names):
-            groups = [group for group, of in env.group_teams.items() if of == team]
-            if len({(env.obs_dims[group], env.action_spaces[group].dim * acts) for group in groups}) > 1:
-                raise ValueError(
-                    f"share_critics is team, but in team {name} of {env.name} {' and '.join(groups)} see observations "
-                    f"{'or take actions ' * acts}of different length; set it to group"
-                )
-        if len({self.net.of_group(group, self.hidden_dim) for group in env.groups}) > 1:
-            raise ValueError("share_critics is team, but net.groups gives groups other networks; set it to group")
 
     def numbers_held(self, env: Env) -> dict[str, tuple[int, dict[str, int]]]:
         steps = self.num_envs * self.rollout_len

@@ -22,7 +22,9 @@ class Entry(NamedTuple):
 
 PPO = Entry("jaxmarl_comm.ppo_config:PPOConfig", "jaxmarl_comm.algorithms.mappo:make_mappo")
 
-ALGORITHMS = {"mappo": PPO, "ippo": PPO}
+OFF_POLICY = Entry("jaxmarl_comm.offpolicy_config:OffPolicyConfig", "jaxmarl_comm.algorithms.maddpg:make_maddpg")
+
+ALGORITHMS = {"mappo": PPO, "ippo": PPO, "maddpg": OFF_POLICY, "matd3": OFF_POLICY}
 
 
 def load(where: str) -> Any:

@@ -26,7 +26,7 @@ def lively(learner, size=0.3, seed=0):
     state = nothing._replace(
         params=jax.tree.map(lambda x: rng.normal(0, size, x.shape).astype(x.dtype), shapes.params),
         rollout=nothing.rollout._replace(env=env, obs=obs),
-        hparams=of_config(learner.cfg),
+        hparams=of_config(type(shapes.hparams), learner.cfg),
         key=KEY,
     )
     return jax.device_put(state)

@@ -128,6 +128,34 @@ class Tell(Probe):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Aim(Probe):
+    """The same bits with continuous actions: an agent is paid for how near the first of its two numbers is to its bit.
+
+    At best 0, and -4 at worst; -1 to those who do not know, and stay in the middle.
+    """
+
+    continuous_actions: bool = True
+    action_spaces = {"agent": ActionSpace((("move", 2),), True)}  # noqa: RUF012
+
+    def step(self, key, state, actions):
+        after = state._replace(t=state.t + 1)
+        return after, self.time_step(after, self.rewards(state, 2.0 * actions["agent"][:, 0] - 1))
+
+    def rewards(self, state, moves):
+        return -((moves - self.wanted(state)) ** 2)
+
+    def wanted(self, state):
+        return state.bits
+
+
+class AimTold(Aim):
+    """What counts is the *other's* bit."""
+
+    def wanted(self, state):
+        return state.bits[::-1]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recall(Probe):
     """The bit is seen at the first step and called for at the third: worth nothing to those who forget."""
 

@@ -14,7 +14,7 @@ def test_distances_of_continuous_actions_are_right_on_average():
     parameters = np.array([[[2.0, 5.0], [2.0, 2.0]], [[3.0, 5.0], [2.0, 2.0]], [[60.0, 2.0], [2.0, 2.0]]])
     outputs = np.log(np.expm1(parameters - 1)).transpose(0, 2, 1).reshape(3, 1, 1, 4)  # alphas, then betas
     many = jnp.asarray(np.broadcast_to(outputs, (3, 2000, 1, 4)), jnp.float32)
-    factors = jax.vmap(lambda x: action_distribution(x, {"move": 2}, True).factors)(many)
+    factors = jax.vmap(lambda x: action_distribution(x, {"move": 2}, "beta").factors)(many)
     found = jax.jit(lambda key: distances(factors, (3, 2000, 1), True, key))(jax.random.key(0))
     x = (np.arange(10_000) + 0.5) / 10_000
     p, q = (beta.pdf(x, *parameters[k, 0]) / 10_000 for k in (0, 1))  # the other number does not differ

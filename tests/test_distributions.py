@@ -30,7 +30,7 @@ def test_factors_are_independent():
 
     @jax.jit
     def measures():
-        distribution = action_distribution(logits, dict(SPACE.factors), continuous=False)
+        distribution = action_distribution(logits, dict(SPACE.factors), "categorical")
         log_probs = [distribution.log_prob(SPACE.split(action)) for action in jnp.array(actions)]
         return log_probs, distribution.entropy(), distribution.mode()
 
@@ -43,7 +43,7 @@ def test_factors_are_independent():
 
 def test_samples_have_the_probabilities_that_they_claim():
     logits = np.log([0.5, 0.3, 0.2])
-    draw = jax.vmap(lambda key: action_distribution(logits, {"move": 3}, False).sample(key)["move"])
+    draw = jax.vmap(lambda key: action_distribution(logits, {"move": 3}, "categorical").sample(key)["move"])
     drawn = jax.jit(lambda: draw(jax.random.split(jax.random.key(1), 10_000)))()
     counts = np.bincount(drawn, minlength=3)
     np.testing.assert_allclose(counts / 10_000, [0.5, 0.3, 0.2], atol=0.02)
@@ -51,11 +51,11 @@ def test_samples_have_the_probabilities_that_they_claim():
 
 def test_continuous_actions_lie_in_the_box_and_the_density_integrates_to_one():
     outputs, grid = np.array([0.3, -1.0]), (np.arange(2000) + 0.5) / 2000
-    assert num_outputs({"move": 1}, continuous=True) == 2
+    assert num_outputs({"move": 1}, "beta") == 2
 
     @jax.jit
     def measures():
-        distribution = action_distribution(outputs, {"move": 1}, continuous=True)
+        distribution = action_distribution(outputs, {"move": 1}, "beta")
         density = jnp.exp(jax.vmap(lambda x: distribution.log_prob({"move": x[None]}))(jnp.array(grid)))
         return density, distribution.sample(jax.random.key(0))["move"], distribution.mode()["move"]
 
@@ -99,7 +99,7 @@ def test_a_beta_distribution_is_that_of_scipy(alpha, beta):
 
 
 def test_an_agent_without_choice_has_no_entropy():
-    distribution = action_distribution(jnp.zeros((4, 0)), {}, continuous=False)
+    distribution = action_distribution(jnp.zeros((4, 0)), {}, "categorical")
     assert distribution.sample(jax.random.key(0)) == {}
     np.testing.assert_array_equal(distribution.log_prob({}), jnp.zeros(4))
     np.testing.assert_array_equal(distribution.entropy(), jnp.zeros(4))
@@ -110,7 +110,7 @@ def extremes(outputs):
     """Draws, the mode, and the sum of everything else with its gradient, of a policy with these outputs."""
 
     def measures(outputs):
-        distribution = action_distribution(outputs, {"move": 1}, continuous=True)
+        distribution = action_distribution(outputs, {"move": 1}, "beta")
         keys = jax.random.split(jax.random.key(0), 2000)
         drawn = jax.lax.stop_gradient(jax.vmap(distribution.sample)(keys))
         at_edges = {"move": jnp.array([[1e-6], [1 - 1e-6]])}

@@ -64,8 +64,8 @@ def scripted_act(team, key, view, greedy, intervene):
     packets = Packet(silence.message.at[:, 0].set(message), silence.sent.at[:, 0].set(word >= 0))
     logits = odds * hears * jnp.pad(intervene(packets).message[:, 0], ((0, 0), (0, 2)))
     distributions = {
-        "speaker": action_distribution(jnp.zeros((len(goal), 1, 0)), {}, False),
-        "listener": action_distribution(logits[:, None], {"move": 5}, False),
+        "speaker": action_distribution(jnp.zeros((len(goal), 1, 0)), {}, "categorical"),
+        "listener": action_distribution(logits[:, None], {"move": 5}, "categorical"),
     }
     actions = {"speaker": jnp.zeros((len(goal), 1), int), "listener": distributions["listener"].mode()["move"]}
     return Act(actions, packets.message, packets.sent[:, None], clock + 1, distributions)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmarl_comm.algorithms.hyperparams import left, of_config
+from jaxmarl_comm.algorithms.hyperparams import Hyperparams, left, of_config
 from jaxmarl_comm.algorithms.losses import value_loss
 from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.algorithms.returns import Estimates, explained_variance, normalise
@@ -31,7 +31,7 @@ def optimised(**changes):
         after, traj = jax.jit(plain.play)(state, jax.random.key(1))
         DATA["all"] = state, jax.jit(plain.prepare)(state, traj, after, jax.random.key(2))[0]
     state, data = DATA["all"]
-    state = state._replace(hparams=of_config(learner.cfg))
+    state = state._replace(hparams=of_config(Hyperparams, learner.cfg))
     (params, _), metrics = jax.jit(learner.optimise)(state, data, jax.random.key(3))
     return state.params, params, metrics
 

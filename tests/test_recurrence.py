@@ -159,7 +159,7 @@ def test_the_value_of_a_true_last_observation_remembers_its_episode(remembering)
     with_memory, without = (
         np.asarray(step(params, Moment(obs, {}, actions, None), m)[0]) for m in (memories, learner.memory().critics)
     )  # values that were never normalised
-    np.testing.assert_allclose(traj.final_values[24], with_memory, atol=1e-4)
+    np.testing.assert_allclose(traj.at_end[24], with_memory, atol=1e-4)
     assert np.abs(with_memory - without).max() > 1e-2
 
 

@@ -57,7 +57,7 @@ def test_the_batch_is_what_single_environments_do(recorded):
     np.testing.assert_allclose(np.stack(rewards), traj.rewards[:25, 3], rtol=1e-5)
     np.testing.assert_allclose(np.mean(rewards, axis=1).sum(), traj.returns[24, 3], rtol=1e-5)
     # the value of the true last observation, before the restart
-    np.testing.assert_allclose(ts.obs["listener"].sum(), traj.final_values[24, 3, 0], rtol=1e-5)
+    np.testing.assert_allclose(ts.obs["listener"].sum(), traj.at_end[24, 3, 0], rtol=1e-5)
 
 
 def test_memory_lasts_for_an_episode(recorded):
@@ -70,7 +70,7 @@ def test_memory_lasts_for_an_episode(recorded):
 def test_nothing_but_the_last_step_has_a_final_value_or_a_return(recorded):
     *_, traj = recorded
     last = np.isin(np.arange(60), [24, 49])
-    for noted in (traj.final_values, traj.returns):
+    for noted in (traj.at_end, traj.returns):
         assert not noted[~last].any() and noted[last].all()
 
 

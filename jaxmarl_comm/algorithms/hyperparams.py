@@ -1,4 +1,4 @@
-"""PPO's numbers that a population may vary, and how they change over a run."""
+"""Numbers that a population may vary, PPO's first of all, and how they change over a run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxmarl_comm.comm.channel import Channel, Numbers
 
 if TYPE_CHECKING:
+    from jaxmarl_comm.critic_config import CriticConfig
     from jaxmarl_comm.ppo_config import PPOConfig
 
 Array = jax.Array
@@ -29,15 +30,15 @@ class Hyperparams(NamedTuple):
     comm: Numbers
 
 
-def of_config(cfg: PPOConfig) -> Hyperparams:
-    """Those of the config."""
+def of_config(kind: Any, cfg: CriticConfig) -> Any:
+    """Those of the config. kind: of an algorithm, a named tuple as Hyperparams, with `comm`."""
     comm = Numbers(*(jnp.asarray(getattr(cfg.comm, name), float) for name in Numbers._fields))
-    own = {name: getattr(cfg, name) for name in Hyperparams._fields if name != "comm"}
+    own = {name: getattr(cfg, name) for name in kind._fields if name != "comm"}
     own["critic_lr"] = own["critic_lr"] or cfg.lr
-    return Hyperparams(**{name: jnp.asarray(x, float) for name, x in own.items()}, comm=comm)
+    return kind(**{name: jnp.asarray(x, float) for name, x in own.items()}, comm=comm)
 
 
-def varied(cfg: PPOConfig, channel: Channel, hparams: Hyperparams, changes: Mapping[str, Array]) -> Hyperparams:
+def varied(cfg: CriticConfig, channel: Channel, hparams: Any, changes: Mapping[str, Array]) -> Any:
     """The hyperparameters with these changes, each as the one that it replaces; `comm.loss` is a name.
 
     A new lr is also the critics', unless they have their own. Raises ValueError for what is no hyperparameter, or
@@ -48,7 +49,7 @@ def varied(cfg: PPOConfig, channel: Channel, hparams: Hyperparams, changes: Mapp
     own: dict[str, Any] = {name: x for name, x in numbers.items() if not name.startswith("comm.")}
     if "lr" in own and cfg.critic_lr is None:
         own = {"critic_lr": own["lr"], **own}
-    known = set(Hyperparams._fields) - {"comm"} | {f"comm.{name}" for name in Numbers._fields}
+    known = set(hparams._fields) - {"comm"} | {f"comm.{name}" for name in Numbers._fields}
     for name in changes:
         if name not in known:
             raise ValueError(f"'{name}' cannot be varied; what can is {', '.join(sorted(known))}")
@@ -73,7 +74,7 @@ def present(cfg: PPOConfig, teams: Sequence[str], hparams: Hyperparams, progress
     )
 
 
-def of_teams(cfg: PPOConfig, teams: Sequence[str], name: str, of_all: Array) -> Array:
+def of_teams(cfg: CriticConfig, teams: Sequence[str], name: str, of_all: Array) -> Array:
     """`[teams]`: a team's own number, or that of all. A team's own lr is also its critics', unless they have theirs."""
     settings = [cfg.teams.get(team) for team in teams]
     own = [x and (getattr(x, name) if name != "critic_lr" or x.critic_lr else x.lr) for x in settings]

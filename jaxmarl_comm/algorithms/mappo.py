@@ -21,7 +21,15 @@ from jaxmarl_comm.algorithms.hyperparams import Hyperparams, of_config, present,
 from jaxmarl_comm.algorithms.losses import approx_kl, policy_loss, value_loss
 from jaxmarl_comm.algorithms.ppo_state import Batchwise, Learned, Memories, TrainState
 from jaxmarl_comm.algorithms.returns import Estimates, ValueNorm, explained_variance, gae, normalise, share_rewards
-from jaxmarl_comm.algorithms.rollout import Moved, RolloutState, Trajectory, rollout, rollout_axes, start
+from jaxmarl_comm.algorithms.rollout import (
+    Moved,
+    RolloutState,
+    Trajectory,
+    finished_mean,
+    rollout,
+    rollout_axes,
+    start,
+)
 from jaxmarl_comm.algorithms.talk_losses import talk_losses
 from jaxmarl_comm.algorithms.team import Team, TeamActor
 from jaxmarl_comm.algorithms.turns import Turns, of_each_team
@@ -80,7 +88,7 @@ class Mappo:
             value_norm=ValueNorm.start(self.env.num_agents),
             past=self.turns.start(params.policy),
             rollout=rollout_state,
-            hparams=of_config(self.cfg),
+            hparams=of_config(Hyperparams, self.cfg),
             iteration=jnp.zeros((), jnp.int32),
             key=key,
         )
@@ -99,9 +107,8 @@ class Mappo:
 
     def team(self, state: TrainState) -> Team:
         """The team as it stands, with the temperature that its words have come to."""
-        numbers, comm, progress = state.hparams.comm, self.cfg.comm, state.iteration / self.cfg.num_iters
-        cooled = numbers.temperature * (comm.temperature_end / comm.temperature) ** progress
-        return Team(state.params.policy, numbers._replace(temperature=cooled))
+        progress = state.iteration / self.cfg.num_iters
+        return Team(state.params.policy, self.actor.present(state.hparams.comm, progress))
 
     def update(self, state: TrainState) -> tuple[TrainState, dict[str, Array]]:
         """One iteration, in which all teams learn, or those whose turn it is."""
@@ -198,7 +205,7 @@ class Mappo:
         values = state.value_norm.denormalise(outputs)
         last_values = self.values(state, key, last)
         over = (traj.terminated | traj.truncated)[..., None]
-        next_values = jnp.where(over, traj.final_values, jnp.concatenate([values[1:], last_values[None]]))
+        next_values = jnp.where(over, traj.at_end, jnp.concatenate([values[1:], last_values[None]]))
         rewards = share_rewards(traj.rewards, self.env.teams, self.sharing)
         terminated = traj.terminated[..., None] if self.cfg.bootstrap_truncated else over
         advantages = gae(rewards, values, next_values, terminated, over, state.hparams.gamma, state.hparams.gae_lambda)
@@ -306,9 +313,3 @@ class Mappo:
     def of_teams(self, measures: Mapping[str, Sequence[Array] | Array]) -> dict[str, Array]:
         """Measure -> `[teams]` as name -> `[]`, under the names of `Env.per_team`."""
         return {name: x for key, of in measures.items() for name, x in zip(self.env.per_team(key), of, strict=True)}
-
-
-def finished_mean(traj: Trajectory) -> Array:
-    """`[teams]`: mean return of the episodes that ended in this rollout, NaN if none did."""
-    ended = (traj.terminated | traj.truncated).sum()
-    return jnp.where(ended > 0, traj.returns.sum(axis=(0, 1)) / jnp.maximum(ended, 1), jnp.nan)

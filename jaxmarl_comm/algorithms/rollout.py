@@ -19,12 +19,12 @@ Array = jax.Array
 class Moved(NamedTuple):
     """What a team did at a step, to be recorded.
 
-    actions: group -> `[E, n, ...]`. log_probs: `[E, N]`. memory: for the next step.
+    actions: group -> `[E, n, ...]`. log_probs: `[E, N]`, or None where nobody asks. memory: for the next step.
     circumstances: pytree of `[E, ...]`, what the update must replay.
     """
 
     actions: dict[str, Array]
-    log_probs: Array
+    log_probs: Array | None
     memory: Any
     circumstances: Any
 
@@ -34,17 +34,17 @@ class Trajectory(NamedTuple):
 
     obs, actions: group -> `[T, E, n, ...]`. log_probs, rewards: `[T, E, N]`. terminated, truncated: `[T, E]` bool.
     circumstances: pytree of `[T, E, ...]`, what the update must replay.
-    final_values: `[T, E, N]`, the value of the true last observation where an episode was truncated, else 0.
+    at_end: pytree of `[T, E, ...]`, what is to be known of the true end where an episode was truncated, else 0.
     returns: `[T, E, teams]`, the finished episode's return (mean over a team's agents, as the task pays it), else 0.
     """
 
     obs: dict[str, Array]
     actions: dict[str, Array]
-    log_probs: Array
+    log_probs: Array | None
     rewards: Array
     terminated: Array
     truncated: Array
-    final_values: Array
+    at_end: Any
     returns: Array
     circumstances: Any
 
@@ -63,7 +63,7 @@ class RolloutState(NamedTuple):
 
 
 ActFn = Callable[[Array, RolloutState], Moved]
-ValueFn = Callable[[Array, RolloutState], Array]
+EndFn = Callable[[Array, RolloutState], Any]
 
 
 def start(batch: Batch, memory: Any, key: Array) -> RolloutState:
@@ -78,30 +78,39 @@ def rollout_axes(batch: Batch) -> RolloutState:
 
 
 def rollout(
-    batch: Batch, act: ActFn, value: ValueFn, key: Array, start_state: RolloutState, fresh: Any, rollout_len: int
+    batch: Batch, act: ActFn, at_end: EndFn, key: Array, start_state: RolloutState, fresh: Any, rollout_len: int
 ) -> tuple[RolloutState, Trajectory]:
-    """`rollout_len` steps. fresh: the team's memory at the start of an episode. value: `[E, N]`. Key consumed."""
+    """`rollout_len` steps. fresh: the team's memory at the start of an episode. The key is consumed.
+
+    at_end: (key, the state at the true end of an episode) -> a pytree of `[E, ...]`, what is to be known of it.
+    """
 
     def step(state: RolloutState, step_key: Array) -> tuple[RolloutState, Trajectory]:
-        act_key, env_key, restart_key, value_key = jax.random.split(step_key, 4)
+        act_key, env_key, restart_key, end_key = jax.random.split(step_key, 4)
         moved = act(act_key, state)
-        chex.assert_shape(moved.log_probs, (batch.num_envs, batch.env.num_agents))
+        chex.assert_tree_shape_prefix(moved.log_probs, (batch.num_envs, batch.env.num_agents))
         chex.assert_trees_all_equal_shapes_and_dtypes(moved.memory, fresh)
         env_state, ts = batch.step(env_key, state.env, moved.actions)
         total = state.running_return + batch.env.team_means(ts.reward)
         last = RolloutState(env_state, ts.obs, total, moved.memory)
         # A real branch in lockstep, where no episode but all of them are truncated.
-        nothing = jnp.zeros_like(moved.log_probs)
-        values = jax.lax.cond(ts.truncated.any(), value, lambda *_: nothing, value_key, last)
+        nothing = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(at_end, end_key, last))
+        end = jax.lax.cond(ts.truncated.any(), at_end, lambda *_: nothing, end_key, last)
         terminated, truncated = (jnp.broadcast_to(flag, (batch.num_envs,)) for flag in (ts.terminated, ts.truncated))
-        final_values = jnp.where(truncated[:, None], values, nothing)
+        end = where_each(truncated, end, nothing)
         over = terminated | truncated
         after, obs = batch.restart_if_over(restart_key, env_state, ts)
         finished, unfinished = total * over[:, None], total * ~over[:, None]
         transition = Trajectory(
-            state.obs, moved.actions, moved.log_probs, ts.reward, terminated, truncated, final_values, finished,
+            state.obs, moved.actions, moved.log_probs, ts.reward, terminated, truncated, end, finished,
             moved.circumstances,
         )  # fmt: skip
         return RolloutState(after, obs, unfinished, where_each(over, fresh, moved.memory)), transition
 
     return jax.lax.scan(step, start_state, jax.random.split(key, rollout_len))
+
+
+def finished_mean(traj: Trajectory) -> Array:
+    """`[teams]`: mean return of the episodes that ended in this rollout, NaN if none did."""
+    ended = (traj.terminated | traj.truncated).sum()
+    return jnp.where(ended > 0, traj.returns.sum(axis=(0, 1)) / jnp.maximum(ended, 1), jnp.nan)

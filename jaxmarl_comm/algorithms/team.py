@@ -60,7 +60,8 @@ class TeamActor:
     """Pure functions that act for all agents of an environment, closed over what is static. Nothing here changes."""
 
     def __init__(self, cfg: Config, env: Env) -> None:
-        self.env, self.channel = env, cfg.channel(env)
+        self.env, self.channel, self.comm = env, cfg.channel(env), cfg.comm
+        self.kind = cfg.action_kind(env)
         relaxed = cfg.comm.speech == "differentiable"
         speaks = {group: team not in self.channel.silent for group, team in env.group_teams.items()}
         chooses = {group: speaks[group] and cfg.comm.speech == "reinforced" for group in env.groups}
@@ -77,7 +78,7 @@ class TeamActor:
         self.net = TeamPolicy(
             env=env,
             num_outputs={
-                group: num_outputs(factors, env.continuous_actions) + self.vocabulary[group]
+                group: num_outputs(factors, self.kind) + self.vocabulary[group]
                 for group, factors in self.factors.items()
             },
             nets=cfg.nets(env.groups),
@@ -96,6 +97,11 @@ class TeamActor:
         circumstances = self.channel.circumstances(key, numbers, start, somewhere, training=True)
         return self.net.init(key, obs, numbers, circumstances, self.channel.post(start, unchanged))
 
+    def present(self, numbers: Numbers, progress: Array) -> Numbers:
+        """The channel's numbers, with the temperature that its words have come to at this progress, from 0 to 1."""
+        cooled = numbers.temperature * (self.comm.temperature_end / self.comm.temperature) ** progress
+        return numbers._replace(temperature=cooled)
+
     def memory(self, num_envs: int) -> TeamMemory:
         """At the start of an episode."""
         return TeamMemory(self.channel.start(num_envs), self.net.nothing(num_envs))
@@ -110,13 +116,18 @@ class TeamActor:
         met = self.channel.circumstances(key, team.numbers, under_way, view.positions, training)
         return met | {"clock": under_way.clock} if self.remembers else met
 
-    def explore(self, team: Team, key: Array, view: View, state: State, batch: Batch) -> tuple[Moved, Decision]:
-        """Sampled actions, with what the update needs to replay the step; how they came about. The key is consumed."""
-        *keys, chance_key, word_key = jax.random.split(key, len(self.env.groups) + 2)
-        circumstances = self.meet(team, chance_key, view, training=True)
+    def chance(self, team: Team, key: Array, word_key: Array, view: View, state: State, batch: Batch) -> Circumstances:
+        """What chance and place decide at a step that is to be learned from, words included. The keys are consumed."""
+        circumstances = self.meet(team, key, view, training=True)
         if self.relaxed:
             circumstances["state"] = batch.unshared(state)
             circumstances["word_choice"] = jax.random.gumbel(word_key, batch.words(state).shape)
+        return circumstances
+
+    def explore(self, team: Team, key: Array, view: View, state: State, batch: Batch) -> tuple[Moved, Decision]:
+        """Sampled actions, with what the update needs to replay the step; how they came about. The key is consumed."""
+        *keys, chance_key, word_key = jax.random.split(key, len(self.env.groups) + 2)
+        circumstances = self.chance(team, chance_key, word_key, view, state, batch)
         decision = self.step(team, view, circumstances, unchanged)
         group_keys = dict(zip(self.env.groups, keys, strict=True))
         chosen = {g: decision.distributions[g].sample(group_keys[g]) for g in self.env.groups}
@@ -227,10 +238,9 @@ class TeamActor:
 
     def _decision(self, team: Team, circumstances: Circumstances, talk: Exchanged) -> Decision:
         outputs = self.net.choose(team.params, talk)
-        sizes = {g: num_outputs(self.factors[g], self.env.continuous_actions) for g in self.env.groups}
+        sizes = {g: num_outputs(self.factors[g], self.kind) for g in self.env.groups}
         distributions = {
-            g: action_distribution(outputs[g][..., : sizes[g]], self.factors[g], self.env.continuous_actions)
-            for g in self.env.groups
+            g: action_distribution(outputs[g][..., : sizes[g]], self.factors[g], self.kind) for g in self.env.groups
         }
         logits = {g: outputs[g][..., sizes[g] :] for g in self.env.groups}
         return Decision(distributions, *self._say(logits, circumstances.get("word_choice")), talk, outputs)

@@ -25,6 +25,7 @@ class Distance(NamedTuple):
 
     tv: total variation, 0 to 1, how much probability is on other actions. js: Jensen-Shannon divergence, nats, 0 to
     ln 2. changed: 1 if the greedy action is another (of continuous ones: a number of it NOTICEABLE apart), else 0.
+    Points, of policies without chance, are as far apart as can be where the action has changed: tv 1, js ln 2.
     """
 
     tv: Array
@@ -35,8 +36,8 @@ class Distance(NamedTuple):
 def distances(factors: dict[str, Any], shape: tuple[int, int, int], continuous: bool, key: Array) -> Distance:
     """`[C, E, n]`: of the first of C distributions from each, of which `factors` are stacked. shape: (C, E, n).
 
-    Exact of discrete actions, over all their factors together; of continuous ones the mean over cells is unbiased, from
-    one draw of each distribution. The key is consumed.
+    Exact of discrete actions, over all their factors together, and of points; of other continuous ones the mean over
+    cells is unbiased, from one draw of each distribution. The key is consumed.
     """
     if not jax.tree.leaves(factors):  # of agents without choice
         return Distance(*[jnp.zeros(shape)] * 3)
@@ -49,6 +50,8 @@ def distances(factors: dict[str, Any], shape: tuple[int, int, int], continuous: 
 
     def from_first(each: dict[str, Any], of_each: dict[str, Array]) -> Distance:
         p, q = ActionDistribution(first, shape[1:]), ActionDistribution(each, shape[1:])
+        if p.is_certain:
+            return _certain(p, q)
         return _continuous(p, q, [of_first, of_each]) if continuous else _discrete(p, q)
 
     found: Distance = jax.vmap(from_first)(factors, draws)
@@ -65,7 +68,16 @@ def _discrete(p: ActionDistribution, q: ActionDistribution) -> Distance:
 
 def _continuous(p: ActionDistribution, q: ActionDistribution, draws: list[dict[str, Array]]) -> Distance:
     log_odds = jnp.stack([p.log_prob(x) - q.log_prob(x) for x in draws])
-    tv, modes = metrics.sampled_total_variation(log_odds), (p.mode(), q.mode())
-    apart = jax.tree.map(lambda a, b: jnp.any(jnp.abs(a - b) >= NOTICEABLE, axis=-1), *modes)
-    changed = jnp.any(jnp.stack(jax.tree.leaves(apart)), axis=0)
-    return Distance(tv, metrics.sampled_jensen_shannon(log_odds), jnp.where(jnp.isfinite(tv), changed, jnp.nan))
+    tv = metrics.sampled_total_variation(log_odds)
+    return Distance(tv, metrics.sampled_jensen_shannon(log_odds), jnp.where(jnp.isfinite(tv), _moved(p, q), jnp.nan))
+
+
+def _certain(p: ActionDistribution, q: ActionDistribution) -> Distance:
+    changed = _moved(p, q)
+    return Distance(changed, jnp.log(2.0) * changed, changed)
+
+
+def _moved(p: ActionDistribution, q: ActionDistribution) -> Array:
+    """`[...]`: 1 where a number of the greedy action is NOTICEABLE apart, else 0; NaN where one is not finite."""
+    steps = jnp.concatenate([p.mode()[name] - q.mode()[name] for name in p.factors], axis=-1)
+    return jnp.where(jnp.isfinite(steps).all(axis=-1), jnp.any(jnp.abs(steps) >= NOTICEABLE, axis=-1), jnp.nan)

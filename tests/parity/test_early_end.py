@@ -49,7 +49,7 @@ def test_only_truncated_copies_have_a_final_value() -> None:
 
     traj = jax.device_get(played(begin))
     assert traj.truncated.tolist() == [[False, False, True], [False] * 3]
-    assert np.array_equal(traj.final_values, np.repeat(traj.truncated[..., None], 2, axis=-1))
+    assert np.array_equal(traj.at_end, np.repeat(traj.truncated[..., None], 2, axis=-1))
 
 
 def test_a_lucky_start_is_not_an_end() -> None:

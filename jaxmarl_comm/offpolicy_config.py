@@ -1,0 +1,223 @@
+"""The settings of maddpg and matd3. As `config.py`, it imports no jax until sizes are asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar
+
+from pydantic import Field
+
+from jaxmarl_comm.config import Schedule
+from jaxmarl_comm.critic_config import CriticConfig
+from jaxmarl_comm.settings import Count, Real, Share, Whole
+
+if TYPE_CHECKING:
+    from jaxmarl_comm.envs.base import Env
+
+
+Number = TypeVar("Number", int, float)
+
+
+class OffPolicyConfig(CriticConfig):
+    """The common settings, those of critics, and those of learning from replay: by one class, which matd3 reads with
+    other defaults than maddpg where a setting is null."""
+
+    headings: ClassVar = {
+        "learning": ("num_envs",),
+        "critics": ("critic_lr",),
+        "replay": ("replay_ratio",),
+        "targets": ("tau",),
+        "exploration": ("exploration",),
+        "discrete actions": ("relaxation",),
+    }
+    deterministic: ClassVar = True
+
+    algorithm: Literal["maddpg", "matd3"] = "matd3"
+    num_envs: Count = Field(64, description="environments side by side")
+    lr: Real = Field(1e-3, gt=0, description="Adam's learning rate at the start")
+    gamma: Share = Field(0.95, description="discount per step")
+
+    replay_ratio: Real = Field(
+        20.0,
+        gt=0,
+        description="how often, on average, a step is learned from: there are replay_ratio * num_envs * rollout_len / "
+        "batch_size updates per iteration",
+    )
+    batch_size: Annotated[Count, Field(le=2**20)] = Field(1024, description="steps that an update learns from")
+    buffer_size: Annotated[Count, Field(le=2**31)] = Field(500_000, description="latest steps that are kept")
+    learning_delay: Whole = Field(
+        10_000, description="env steps at the start in which agents act at random and nothing is learned"
+    )
+
+    tau: Share = Field(0.01, gt=0, description="share of the way that target networks move at each of their updates")
+    policy_freq: Count | None = Field(
+        None, description="updates of critics for one of policies and targets; null: 1 (maddpg), 2 (matd3)"
+    )
+    num_critics: Annotated[Count, Field(le=100)] | None = Field(
+        None, description="critics of each agent, the least of which targets go by; null: 1 (maddpg), 2 (matd3)"
+    )
+    target_noise: Real | None = Field(
+        None,
+        ge=0,
+        description="standard deviation of noise on the actions that targets go by, of continuous actions from 0 to 1; "
+        "null: 0 (maddpg), 0.1 (matd3)",
+    )
+    target_noise_clip: Real = Field(0.25, gt=0, description="what that noise does not exceed")
+    others_actions: Literal["replay", "current"] = Field(
+        "replay", description="what a policy's update takes the others to do: what they did, or would do now"
+    )
+    logit_coef: Real = Field(
+        1e-3, ge=0, description="weight of the mean square of what policies' last layers give: keeps them responsive"
+    )
+
+    exploration: Literal["gaussian", "ou"] = Field(
+        "gaussian", description="noise on continuous actions: independent, or an Ornstein-Uhlenbeck process"
+    )
+    expl_noise: Real = Field(0.1, ge=0, description="standard deviation of that noise, of actions from 0 to 1")
+    expl_noise_schedule: Schedule = Field("linear", description="how expl_noise changes over the run")
+    expl_noise_end: Share = Field(0.2, description="share of expl_noise that is left at the end, unless constant")
+    mean_noise: Real = Field(0.0, description="mean of that noise")
+    ou_theta: Real = Field(0.15, ge=0, description="how fast an Ornstein-Uhlenbeck process returns to its mean")
+    ou_dt: Real = Field(1.0, gt=0, description="time that passes in it at each step")
+
+    relaxation: Literal["soft", "straight_through", "gapped"] = Field(
+        "straight_through", description="how a critic's gradient reaches discrete actions: see relaxation.py"
+    )
+    relaxation_temperature: Real = Field(1.0, gt=0, description="of that: low is nearly discrete")
+    relaxation_temperature_schedule: Schedule = Field("constant", description="how that changes over the run")
+    relaxation_temperature_end: Share = Field(0.5, gt=0, description="share of it left at the end, unless constant")
+
+    @property
+    def delay(self) -> int:
+        """`policy_freq`, or what the algorithm has where that is not given."""
+        return self.policy_freq or self._usual(1, 2)
+
+    @property
+    def critics(self) -> int:
+        """`num_critics`, or what the algorithm has where that is not given."""
+        return self.num_critics or self._usual(1, 2)
+
+    @property
+    def smoothing(self) -> float:
+        """`target_noise`, or what the algorithm has where that is not given."""
+        return self._usual(0.0, 0.1) if self.target_noise is None else self.target_noise
+
+    def _usual(self, maddpg: Number, matd3: Number) -> Number:
+        return matd3 if self.algorithm == "matd3" else maddpg
+
+    @property
+    def critics_see_actions(self) -> bool:
+        return True
+
+    @property
+    def learn_from(self) -> int:
+        """The iteration from which on there is learning."""
+        return -(-self.learning_delay // (self.num_envs * self.rollout_len))
+
+    @property
+    def updates(self) -> int:
+        """Updates of the critics per iteration, a multiple of `delay`: policies have the last word."""
+        steps = self.num_envs * self.rollout_len
+        return self.delay * round(self.replay_ratio * steps / (self.batch_size * self.delay))
+
+    @property
+    def slots(self) -> int:
+        """Rollouts that are kept."""
+        return self.buffer_size // (self.num_envs * self.rollout_len)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether what agents do depends on earlier steps beside what they see, so that whole episodes are learned."""
+        comm = self.comm
+        late = comm.rounds > 0 and (comm.delay > 0 or comm.gate_hold)
+        return self.net.memory != "none" or late or comm.speech == "differentiable"
+
+    @property
+    def window(self) -> int:
+        """Steps that are learned from in a row."""
+        return self.rollout_len if self.remembers else 1
+
+    def check(self, env: Env) -> None:
+        super().check(env)
+        self._check_windows(env)
+        self._check_replay()
+        self._check_noise(env)
+
+    def _check_windows(self, env: Env) -> None:
+        """Whether rollouts are episodes, where those are what is kept."""
+        if not env.ends_early and self.rollout_len != env.max_cycles:
+            raise ValueError(
+                f"{self.algorithm} keeps whole episodes: rollout_len ({self.rollout_len}) must be env.max_cycles "
+                f"({env.max_cycles})"
+            )
+        if env.ends_early and self.remembers:
+            raise ValueError(
+                f"episodes of {env.name} may end early, so {self.algorithm} learns from single steps of it: that needs "
+                "agents without memory, messages heard at once and not held, and no differentiable words"
+            )
+        if self.net.critic_memory != "none":
+            raise ValueError(f"net.critic_memory must be none: {self.algorithm}'s critics see everything")
+        if self.comm.rounds and self.comm.integrate_into != "policy":
+            raise ValueError(f"comm.integrate_into must be policy: {self.algorithm}'s critics see everything")
+        if self.comm.listening_coef:
+            raise ValueError(f"comm.listening_coef is for algorithms that learn distributions: not {self.algorithm}")
+
+    def _check_replay(self) -> None:
+        rollout = self.num_envs * self.rollout_len
+        if self.slots < 1:
+            raise ValueError(
+                f"buffer_size ({self.buffer_size}) must hold a rollout: num_envs * rollout_len = {rollout}"
+            )
+        if self.batch_size > self.slots * rollout:
+            raise ValueError(
+                f"batch_size ({self.batch_size}) is more than the {self.slots * rollout} steps that buffer_size keeps"
+            )
+        if self.batch_size < self.window:
+            raise ValueError(
+                f"batch_size ({self.batch_size}) must be at least the {self.window} steps of an episode, as agents "
+                "remember"
+            )
+        if self.updates < 1:
+            raise ValueError(
+                f"replay_ratio ({self.replay_ratio:g}) gives no update per iteration: with batch_size "
+                f"{self.batch_size}, policy_freq {self.delay} and {rollout} steps (num_envs * rollout_len) it must be "
+                f"at least {self.batch_size * self.delay / rollout:.3g}"
+            )
+        if self.learn_from >= self.num_iters:
+            raise ValueError(
+                f"learning_delay ({self.learning_delay}) is as long as the run, of {self.env_steps} env steps: nothing "
+                "would be learned"
+            )
+
+    def _check_noise(self, env: Env) -> None:
+        """Whether what is said of actions is said of such that there are."""
+        continuous = (
+            "exploration",
+            "expl_noise",
+            "expl_noise_schedule",
+            "expl_noise_end",
+            "mean_noise",
+            "target_noise",
+        )
+        discrete = ("relaxation", "relaxation_temperature", "relaxation_temperature_schedule")
+        for setting in discrete if env.continuous_actions else continuous:
+            if not self._is_default(setting):
+                kind = "continuous" if env.continuous_actions else "discrete"
+                raise ValueError(f"{setting} means nothing where actions are {kind}")
+        for setting in ("ou_theta", "ou_dt"):
+            if self.exploration != "ou" and not self._is_default(setting):
+                raise ValueError(f"{setting} means nothing unless exploration is ou")
+
+    def told(self, env: Env) -> list[str]:
+        from jaxmarl_comm.algorithms.maddpg import kept_bytes
+
+        steps = self.slots * self.num_envs * self.rollout_len
+        size = kept_bytes(self, env) * self.num_seeds / 1e6
+        return [
+            f"replay: {steps:,} steps of each seed, {size:,.0f} MB in all, in each checkpoint too; {self.updates} "
+            f"updates per iteration, from step {self.learn_from * self.num_envs * self.rollout_len:,} on"
+        ]
+
+    def numbers_held(self, env: Env) -> dict[str, tuple[int, dict[str, int]]]:
+        from jaxmarl_comm.algorithms.maddpg import kept_bytes
+
+        return {"the replay": (kept_bytes(self, env) // 4, {"buffer_size": self.buffer_size})}
