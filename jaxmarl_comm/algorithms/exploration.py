@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
@@ -9,7 +10,6 @@ import jax.numpy as jnp
 
 from jaxmarl_comm.algorithms.relaxation import relaxed
 from jaxmarl_comm.algorithms.team import Decision, TeamActor
-from jaxmarl_comm.distributions import ActionDistribution
 
 if TYPE_CHECKING:
     from jaxmarl_comm.offpolicy_config import OffPolicyConfig
@@ -18,6 +18,7 @@ Array = jax.Array
 ByGroup = dict[str, Array]
 Parts = dict[str, dict[str, Array]]
 """Group -> factor -> `[..., n, size]`."""
+Draw = Callable[[Array, tuple[int, ...]], Array]
 
 
 class Tried(NamedTuple):
@@ -120,17 +121,14 @@ class Explorer:
             found[group] = jnp.concatenate([of_group.get(name, idle[name]) for name, _ in space.factors], axis=-1)
         return found
 
-    def _draws(self, key: Array, decision: Decision, draw: object) -> Parts:
+    def _draws(self, key: Array, decision: Decision, draw: Draw) -> Parts:
         """Independent draws of the shape of each factor's vector. The key is consumed."""
-        keys = jax.random.split(key, len(self.env.groups))
-        return {
-            group: {
-                name: draw(jax.random.fold_in(group_key, k), (*of.batch_shape, self.actor.factors[group][name]))  # type: ignore[operator]
-                for k, name in enumerate(of.factors)
+        found: Parts = {}
+        for group, group_key in zip(self.env.groups, jax.random.split(key, len(self.env.groups)), strict=True):
+            shape, sizes = decision.distributions[group].batch_shape, self.actor.factors[group]
+            keys = jax.random.split(group_key, max(len(sizes), 1))
+            found[group] = {
+                name: draw(factor_key, (*shape, size))
+                for (name, size), factor_key in zip(sizes.items(), keys, strict=False)
             }
-            for (group, of), group_key in zip(_in_order(self.env.groups, decision.distributions), keys, strict=True)
-        }
-
-
-def _in_order(groups: object, distributions: dict[str, ActionDistribution]) -> list[tuple[str, ActionDistribution]]:
-    return [(group, distributions[group]) for group in groups]  # type: ignore[attr-defined]
+        return found

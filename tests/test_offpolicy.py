@@ -1,0 +1,249 @@
+"""Learning from replay: targets, critics, policies and delays, by numbers that are known; and what learns at all."""
+
+import json
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmarl_comm import default_cfg, resume, train_wrapper
+from jaxmarl_comm.algorithms import make_algorithm
+from jaxmarl_comm.algorithms.maddpg import Maddpg
+from jaxmarl_comm.algorithms.replay import Moment, Windows
+from jaxmarl_comm.config import ConfigError
+from jaxmarl_comm.envs import ENVS
+from learners import assert_learns, lively
+from runs import TINY
+
+KEY = jax.random.key(0)
+SMALL = {
+    "algorithm": "matd3",
+    "num_envs": 4,
+    "hidden_dim": 8,
+    "batch_size": 50,
+    "buffer_size": 200,
+    "replay_ratio": 2,
+    "learning_delay": 0,
+    "num_iters": 4,
+}
+PROBE = SMALL | {
+    "comm.preset": "none",
+    "rollout_len": 1,
+    "batch_size": 4,
+    "replay_ratio": 4,
+    "reward_sharing": "individual",
+}
+EARLY = {"env.name": "simple_spread_v3", "env.terminate_on_success": True}
+PROBES = ("Aim", "AimTold", "Constant", "Obey")
+
+
+@pytest.fixture(autouse=True)
+def probes(monkeypatch):
+    for name in PROBES:
+        monkeypatch.setitem(ENVS, name, f"probes:{name}")
+
+
+def learner_of(**changes):
+    cfg = default_cfg().replace(changes)
+    return Maddpg(cfg, cfg.make_env())
+
+
+class Reader:
+    """Critics that read their values `[C, ..., N]` off the observations."""
+
+    def of(self, params, obs, own, others):
+        return jnp.moveaxis(obs["agent"], -1, 0)
+
+
+def test_targets_are_those_reckoned_by_hand():
+    """Three steps: one goes on, one is terminated, and one the clock ended, whose value counts all the same."""
+    learner = learner_of(**PROBE, **{"env.name": "Aim", "gamma": 0.5})
+    # Two agents' observations in the rows behind: two critics say 2 and 6 of one, 8 and 4 of the other.
+    behind = jnp.array([[2.0, 6.0], [8.0, 4.0]])
+    obs = jnp.stack([jnp.zeros((3, 2, 2)), jnp.broadcast_to(behind, (3, 2, 2))], axis=1)
+    deeds = {"agent": jnp.full((3, 1, 2, 2), 0.5)}
+    rewards, over = jnp.array([[[1.0, 10.0]], [[2.0, 20.0]], [[3.0, 30.0]]]), jnp.array([[False], [True], [False]])
+    state = lively(learner)
+    learner.critic, learner.windows = Reader(), 3
+    data = Windows(Moment({"agent": obs}, {}), deeds, rewards, over)
+    wanted = learner.wanted(state.params, data, state, learner.present(state), KEY)
+    # r + gamma * min of the two critics, agent by agent
+    np.testing.assert_allclose(wanted[:, 0], [[1 + 0.5 * 2, 10 + 0.5 * 4], [2, 20], [3 + 0.5 * 2, 30 + 0.5 * 4]])
+
+
+def test_smoothing_moves_targets_actions_within_its_limits():
+    learner = learner_of(**PROBE, **{"env.name": "Aim", "target_noise": 1.0, "target_noise_clip": 0.1})
+    state = lively(learner, size=0.01)
+    obs, memory = {"agent": jnp.zeros((200, 2, 2))}, learner.actor.memory(200)
+    decision = learner.actor.replay(learner.team(state), *({"agent": obs["agent"][:, None]}, {}), memory)
+    plain, noisy = (learner.explorer.deeds(KEY, decision, 1.0, smoothing)["agent"] for smoothing in (0.0, 1.0))
+    moved = np.abs(np.asarray(noisy - plain))
+    assert moved.max() == pytest.approx(0.1, abs=1e-6) and 0.04 < moved.mean() < 0.1
+
+
+def test_critics_see_their_own_agent_first():
+    """Observations and actions are numbers that say whose they are."""
+    learner = learner_of(**SMALL, **{"env.name": "simple_speaker_listener_v4", "env.continuous_actions": True})
+    env, critic = learner.env, learner.critic
+    who = {"speaker": 1.0, "listener": 2.0}
+    obs = {g: jnp.full((1, 1, env.obs_dims[g]), who[g]) for g in who}
+    own, others = ({g: jnp.full((1, 1, env.action_spaces[g].dim), x * who[g]) for g in who} for x in (10, 100))
+    found = {g: np.asarray(x[0, 0]) for g, x in critic.inputs(obs, own, others).items()}
+    speaks, moves = env.action_spaces["speaker"].dim, env.action_spaces["listener"].dim
+    assert found["speaker"].tolist() == [1] * 3 + [2] * 11 + [10] * speaks + [200] * moves
+    assert found["listener"].tolist() == [2] * 11 + [1] * 3 + [20] * moves + [100] * speaks
+
+
+@pytest.mark.parametrize(("preset", "others"), [("none", "current"), ("commnet", "replay")])
+def test_a_listener_s_critic_teaches_its_speaker_over_the_channel_alone(preset, others):
+    learner = learner_of(
+        **SMALL,
+        **{"env.name": "simple_speaker_listener_v4", "env.continuous_actions": True, "comm.preset": preset},
+        logit_coef=0,
+        others_actions=others,
+    )
+    state, whole = lively(learner), learner.critic.of_first
+    listener = jnp.array([0.0, 1.0])  # of the two agents' values, only the second's counts
+    learner.critic.of_first = lambda *given: whole(*given) * listener
+    shapes = jax.eval_shape(learner.play, state, KEY)[1]
+    rng = np.random.default_rng(0)
+    rows = lambda x: (learner.windows, 1 + (x.shape[1] == 26), *x.shape[2:])  # noqa: E731
+    data = jax.tree.map(lambda x: rng.uniform(size=rows(x)).astype(x.dtype), shapes)
+    loss = lambda policy: learner.policy_loss(policy, state.params.critic, data, state, learner.present(state), KEY)[0]  # noqa: E731
+    grads = jax.jit(jax.grad(loss))(state.params.policy)["params"]
+    moved = {name.partition("_")[0] for name, x in grads.items() if any(np.any(leaf) for leaf in jax.tree.leaves(x))}
+    assert moved == ({"speaker", "listener"} if preset == "commnet" else {"listener"})
+
+
+def test_policies_and_targets_move_once_for_several_steps_of_critics():
+    learner = learner_of(**PROBE | {"replay_ratio": 6}, **{"env.name": "Aim", "policy_freq": 3, "tau": 1.0})
+    assert learner.cfg.updates == 6
+    state, _ = jax.jit(learner.update)(lively(learner))
+    counts = [int(part[0][1].count) for part in state.opt_state]  # of Adam, in the one team's chain
+    assert counts == [2, 6]
+    for now, target in zip(jax.tree.leaves(state.params), jax.tree.leaves(state.targets), strict=True):
+        np.testing.assert_allclose(now, target, atol=1e-6)  # tau is 1, and policies had the last word
+
+
+def test_matd3_without_its_three_parts_is_maddpg_bit_for_bit():
+    parts = {"num_critics": 1, "target_noise": 0.0, "policy_freq": 1}
+    found = []
+    for changes in ({"algorithm": "maddpg"}, {"algorithm": "matd3", **parts}, {"algorithm": "matd3"}):
+        learner = learner_of(**PROBE | changes, **{"env.name": "Aim"})
+        found.append(jax.jit(learner.update)(lively(learner))[0].params.policy)
+    same = [jax.tree.leaves(jax.tree.map(np.array_equal, found[0], other)) for other in found[1:]]
+    assert all(same[0]) and not all(same[1])
+
+
+def learned(name, iterations, **changes):
+    """(learner, state, mean reward of the last rollout before the last update) after that many iterations."""
+    settings = PROBE | {
+        "num_envs": 64, "batch_size": 64, "buffer_size": 6400, "lr": 0.01, "hidden_dim": 16, "tau": 0.1,
+        "num_iters": iterations, "learning_delay": 640, "lr_schedule": "constant", "env.name": name,
+    }  # fmt: skip
+    learner = learner_of(**settings | changes)
+    run = jax.jit(lambda state: jax.lax.scan(lambda s, _: learner.update(s), state, length=iterations))
+    state, metrics = run(learner.init(KEY))
+    return learner, state, {key: np.asarray(x) for key, x in metrics.items()}
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "least"),
+    [
+        ("Aim", {"expl_noise_end": 0.0}, -0.05),
+        ("AimTold", {"comm.preset": "commnet", "algorithm": "maddpg", "expl_noise_end": 0.0}, -0.1),
+        ("Obey", {"relaxation": "gapped", "logit_coef": 0.0}, 0.95),
+    ],
+)
+def test_probes_are_solved(name, changes, least):
+    """To say what the other must know is worth nothing without a channel, and all with it."""
+    _, _, metrics = learned(name, 120, **changes)
+    assert metrics["return"][-10:].mean() > least > metrics["return"][:10].mean() + 0.8
+    assert metrics["value_mean"][-1] == pytest.approx(metrics["return"][-10:].mean(), abs=0.15)
+
+
+def test_what_the_clock_ended_goes_on():
+    """Every step pays 1 for ever, which is worth 1 / (1 - gamma), though each episode is one step long."""
+    _, _, metrics = learned("Constant", 120, gamma=0.5)
+    assert metrics["value_mean"][-1] == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"env.continuous_actions": True, "env.name": "simple_adversary_v3", "comm.preset": "none", "exploration": "ou"},
+        EARLY | {"comm.preset": "commnet"},
+        {"comm.preset": "dial", "net.memory": "gru", "relaxation": "soft", "share_params": False},
+        {"comm.preset": "none", "comm.speech": "differentiable", "env.name": "simple_speaker_listener_v4"},
+    ],
+    ids=lambda changes: "-".join(map(str, changes.values())),
+)
+def test_every_kind_of_team_learns(changes):
+    assert_learns(learner_of(**SMALL | changes))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("continuous", [False, True])
+@pytest.mark.parametrize(
+    "preset", ["speech", "commnet", "ic3net", "tarmac", "gumbel", "g2anet", "schednet", "neurcomm"]
+)
+def test_every_preset_learns(preset, continuous):
+    assert_learns(learner_of(**SMALL, **{"comm.preset": preset, "env.continuous_actions": continuous}))
+
+
+@pytest.mark.slow
+def test_seeds_side_by_side_are_as_each_alone():
+    learner = learner_of(**PROBE | {"env.name": "Aim", "learning_delay": 4})
+    algorithm = make_algorithm(learner.cfg, learner.env)
+    axes, one = algorithm.state_axes, jax.jit(learner.update)
+    two, keys = jax.jit(jax.vmap(learner.update, (axes,), (axes, 0))), jax.random.split(KEY, 2)
+    both, alone = jax.jit(jax.vmap(learner.init, out_axes=axes))(keys), jax.jit(learner.init)(keys[1])
+    for _ in range(2):
+        both, alone = two(both)[0], one(alone)[0]
+    for of_both, of_one in zip(jax.tree.leaves(both.params), jax.tree.leaves(alone.params), strict=True):
+        np.testing.assert_allclose(of_both[1], of_one, atol=1e-5)
+
+
+def test_a_run_goes_on_bit_for_bit_with_its_replay(tmp_path, quick_evaluation):
+    tiny = {name: value for name, value in TINY.items() if name != "num_minibatches"}
+    own = {
+        "env.name": "Aim",
+        "num_iters": 4,
+        "learning_delay": 4,
+        "checkpoint_interval": 2,
+        "log_interval": 1,
+        "num_seeds": 2,
+    }
+    whole = train_wrapper(default_cfg().replace({**tiny, **PROBE, **own}), tmp_path / "run")
+    assert whole.metrics[0]["critic_loss"] == [0, 0] and 0 not in whole.metrics[1]["critic_loss"]
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / "4")
+    assert json.dumps(resume(tmp_path / "run").metrics) == json.dumps(whole.metrics)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 300}, r"batch_size \(300\) is more than the 200 steps that buffer_size keeps"),
+        ({"buffer_size": 50}, r"buffer_size \(50\) must hold a rollout: num_envs \* rollout_len = 100"),
+        ({"learning_delay": 10**6}, "is as long as the run, of 400 env steps: nothing would be learned"),
+        ({"exploration": "ou"}, "exploration means nothing where actions are discrete"),
+        ({"relaxation": "soft", "env.continuous_actions": True}, "means nothing where actions are continuous"),
+        ({"ou_dt": 0.1}, "ou_dt means nothing unless exploration is ou"),
+        ({"rollout_len": 10}, r"keeps whole episodes: rollout_len \(10\) must be env.max_cycles \(25\)"),
+        ({"batch_size": 20, "comm.preset": "dial"}, "must be at least the 25 steps of an episode"),
+        ({"replay_ratio": 0.1}, "gives no update per iteration: .* at least 1"),
+        ({"net.critic_memory": "gru"}, "net.critic_memory must be none"),
+        ({"comm.integrate_into": "both"}, "comm.integrate_into must be policy"),
+        ({"clip_eps": 0.2}, "'clip_eps' is a setting of mappo and ippo, not of matd3"),
+        ({"O_U_NOISE": True}, "unknown key 'O_U_NOISE': here it is exploration: ou, or gaussian"),
+        ({"MEMORY_SIZE": 3}, "unknown key 'MEMORY_SIZE': here it is buffer_size"),
+        ({"LEARN_STEP": 3}, "unknown key 'LEARN_STEP': here it is replay_ratio: batch_size / learn_step"),
+        ({**EARLY, "net.memory": "gru"}, "may end early, so matd3 learns from single steps"),
+    ],
+)  # fmt: skip
+def test_what_does_not_go_together_is_one_line(changes, message):
+    with pytest.raises(ConfigError, match=message) as error:
+        default_cfg().replace({**SMALL, **changes})
+    assert "\n" not in str(error.value)
