@@ -238,17 +238,18 @@ class Maddpg:
         """`[teams]` bool, false: nobody's update is skipped."""
         return jnp.zeros(len(self.env.team_names), bool)
 
-    def along(self, policy: Any, state: OffPolicyState, data: Windows) -> Decision:
-        """What these policies would do at all moments of the windows, messages sent anew."""
+    def along(self, policy: Any, state: OffPolicyState, moments: Moment) -> Decision:
+        """What these policies would do at all moments `[W, T, ...]`, from the first on, messages sent anew."""
         team, beginning = self.team(state)._replace(params=policy), self.actor.memory(self.windows)
-        return self.actor.replay(team, data.moments.obs, data.moments.circumstances, beginning)
+        return self.actor.replay(team, moments.obs, moments.circumstances, beginning)
 
     def wanted(self, targets: Learned, data: Windows, state: OffPolicyState, hparams: Hyperparams, key: Array) -> Array:
         """`[W, L, N]`: reward, and the least that critics say of what follows, if anything does. Consumes the key."""
-        decision = self.along(targets.policy, state, data)
+        later = jax.tree.map(lambda x: x[:, 1:], data.moments)
+        decision = self.along(targets.policy, state, data.moments if self.cfg.remembers else later)
         deeds = self.explorer.deeds(key, decision, hparams.relaxation_temperature, self.cfg.smoothing)
-        obs, deeds = jax.tree.map(lambda x: x[:, 1:], (data.moments.obs, deeds))
-        following = self.critic.of(targets.critic, obs, deeds, deeds).min(axis=0)
+        deeds = jax.tree.map(lambda x: x[:, -data.rewards.shape[1] :], deeds)
+        following = self.critic.of(targets.critic, later.obs, deeds, deeds).min(axis=0)
         rewards = share_rewards(data.rewards, self.env.teams, self.sharing)
         chex.assert_equal_shape([rewards, following])
         return rewards + hparams.gamma * following * ~data.terminated[..., None]
@@ -265,13 +266,13 @@ class Maddpg:
         self, policy: Any, critic: Any, data: Windows, state: OffPolicyState, hparams: Hyperparams, key: Array
     ) -> tuple[Array, dict[str, Array]]:
         """The sum over teams of minus what first critics say, and of the channel's losses. The key is consumed."""
-        decision = self.along(policy, state, data)
-        deeds = self.explorer.deeds(key, decision, hparams.relaxation_temperature)
-        obs, own = jax.tree.map(lambda x: x[:, :-1], (data.moments.obs, deeds))
+        now = jax.tree.map(lambda x: x[:, :-1], data.moments)
+        decision = self.along(policy, state, now)
+        own = self.explorer.deeds(key, decision, hparams.relaxation_temperature)
         others = self.critic.vectors(data.deeds)
         if self.cfg.others_actions == "current":
             others = jax.lax.stop_gradient(own)
-        values = self.critic.of_first(critic, obs, own, others)
+        values = self.critic.of_first(critic, now.obs, own, others)
         squares = self.env.join({g: jnp.square(x).mean(axis=-1) for g, x in decision.outputs.items()})
         channel_losses, of_channel = talk_losses(self.actor, decision, None)
         losses = -self.per_team(values) + self.cfg.logit_coef * self.per_team(squares)
