@@ -112,8 +112,13 @@ def test_a_listener_s_critic_teaches_its_speaker_over_the_channel_alone(preset, 
     rows = lambda x: (learner.windows, 1 + (x.shape[1] == 26), *x.shape[2:])  # noqa: E731
     data = jax.tree.map(lambda x: rng.uniform(size=rows(x)).astype(x.dtype), shapes)
     loss = lambda policy: learner.policy_loss(policy, state.params.critic, data, state, learner.present(state), KEY)[0]  # noqa: E731
-    grads = jax.jit(jax.grad(loss))(state.params.policy)["params"]
-    moved = {name.partition("_")[0] for name, x in grads.items() if any(np.any(leaf) for leaf in jax.tree.leaves(x))}
+    lost, grads = jax.jit(jax.value_and_grad(loss))(state.params.policy)
+    assert np.isfinite(lost)
+    moved = {
+        name.partition("_")[0]
+        for name, x in grads["params"].items()
+        if any(np.any(leaf) for leaf in jax.tree.leaves(x))
+    }
     assert moved == ({"speaker", "listener"} if preset == "commnet" else {"listener"})
 
 

@@ -273,7 +273,10 @@ class Maddpg:
         if self.cfg.others_actions == "current":
             others = jax.lax.stop_gradient(own)
         values = self.critic.of_first(critic, now.obs, own, others)
-        squares = self.env.join({g: jnp.square(x).mean(axis=-1) for g, x in decision.outputs.items()})
+        # Of agents without any choice, too, whose mean would be of nothing.
+        squares = self.env.join(
+            {g: jnp.square(x).sum(axis=-1) / max(x.shape[-1], 1) for g, x in decision.outputs.items()}
+        )
         channel_losses, of_channel = talk_losses(self.actor, decision, None)
         losses = -self.per_team(values) + self.cfg.logit_coef * self.per_team(squares)
         return (losses + channel_losses).sum(), {"policy_loss": losses, **of_channel}
