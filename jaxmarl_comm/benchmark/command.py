@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
+import statistics
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,11 +24,14 @@ from jaxmarl_comm.benchmark.measure import (
     peers_of,
 )
 from jaxmarl_comm.benchmark.training import measure_presets
+from jaxmarl_comm.benchmark.versus_agilerl import CONFIG, Trained, compare
+from jaxmarl_comm.cli import CONFIGS
 from jaxmarl_comm.comm import PRESETS
-from jaxmarl_comm.config import default_cfg
+from jaxmarl_comm.config import default_cfg, load_config
 from jaxmarl_comm.envs import ENVS, make_env
+from jaxmarl_comm.offpolicy_config import OffPolicyConfig
 from jaxmarl_comm.options import Parser
-from jaxmarl_comm.suggest import did_you_mean
+from jaxmarl_comm.suggest import did_you_mean, shown
 
 SIZES = (1, 64, 1024, 8192)
 TEAMS = (3, 10, 30, 100)
@@ -62,19 +69,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     channel.add_argument("presets", nargs="*", default=list(PRESETS), metavar="PRESET", help="default: all")
     channel.add_argument("--env", default="simple_reference_v3", metavar="TASK", help="(default: %(default)s)")
+    agilerl = commands.add_parser(
+        "agilerl",
+        help="MATD3 as in AgileRL's tutorial, beside AgileRL",
+        description=f"Environment steps per second of training by {CONFIG}, and of AgileRL's own loop with the same "
+        "environments, batch, networks and replay ratio, in turn; and the return that each has come to.",
+        allow_abbrev=False,
+    )
+    agilerl.add_argument("--python", required=True, metavar="PATH", help="a Python that has agilerl and mpe2")
+    agilerl.add_argument("--steps", type=int, default=50_000, help="environment steps of a training (default: 50,000)")
+    agilerl.add_argument("--threads", type=int, default=1, help="of PyTorch (default: %(default)s)")
     for command in (of_env, scaling):
         command.add_argument(
             "--seconds", type=float, default=0.2, help="length of one measurement, at least (default: %(default)s)"
         )
-    for command in (of_env, scaling, channel):
+    for command in (of_env, scaling, channel, agilerl):
         command.add_argument("--turns", type=int, default=5, help="measurements of each (default: %(default)s)")
         command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     given = parser.parse_args(arguments)
     wrong = mistake(given)
     if wrong:
         parser.error(wrong)
-    benchmarks = {"env": benchmark_env, "scaling": benchmark_scaling, "channel": benchmark_channel}
-    rows = list(benchmarks[given.command](given))
+    benchmarks = {
+        "env": benchmark_env,
+        "scaling": benchmark_scaling,
+        "channel": benchmark_channel,
+        "agilerl": benchmark_agilerl,
+    }
+    try:
+        rows = list(benchmarks[given.command](given))
+    except subprocess.CalledProcessError as failed:
+        last = (failed.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        print(f"error: {failed.cmd[0]} cannot train AgileRL's agent: {shown(last)}", file=sys.stderr)
+        return 1
     if given.json:
         given.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=2) + "\n", encoding="utf-8")
     return 0
@@ -89,7 +116,9 @@ def mistake(given: argparse.Namespace) -> str | None:
         for name in names:
             if name not in known:
                 return f"unknown {kind} '{name}'{did_you_mean(name, known)}; there are {', '.join(known)}"
-    for name in ("sizes", "agents", "num_envs", "turns"):
+    if given.command == "agilerl" and shutil.which(given.python) is None:
+        return f"there is no Python {given.python}"
+    for name in ("sizes", "agents", "num_envs", "turns", "steps", "threads"):
         values = getattr(given, name, 1)
         if min(values if isinstance(values, Sequence) else [values]) < 1:
             return f"--{name.replace('_', '-')} must be at least 1"
@@ -163,3 +192,19 @@ def benchmark_channel(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     for cost in costs:
         print(f"{cost.preset:12}{cost.rate:18,.0f}{cost.ratio:16.2f}{cost.compile_seconds:9.1f} s")
         yield cost._asdict()
+
+
+def benchmark_agilerl(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Print the table, and give its rows."""
+    cfg = load_config(CONFIGS / CONFIG)
+    assert isinstance(cfg, OffPolicyConfig)
+    print(
+        f"MATD3 on {cfg.env.name}, {cfg.num_envs} environments, batches of {cfg.batch_size}, each step learned from "
+        f"{cfg.replay_ratio:g} times; {given.steps:,} steps, medians of {given.turns} turns; {machine()}"
+    )
+    found = compare(cfg, given.python, given.steps, given.threads, given.turns)
+    for side, trained in (("ours", found.ours), ("AgileRL", found.theirs)):
+        rate, returns = (statistics.median(getattr(x, name) for x in trained) for name in Trained._fields)
+        print(f"{side:8}{rate:12,.0f} steps per second, return {returns:.2f}")
+    print(f"ours / AgileRL {found.ratio:.1f}; ours compiled in {found.compile_seconds:.1f} s before")
+    yield found._asdict() | {"ratio": found.ratio}
