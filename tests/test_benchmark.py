@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxmarl_comm.benchmark import versus_agilerl
 from jaxmarl_comm.benchmark.command import SIZES, main
 from jaxmarl_comm.benchmark.measure import our_program, random_actions, random_indices, scan_length
+from jaxmarl_comm.benchmark.versus_agilerl import Trained
 from jaxmarl_comm.envs import make_env
 
 QUICK = ["--turns", "1", "--seconds", "0"]
@@ -75,6 +77,7 @@ def test_scaling_prints_each_team(capsys):
         (["scaling", "--num-envs", "0"], "--num-envs must be at least 1"),
         (["env", "--json", "nowhere/figures.json"], "there is no folder nowhere"),
         (["speed"], "invalid choice: 'speed'"),
+        (["agilerl", "--python", "no/python"], "there is no Python no/python"),
         ([], "required: COMMAND"),
     ],
 )
@@ -83,6 +86,25 @@ def test_wrong_arguments_are_one_line(arguments, message, capsys):
         main(arguments)
     error = capsys.readouterr().err
     assert end.value.code == 2 and message in error and error.count("\n") == 1
+
+
+def test_agilerl_is_run_by_its_own_python_with_our_settings(capsys, monkeypatch, tmp_path):
+    """Here a program that says how it was called, and that 20,000 steps took it 40 seconds."""
+    peer = tmp_path / "python"
+    peer.write_text(f'#!/bin/sh\necho "$2" > {tmp_path}/given\necho \'{{"seconds": 40, "scores": [-80, -40]}}\'\n')
+    peer.chmod(0o755)
+    monkeypatch.setattr(versus_agilerl, "our_training", lambda cfg, steps: (lambda: Trained(10_000.0, -20.0), 3.0))
+    assert main(["agilerl", "--python", str(peer), "--steps", "20000", "--turns", "2"]) == 0
+    ours, theirs, ratio = capsys.readouterr().out.splitlines()[-3:]
+    assert ours.split()[1:] == ["10,000", "steps", "per", "second,", "return", "-20.00"]
+    assert (
+        theirs.split()[1:] == ["500", "steps", "per", "second,", "return", "-30.00"] and "ours / AgileRL 20.0" in ratio
+    )
+    given = json.loads((tmp_path / "given").read_text())
+    assert given == {"steps": 20_000, "num_envs": 8, "batch_size": 32, "learn_step": 96, "threads": 1}
+    peer.write_text("#!/bin/sh\necho no agilerl >&2; exit 1\n")
+    assert main(["agilerl", "--python", str(peer)]) == 1
+    assert "cannot train AgileRL's agent: 'no agilerl'" in capsys.readouterr().err
 
 
 def test_the_loop_plays_random_episodes_and_starts_them_again():

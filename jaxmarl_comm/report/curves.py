@@ -25,6 +25,7 @@ PANELS = {
     "entropy": "policy entropy (nats)",
     "policy_loss": "policy loss",
     "value_loss": "value loss",
+    "critic_loss": "critics' squared error",
     "approx_kl": "approximate KL of an update (nats)",
 }
 WIDTH = 3  # panels side by side
