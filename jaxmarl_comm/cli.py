@@ -29,6 +29,10 @@ QUICK_TEST = {
     "eval_interval": 2,
     "eval_episodes": 100,
     "eval_episodes_mpe2": 10,
+    "batch_size": 64,
+    "buffer_size": 4_000,
+    "learning_delay": 400,
+    "replay_ratio": 1.0,
 }
 """A tiny run of any algorithm, in those of these settings that it has."""
 

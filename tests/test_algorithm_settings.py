@@ -155,9 +155,11 @@ def test_what_updates_hold_is_asked_of_the_class():
 
 
 def test_a_quick_test_sets_what_the_algorithm_has():
-    assert quick_test(default_cfg(), {}) == QUICK_TEST
+    of_replay = {"batch_size", "buffer_size", "learning_delay", "replay_ratio"}
+    assert QUICK_TEST.keys() - quick_test(default_cfg(), {}) == of_replay
+    assert QUICK_TEST.keys() - quick_test(default_cfg(), {"algorithm": "matd3"}) == {"num_minibatches"}
     of_tiny = quick_test(default_cfg(), {"algorithm": "tiny"})
-    assert of_tiny == quick_test(Config(**SHARE), {}) and QUICK_TEST.keys() - of_tiny == {"num_minibatches"}
+    assert of_tiny == quick_test(Config(**SHARE), {}) and QUICK_TEST.keys() - of_tiny == {"num_minibatches", *of_replay}
 
 
 def test_help_says_whose_a_setting_is_and_what_it_may_be():
