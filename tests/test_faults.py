@@ -380,13 +380,24 @@ def stop_at(process, line, number):
     return process.communicate(timeout=100)
 
 
-def test_ctrl_c_while_compiling_and_sigterm_while_evaluating(tmp_path):
+def test_ctrl_c_while_compiling_and_while_training(tmp_path):
     run = tmp_path / "run"
-    process = start("train", *as_options(SIMPLEST), "--run-dir", run)
+    process = start("train", *as_options({**SIMPLEST, "num_iters": 100_000}), "--run-dir", run)
     _, errors = stop_at(process, "run folder", signal.SIGINT)
     assert process.returncode == 130 and errors == f"error: stopped; go on with --resume {run}\n"
     assert not (run / "metrics.jsonl").exists()
 
+    process = start("train", "--resume", run, stdout=subprocess.DEVNULL)
+    while not (run / "checkpoints" / "4").exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert "stopped after iteration" in errors and "--resume" in errors and "Traceback" not in errors
+    assert Checkpoints(run / "checkpoints").latest == int(errors.split("iteration ")[1].split(";")[0])
+
+
+def test_sigterm_while_evaluating(run):
     process = start("train", "--resume", run)
     _, errors = stop_at(process, "evaluating", signal.SIGTERM)
     assert process.returncode == 143

@@ -17,7 +17,7 @@ from jaxmarl_comm.study.folder import StudyFolder
 from jaxmarl_comm.study.run import run_study
 
 TINY = """
-run: {num_iters: 3, num_envs: 4, num_minibatches: 1, hidden_dim: 8, num_seeds: 2, log_interval: 2, eval_episodes: 20}
+run: {num_iters: 4, num_envs: 4, num_minibatches: 1, hidden_dim: 8, num_seeds: 2, log_interval: 2, eval_episodes: 20}
 level: -1000
 protocols:
   silent: {preset: none}
@@ -48,8 +48,8 @@ def test_a_study_leaves_rows_a_table_and_a_picture(finished):
     ]  # fmt: skip
     for row in rows:
         assert row["return"]["low"] <= row["return"]["mean"] <= row["return"]["high"]
-        assert len(row["return"]["of_each_seed"]) == 2 and row["env_steps"] == 300 and row["diverged"] == 0
-        assert row["curve"]["env_steps"] == [200, 300] and len(row["curve"]["return"]["mean"]) == 2
+        assert len(row["return"]["of_each_seed"]) == 2 and row["env_steps"] == 400 and row["diverged"] == 0
+        assert row["curve"]["env_steps"] == [200, 400] and len(row["curve"]["return"]["mean"]) == 2
         assert row["steps_to_level"] == {"level": -1000, "median": 200, "of_each_seed": [200, 200], "reached": 2}
         assert row["interval_over"] == "seeds" and row["untrained"]["return"]["mean"] != row["return"]["mean"]
     assert rows[0]["bits_per_step"]["mean"] is None and rows[1]["bits_per_step"]["mean"] == 64
