@@ -46,6 +46,24 @@ def assert_learns(learner):
     assert not any(jax.tree.leaves(still))
 
 
+def assert_taught(learner):
+    """No parameter is out of reach of the loss, all is finite, and a whole update fits together: to compile it takes
+    twice as long.
+    """
+    state = lively(learner)
+
+    @jax.jit
+    def slope(state, traj):
+        data, _, _ = learner.prepare(state, traj, state.rollout, KEY)
+        return jax.grad(learner.loss, has_aux=True)(state.params, data, state.hparams, learner.team(state).numbers)
+
+    grads, metrics = jax.device_get(slope(state, recorded(learner, state)))
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves((grads, metrics)))
+    assert all(x.any() for x in jax.tree.leaves(grads))
+    after, _ = jax.eval_shape(learner.update, state)
+    assert jax.tree.map(np.shape, after) == jax.tree.map(np.shape, state)
+
+
 def recorded(learner, state):
     """Steps as a rollout might have left them, drawn by numpy: where any luck will do, no rollout is compiled for it.
 

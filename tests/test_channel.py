@@ -198,7 +198,12 @@ def differentiated(learner, state, traj):
 
 @pytest.mark.parametrize(
     ("preset", "of_update"),
-    [pytest.param("commnet", differentiated, marks=pytest.mark.optimised), ("gumbel", updated)],
+    [
+        ("commnet", differentiated),
+        ("gumbel", differentiated),
+        pytest.param("commnet", updated, marks=[pytest.mark.optimised, pytest.mark.slow]),
+        pytest.param("gumbel", updated, marks=pytest.mark.slow),
+    ],
 )
 def test_imperfections_of_no_strength_are_the_clean_channel_bit_for_bit(preset, of_update):
     clean = {"comm.preset": preset}
