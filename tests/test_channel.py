@@ -147,7 +147,7 @@ def test_the_listeners_loss_reaches_the_speaker(preset):
         ("simple_reference_v3", {"comm.preset": "gumbel", "comm.bit_flip": 0.2, "comm.gate": "every_n"}),
         ("simple_reference_v3", {"comm.gate": "every_n", "comm.gate_hold": True, "comm.delay": 1}),
         ("simple_reference_v3", {"comm.discretise": "binary", "comm.bit_flip": 0.2, "comm.aggregate": "max"}),
-        ("simple_spread_v3", {"share_params": False, "env.continuous_actions": True, **IMPERFECT}),
+        ("simple_spread_v3", {"share_params": False, **IMPERFECT}),
         ("simple_reference_v3", {"comm.preset": "none", "comm.speech": "differentiable"}),
         (
             "simple_reference_v3",

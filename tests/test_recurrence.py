@@ -20,7 +20,7 @@ TALKS = [
     ("simple_reference_v3", {"net.memory": "gru", "net.critic_memory": "gru", "comm.preset": "none"}),
     ("simple_spread_v3", {"net.memory": "lstm", "comm.preset": "commnet", "share_params": False}),
     (
-        "simple_tag_v3",
+        "simple_spread_v3",
         {
             "net.memory": "gru",
             "net.critic_memory": "lstm",
@@ -45,7 +45,7 @@ TALKS = [
             "env.continuous_actions": True,
         },
     ),
-    ("simple_reference_v3", {"net.memory": "lstm", "comm.preset": "dial"}),
+    ("simple_speaker_listener_v4", {"net.memory": "lstm", "comm.preset": "dial"}),
     (
         "simple_reference_v3",
         {"net.memory": "gru", "comm.preset": "speech", "comm.speech": "differentiable", "comm.rounds": 0},
