@@ -406,8 +406,8 @@ def test_sigterm_while_evaluating(run):
 
 
 def test_an_interrupt_in_a_notebook_leaves_a_run_that_can_go_on(run, monkeypatch):
-    """Between chunks it is saved; while compiling, the last checkpoint stays."""
-    runner = runner_of(run, num_iters=100)
+    """Between chunks it is saved, though no checkpoint is due; while compiling, the last one stays."""
+    runner = runner_of(run, num_iters=100, checkpoint_interval=50)
     press_once = iter([signal.SIGINT])
     monkeypatch.setattr(Console, "row", lambda *_: [signal.raise_signal(number) for number in press_once])
     with pytest.raises(InterruptedRunError, match="stopped after iteration 10; go on with --resume"):
