@@ -34,7 +34,7 @@ def pytest_configure(config):
     """Workers, and the commands that tests start, compile quickly, and share one cache, which lives as long as they."""
     hear_signals()
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK}"
-    settings = {"jax_disable_most_optimizations": True}
+    settings = {"jax_disable_most_optimizations": True, "jax_traceback_in_locations_limit": 0}
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # a worker's, from the process that started it; or the user's own
         folder = tempfile.TemporaryDirectory(prefix="compiled-", ignore_cleanup_errors=True)
         config.add_cleanup(folder.cleanup)

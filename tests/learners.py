@@ -4,10 +4,12 @@ from functools import cache
 
 import jax
 import numpy as np
+import pytest
 
 from jaxmarl_comm import default_cfg
 from jaxmarl_comm.algorithms.hyperparams import of_config
 from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.nets import layers
 from jaxmarl_comm.run_folder import RunFolder
 from jaxmarl_comm.runner import Runner
 
@@ -20,7 +22,7 @@ def lively(learner, size=0.3, seed=0):
 
     numpy draws them, and only a task's reset is compiled, once: to compile `learner.init` takes longer than a rollout.
     """
-    shapes, rng = jax.eval_shape(learner.init, KEY), np.random.default_rng(seed)
+    shapes, rng = shapes_of_state(learner), np.random.default_rng(seed)
     nothing = jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes._replace(key=None))
     env, obs = begun(learner.env, learner.cfg.num_envs)
     state = nothing._replace(
@@ -30,6 +32,18 @@ def lively(learner, size=0.3, seed=0):
         key=KEY,
     )
     return jax.device_put(state)
+
+
+def shapes_of(init, keys):
+    """What it would make of these keys, without the draws of kernels, which take longest to trace."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layers, "orthogonal", lambda *_: jax.nn.initializers.zeros)
+        return jax.eval_shape(lambda keys: init(keys), keys)  # a function that nobody else has, as traces are kept
+
+
+@cache
+def shapes_of_state(learner):
+    return shapes_of(learner.init, KEY)
 
 
 def lively_teams(learner, seeds, size=0.3):
@@ -44,6 +58,24 @@ def assert_learns(learner):
     assert all(np.isfinite(x) for x in metrics.values())
     still = jax.tree.map(np.array_equal, state.params, after.params)
     assert not any(jax.tree.leaves(still))
+
+
+def assert_taught(learner):
+    """No parameter is out of reach of the loss, all is finite, and a whole update fits together: to compile it takes
+    twice as long.
+    """
+    state = lively(learner)
+
+    @jax.jit
+    def slope(state, traj):
+        data, _, _ = learner.prepare(state, traj, state.rollout, KEY)
+        return jax.grad(learner.loss, has_aux=True)(state.params, data, state.hparams, learner.team(state).numbers)
+
+    grads, metrics = jax.device_get(slope(state, recorded(learner, state)))
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves((grads, metrics)))
+    assert all(x.any() for x in jax.tree.leaves(grads))
+    after, _ = jax.eval_shape(learner.update, state)
+    assert jax.tree.map(np.shape, after) == jax.tree.map(np.shape, state)
 
 
 def recorded(learner, state):
@@ -82,6 +114,6 @@ def lively_run(path, alter=lambda state: state, **changes):
             return jax.random.split(KEY, x.shape)
         return (rng.normal(0, 1, x.shape) if x.dtype.kind == "f" else np.zeros(x.shape)).astype(x.dtype)
 
-    state = jax.tree.map(draw, jax.eval_shape(runner.init, runner.seed_keys))
+    state = jax.tree.map(draw, shapes_of(runner.init, runner.seed_keys))
     runner.save(cfg.num_iters, alter(state))
     return path

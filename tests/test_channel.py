@@ -147,7 +147,7 @@ def test_the_listeners_loss_reaches_the_speaker(preset):
         ("simple_reference_v3", {"comm.preset": "gumbel", "comm.bit_flip": 0.2, "comm.gate": "every_n"}),
         ("simple_reference_v3", {"comm.gate": "every_n", "comm.gate_hold": True, "comm.delay": 1}),
         ("simple_reference_v3", {"comm.discretise": "binary", "comm.bit_flip": 0.2, "comm.aggregate": "max"}),
-        ("simple_spread_v3", {"share_params": False, "env.continuous_actions": True, **IMPERFECT}),
+        ("simple_spread_v3", {"share_params": False, **IMPERFECT}),
         ("simple_reference_v3", {"comm.preset": "none", "comm.speech": "differentiable"}),
         (
             "simple_reference_v3",
@@ -198,7 +198,12 @@ def differentiated(learner, state, traj):
 
 @pytest.mark.parametrize(
     ("preset", "of_update"),
-    [pytest.param("commnet", differentiated, marks=pytest.mark.optimised), ("gumbel", updated)],
+    [
+        ("commnet", differentiated),
+        ("gumbel", differentiated),
+        pytest.param("commnet", updated, marks=[pytest.mark.optimised, pytest.mark.slow]),
+        pytest.param("gumbel", updated, marks=pytest.mark.slow),
+    ],
 )
 def test_imperfections_of_no_strength_are_the_clean_channel_bit_for_bit(preset, of_update):
     clean = {"comm.preset": preset}

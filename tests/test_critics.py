@@ -10,7 +10,7 @@ from jaxmarl_comm.algorithms.critics import critic_inputs
 from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.config import ConfigError, default_cfg
 from jaxmarl_comm.envs import ENVS, make_env
-from learners import assert_learns, lively
+from learners import assert_taught, lively
 
 SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 26}
 
@@ -87,7 +87,7 @@ VARIANTS = [
 
 @pytest.mark.parametrize(("task", "changes"), VARIANTS)
 def test_every_kind_of_critic_learns(task, changes):
-    assert_learns(learner_of(task, **changes))
+    assert_taught(learner_of(task, **changes))
 
 
 def test_sides_that_compete_may_share_critics_that_know_all_vectors():

@@ -380,13 +380,24 @@ def stop_at(process, line, number):
     return process.communicate(timeout=100)
 
 
-def test_ctrl_c_while_compiling_and_sigterm_while_evaluating(tmp_path):
+def test_ctrl_c_while_compiling_and_while_training(tmp_path):
     run = tmp_path / "run"
-    process = start("train", *as_options(SIMPLEST), "--run-dir", run)
+    process = start("train", *as_options({**SIMPLEST, "num_iters": 100_000}), "--run-dir", run)
     _, errors = stop_at(process, "run folder", signal.SIGINT)
     assert process.returncode == 130 and errors == f"error: stopped; go on with --resume {run}\n"
     assert not (run / "metrics.jsonl").exists()
 
+    process = start("train", "--resume", run, stdout=subprocess.DEVNULL)
+    while not (run / "checkpoints" / "4").exists() and process.poll() is None:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate()
+    assert process.returncode == 130
+    assert "stopped after iteration" in errors and "--resume" in errors and "Traceback" not in errors
+    assert Checkpoints(run / "checkpoints").latest == int(errors.split("iteration ")[1].split(";")[0])
+
+
+def test_sigterm_while_evaluating(run):
     process = start("train", "--resume", run)
     _, errors = stop_at(process, "evaluating", signal.SIGTERM)
     assert process.returncode == 143
@@ -395,8 +406,8 @@ def test_ctrl_c_while_compiling_and_sigterm_while_evaluating(tmp_path):
 
 
 def test_an_interrupt_in_a_notebook_leaves_a_run_that_can_go_on(run, monkeypatch):
-    """Between chunks it is saved; while compiling, the last checkpoint stays."""
-    runner = runner_of(run, num_iters=100)
+    """Between chunks it is saved, though no checkpoint is due; while compiling, the last one stays."""
+    runner = runner_of(run, num_iters=100, checkpoint_interval=50)
     press_once = iter([signal.SIGINT])
     monkeypatch.setattr(Console, "row", lambda *_: [signal.raise_signal(number) for number in press_once])
     with pytest.raises(InterruptedRunError, match="stopped after iteration 10; go on with --resume"):

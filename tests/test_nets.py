@@ -11,7 +11,7 @@ from jaxmarl_comm.config import ConfigError, default_cfg, load_config
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.net_config import Net
 from jaxmarl_comm.nets.layers import activated, gain, normalised
-from learners import assert_learns, lively
+from learners import assert_learns, assert_taught, lively
 
 SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 26}
 
@@ -72,7 +72,7 @@ def test_activations(activation, at_one, at_minus_one):
     ],
 )
 def test_every_shape_learns(task, changes):
-    assert_learns(learner_of(task, **changes))
+    assert_taught(learner_of(task, **changes))
 
 
 def test_networks_survive_their_yaml(tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,10 +15,10 @@ from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.study.config import load_study, programs
 from jaxmarl_comm.study.curve import Curves
 from jaxmarl_comm.study.folder import StudyFolder
-from jaxmarl_comm.study.run import run_study
+from jaxmarl_comm.study.run import run_study, train_program
 
 TINY = """
-run: {num_iters: 3, num_envs: 4, num_minibatches: 1, hidden_dim: 8, num_seeds: 2, log_interval: 2, eval_episodes: 20}
+run: {num_iters: 4, num_envs: 4, num_minibatches: 1, hidden_dim: 8, num_seeds: 2, log_interval: 2, eval_episodes: 20}
 level: -1000
 protocols:
   silent: {preset: none}
@@ -48,8 +49,8 @@ def test_a_study_leaves_rows_a_table_and_a_picture(finished):
     ]  # fmt: skip
     for row in rows:
         assert row["return"]["low"] <= row["return"]["mean"] <= row["return"]["high"]
-        assert len(row["return"]["of_each_seed"]) == 2 and row["env_steps"] == 300 and row["diverged"] == 0
-        assert row["curve"]["env_steps"] == [200, 300] and len(row["curve"]["return"]["mean"]) == 2
+        assert len(row["return"]["of_each_seed"]) == 2 and row["env_steps"] == 400 and row["diverged"] == 0
+        assert row["curve"]["env_steps"] == [200, 400] and len(row["curve"]["return"]["mean"]) == 2
         assert row["steps_to_level"] == {"level": -1000, "median": 200, "of_each_seed": [200, 200], "reached": 2}
         assert row["interval_over"] == "seeds" and row["untrained"]["return"]["mean"] != row["return"]["mean"]
     assert rows[0]["bits_per_step"]["mean"] is None and rows[1]["bits_per_step"]["mean"] == 64
@@ -115,6 +116,19 @@ def test_foreign_results_are_one_line(finished, tmp_path, capsys, key, wrong):
     assert study_main(["--resume", str(folder)]) == 1
     error = capsys.readouterr().err
     assert "results.json is damaged, or of an older version" in error and error.count("\n") == 1
+
+
+def test_the_last_chunk_is_as_long_as_what_is_left(monkeypatch):
+    lengths = []
+
+    def idle_chunk(algorithm, state, length):
+        lengths.append(length)
+        return lambda state: (state + length, {"first_bad": np.full(2, -1)})
+
+    monkeypatch.setattr("jaxmarl_comm.study.run.compile_chunk", idle_chunk)
+    cfg = default_cfg().replace({"num_iters": 5, "log_interval": 2, "num_envs": 4, "num_minibatches": 1})
+    state, learned, _ = train_program(SimpleNamespace(cfg=cfg), None, np.zeros(()))
+    assert (state, lengths, learned.env_steps.tolist()) == (5, [2, 1], [200, 400, 500])
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -30,12 +29,11 @@ from jaxmarl_comm.envs.mpe.parity import (
     FLOAT32_TOLERANCE,
     FLOAT64_TOLERANCE,
     Case,
-    Recording,
     compare_steps,
     compiled_step,
-    record,
 )
 from jaxmarl_comm.envs.mpe.task import MPETask
+from recordings import recorded
 
 
 class Error(NamedTuple):
@@ -142,11 +140,6 @@ ERRORS = [
     Error("success too easy", SPREAD, simple_spread, "SUCCESS_DISTANCE", 0.3, TERMINATE),
     Error("success ignored", TAG, simple_tag.SimpleTag, "ends_early", property(lambda _: False), TERMINATE),
 ]
-
-
-@lru_cache
-def recorded(case: Case) -> Recording:
-    return record(case, steps=600)
 
 
 def test_unbroken_rules_pass() -> None:

@@ -20,7 +20,7 @@ from jaxmarl_comm.envs.mpe.simple_spread import SimpleSpread
 from jaxmarl_comm.envs.mpe.simple_tag import SimpleTag
 from jaxmarl_comm.envs.mpe.task import MPETask
 
-OURS, THEIRS = 4000, 2000
+OURS, THEIRS = 4000, 1000
 SMALLEST_P = 1e-4
 
 
