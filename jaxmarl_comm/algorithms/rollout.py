@@ -88,7 +88,8 @@ def rollout(
     def step(state: RolloutState, step_key: Array) -> tuple[RolloutState, Trajectory]:
         act_key, env_key, restart_key, end_key = jax.random.split(step_key, 4)
         moved = act(act_key, state)
-        chex.assert_tree_shape_prefix(moved.log_probs, (batch.num_envs, batch.env.num_agents))
+        if moved.log_probs is not None:
+            chex.assert_shape(moved.log_probs, (batch.num_envs, batch.env.num_agents))
         chex.assert_trees_all_equal_shapes_and_dtypes(moved.memory, fresh)
         env_state, ts = batch.step(env_key, state.env, moved.actions)
         total = state.running_return + batch.env.team_means(ts.reward)
