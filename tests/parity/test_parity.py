@@ -36,9 +36,9 @@ CASES = cases()
 
 
 def as_users_compile(case: Case) -> object:
-    """Each task's usual case as users compile it, the others quickly."""
+    """Each task's usual case as users compile it; the others are slow: their rules are compared in float64."""
     usual = not case.arguments and not case.continuous
-    return pytest.param(case, marks=pytest.mark.optimised) if usual else case
+    return pytest.param(case, marks=pytest.mark.optimised if usual else pytest.mark.slow)
 
 
 @pytest.fixture(scope="module", params=CASES, ids=str)
