@@ -106,7 +106,7 @@ def test_targets_are_those_reckoned_by_hand():
     state = lively(learner)
     learner.critic, learner.windows = Reader(), 3
     data = Windows(Moment({"agent": obs}, {}), deeds, rewards, over)
-    wanted = learner.wanted(state.params, data, state, learner.present(state), KEY)
+    wanted = jax.jit(lambda state: learner.wanted(state.params, data, state, learner.present(state), KEY))(state)
     # r + gamma * min of the two critics, agent by agent
     np.testing.assert_allclose(wanted[:, 0], [[1 + 0.5 * 2, 10 + 0.5 * 4], [2, 20], [3 + 0.5 * 2, 30 + 0.5 * 4]])
 
@@ -115,8 +115,13 @@ def test_smoothing_moves_targets_actions_within_its_limits():
     learner = learner_of(**PROBE, **{"env.name": "Aim", "target_noise": 1.0, "target_noise_clip": 0.1})
     state = lively(learner, size=0.01)
     obs, memory = {"agent": jnp.zeros((200, 2, 2))}, learner.actor.memory(200)
-    decision = learner.actor.replay(learner.team(state), *({"agent": obs["agent"][:, None]}, {}), memory)
-    plain, noisy = (learner.explorer.deeds(KEY, decision, 1.0, smoothing)["agent"] for smoothing in (0.0, 1.0))
+
+    @jax.jit
+    def tried(state):
+        decision = learner.actor.replay(learner.team(state), {"agent": obs["agent"][:, None]}, {}, memory)
+        return [learner.explorer.deeds(KEY, decision, 1.0, smoothing)["agent"] for smoothing in (0.0, 1.0)]
+
+    plain, noisy = tried(state)
     moved = np.abs(np.asarray(noisy - plain))
     assert moved.max() == pytest.approx(0.1, abs=1e-6) and 0.04 < moved.mean() < 0.1
 
