@@ -41,7 +41,12 @@ def as_users_compile(case: Case) -> object:
     return pytest.param(case, marks=pytest.mark.optimised if usual else pytest.mark.slow)
 
 
-@pytest.fixture(scope="module", params=CASES, ids=str)
+def briefly(case: Case) -> object:
+    """A task's arguments with one kind of actions, and both kinds in its usual case: neither changes the other."""
+    return pytest.param(case, marks=pytest.mark.slow) if case.arguments and case.continuous else case
+
+
+@pytest.fixture(scope="module", params=[briefly(case) for case in CASES], ids=str)
 def played(request: pytest.FixtureRequest) -> Iterator[Played]:
     case = request.param
     yield Played(case, recorded(case), compiled_step(case.env))
