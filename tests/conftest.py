@@ -27,8 +27,9 @@ def usual_options(*args, **kwargs):
 
 
 def param(scope, name, init_fn, shape, *rest, **options):
-    """At each use of a parameter, flax traces how it would be drawn, to compare shapes: a tenth of all tracing. Here the
-    shape that would be asked for is compared; what is new, or does not fit, is left to flax.
+    """At each use of a parameter, flax traces how it would be drawn, to compare shapes: a tenth of all tracing.
+
+    Here it is compared with the shape that would be asked for; what is new, or does not fit, is left to flax.
     """
     if scope.has_variable("params", name) and np.shape(scope.get_variable("params", name)) == shape:
         scope.reserve(name, "params")
