@@ -5,22 +5,12 @@ import os
 import signal
 import tempfile
 
-import jax
 import pytest
-from jax._src import compiler
 
 # XLA's older generator of code for CPUs compiles in a third of the time, and in an eighth less where it does not cut
-# programs in parts for several threads. USUAL is what it does unless told; jax has no public setting for some programs.
+# programs in parts for several threads.
 QUICK = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-USUAL = (("xla_cpu_use_fusion_emitters", True), ("xla_cpu_parallel_codegen_split_count", 32))
 LONGEST = "run parity channel study exploit frozen recurrence faults critics crossplay teams nets evaluation"
-options_of_process = compiler.get_compile_options
-
-
-def usual_options(*args, **kwargs):
-    options = options_of_process(*args, **kwargs)
-    options.env_option_overrides = [*options.env_option_overrides, *USUAL]
-    return options
 
 
 def hear_signals():
@@ -31,7 +21,10 @@ def hear_signals():
 
 
 def pytest_configure(config):
-    """Workers, and the commands that tests start, compile quickly, and share one cache, which lives as long as they."""
+    """Workers, and the commands that tests start, compile quickly, and share one cache, which lives as long as they.
+
+    jax finds these settings when it is imported, which takes seconds and is for those alone who run tests.
+    """
     hear_signals()
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {QUICK}"
     settings = {"jax_disable_most_optimizations": True, "jax_traceback_in_locations_limit": 0}
@@ -41,7 +34,6 @@ def pytest_configure(config):
         settings |= {"jax_compilation_cache_dir": folder.name, "jax_persistent_cache_min_compile_time_secs": 0.1}
     for name, value in settings.items():
         os.environ[name.upper()] = str(value)
-        jax.config.update(name, value)
 
 
 def pytest_collection_modifyitems(items):
@@ -57,13 +49,10 @@ def pytest_collection_finish():
 
 
 def pytest_runtest_setup(item):
-    """Most tests compile more than they run: they do it in a sixth of the time, in exchange for slower programs.
+    """See `compile_quickly`. Those marked `optimised` run what users run."""
+    from compiling import compile_quickly
 
-    Those marked `optimised` run what users run.
-    """
-    quick = item.get_closest_marker("optimised") is None
-    jax.config.update("jax_disable_most_optimizations", quick)
-    compiler.get_compile_options = options_of_process if quick else usual_options
+    compile_quickly(item.get_closest_marker("optimised") is None)
 
 
 @pytest.fixture

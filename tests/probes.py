@@ -46,7 +46,7 @@ class Probe(Env):
         return ProbeState(0, 0, 0 if self.ends else None)
 
     def reset(self, key):
-        bits = 2.0 * jax.random.bernoulli(key, shape=(2,)) - 1
+        bits = jax.random.rademacher(key, (2,), jnp.float32)  # of no weak type, for which all would be traced twice
         state = ProbeState(bits, jnp.zeros(2, int), jnp.zeros((), jnp.int32))
         return state, self.time_step(state, jnp.zeros(2))
 

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from jaxmarl_comm import load_policy, train_wrapper
+from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.config import ConfigError, default_cfg
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.against import against
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.scripted import make_side
+from learners import lively
 
 TASKS = [
     ("simple_tag_v3", {"terminate_on_success": True}, "good", "evader"),
@@ -57,13 +59,23 @@ def test_the_world_is_the_task_s(name, arguments, team, script):
                  env.state_axes, one, moved, is_leaf=lambda a: a is None)  # fmt: skip
 
 
-def test_a_side_trains_alone_and_plays_anywhere(tmp_path):
+def test_a_channel_within_a_side_fits_together():
+    settings = {"env.name": "simple_tag_v3", "opponents": {"good": "evader"}, "num_envs": 8, "num_minibatches": 2}
+    cfg = default_cfg().replace({**settings, "comm.preset": "commnet"})
+    learner = Mappo(cfg, cfg.make_env())
+    state = lively(learner)
+    after, _ = jax.eval_shape(learner.update, state)
+    assert jax.tree.map(np.shape, after) == jax.tree.map(np.shape, state)
+
+
+@pytest.mark.parametrize("preset", ["none", pytest.param("commnet", marks=pytest.mark.slow)])
+def test_a_side_trains_alone_and_plays_anywhere(tmp_path, preset):
     """Only its own return is told; its policy takes its own observations; it is not judged in mpe2, which lacks it."""
     cfg = default_cfg().replace(
         {
             "env.name": "simple_tag_v3",
             "opponents": {"good": "evader"},
-            "comm.preset": "commnet",
+            "comm.preset": preset,
             "num_envs": 8,
             "num_minibatches": 2,
             "hidden_dim": 8,

@@ -9,6 +9,7 @@ from jaxmarl_comm import Config, ConfigError, RunError, default_cfg, evaluate, r
 from jaxmarl_comm.config import differing_keys
 from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.run_folder import RunFolder
+from learners import lively_run
 
 TINY = {
     "env.name": "simple_v3",
@@ -101,8 +102,8 @@ def test_a_run_is_made_extended_and_evaluated_from_python(tmp_path, quick_evalua
 
 
 def test_a_run_whose_own_control_is_unfinished_is_evaluated_without_it(tmp_path, quick_evaluation, capsys):
-    done = train_wrapper(TINY, tmp_path / "run")
-    control = RunFolder.create(tmp_path / "run" / "control", done.cfg)
+    done = lively_run(tmp_path / "run", **TINY)
+    control = RunFolder.create(done / "control", RunFolder.open(done)[1])
     capsys.readouterr()
     assert evaluate(done, seed=7)["seed"] == 7
     (said,) = (line for line in capsys.readouterr().out.splitlines() if "evaluating without its own control" in line)

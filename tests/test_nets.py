@@ -11,7 +11,7 @@ from jaxmarl_comm.config import ConfigError, default_cfg, load_config
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.net_config import Net
 from jaxmarl_comm.nets.layers import activated, gain, normalised
-from learners import assert_learns, assert_taught, lively
+from learners import assert_taught, lively
 
 SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 26}
 
@@ -114,4 +114,4 @@ def test_layers_multiply_in_half_the_bits_and_keep_their_parameters_whole():
     for a, b in (outputs, sent):
         np.testing.assert_allclose(a, b, atol=0.1)
         assert (a != b).any()
-    assert_learns(half)
+    assert_taught(half)

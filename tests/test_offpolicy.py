@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -50,6 +51,43 @@ def learner_of(**changes):
     return Maddpg(cfg, cfg.make_env())
 
 
+def drawn(learner, state):
+    """Windows as replay might give them, drawn by numpy; nothing is terminated."""
+    shapes = jax.eval_shape(
+        lambda kept: learner.replay.sample(kept, KEY, 1, learner.windows, learner.cfg.window), state.kept
+    )
+    rng = np.random.default_rng(0)
+    size = lambda x: rng.uniform(0.1, 0.9, x.shape) if x.dtype.kind == "f" else np.zeros(x.shape)  # noqa: E731
+    data = jax.tree.map(lambda x: size(x).astype(x.dtype), shapes)
+    if "clock" in data.moments.circumstances:
+        data.moments.circumstances["clock"] += np.arange(learner.cfg.window + 1, dtype=np.int32)
+    return data
+
+
+def assert_taught(learner):
+    """No parameter is out of reach of its loss, all is finite, and a whole update fits together: to compile it takes
+    twice as long.
+    """
+    state = lively(learner)
+    state = state._replace(targets=state.params)
+
+    @jax.jit
+    def slopes(state, data):
+        params, hparams = state.params, learner.present(state)
+        wanted = learner.wanted(state.targets, data, state, hparams, KEY)
+        of_policy = jax.grad(learner.policy_loss, has_aux=True)
+        return (
+            jax.grad(learner.critic_loss, has_aux=True)(params.critic, data, wanted),
+            of_policy(params.policy, params.critic, data, state, hparams, KEY),
+        )
+
+    found = jax.device_get(slopes(state, drawn(learner, state)))
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(found))
+    assert all(x.any() for grads, _ in found for x in jax.tree.leaves(grads))
+    after, _ = jax.eval_shape(learner.update, state)
+    assert jax.tree.map(np.shape, after) == jax.tree.map(np.shape, state)
+
+
 class Reader:
     """Critics that read their values `[C, ..., N]` off the observations."""
 
@@ -68,7 +106,7 @@ def test_targets_are_those_reckoned_by_hand():
     state = lively(learner)
     learner.critic, learner.windows = Reader(), 3
     data = Windows(Moment({"agent": obs}, {}), deeds, rewards, over)
-    wanted = learner.wanted(state.params, data, state, learner.present(state), KEY)
+    wanted = jax.jit(lambda state: learner.wanted(state.params, data, state, learner.present(state), KEY))(state)
     # r + gamma * min of the two critics, agent by agent
     np.testing.assert_allclose(wanted[:, 0], [[1 + 0.5 * 2, 10 + 0.5 * 4], [2, 20], [3 + 0.5 * 2, 30 + 0.5 * 4]])
 
@@ -77,8 +115,13 @@ def test_smoothing_moves_targets_actions_within_its_limits():
     learner = learner_of(**PROBE, **{"env.name": "Aim", "target_noise": 1.0, "target_noise_clip": 0.1})
     state = lively(learner, size=0.01)
     obs, memory = {"agent": jnp.zeros((200, 2, 2))}, learner.actor.memory(200)
-    decision = learner.actor.replay(learner.team(state), *({"agent": obs["agent"][:, None]}, {}), memory)
-    plain, noisy = (learner.explorer.deeds(KEY, decision, 1.0, smoothing)["agent"] for smoothing in (0.0, 1.0))
+
+    @jax.jit
+    def tried(state):
+        decision = learner.actor.replay(learner.team(state), {"agent": obs["agent"][:, None]}, {}, memory)
+        return [learner.explorer.deeds(KEY, decision, 1.0, smoothing)["agent"] for smoothing in (0.0, 1.0)]
+
+    plain, noisy = tried(state)
     moved = np.abs(np.asarray(noisy - plain))
     assert moved.max() == pytest.approx(0.1, abs=1e-6) and 0.04 < moved.mean() < 0.1
 
@@ -107,10 +150,7 @@ def test_a_listener_s_critic_teaches_its_speaker_over_the_channel_alone(preset, 
     state, whole = lively(learner), learner.critic.of_first
     listener = jnp.array([0.0, 1.0])  # of the two agents' values, only the second's counts
     learner.critic.of_first = lambda *given: whole(*given) * listener
-    shapes = jax.eval_shape(learner.play, state, KEY)[1]
-    rng = np.random.default_rng(0)
-    rows = lambda x: (learner.windows, 1 + (x.shape[1] == 26), *x.shape[2:])  # noqa: E731
-    data = jax.tree.map(lambda x: rng.uniform(size=rows(x)).astype(x.dtype), shapes)
+    data = drawn(learner, state)
     loss = lambda policy: learner.policy_loss(policy, state.params.critic, data, state, learner.present(state), KEY)[0]  # noqa: E731
     lost, grads = jax.jit(jax.value_and_grad(loss))(state.params.policy)
     assert np.isfinite(lost)
@@ -122,10 +162,16 @@ def test_a_listener_s_critic_teaches_its_speaker_over_the_channel_alone(preset, 
     assert moved == ({"speaker", "listener"} if preset == "commnet" else {"listener"})
 
 
+@cache
+def after_update(**changes):
+    """(updates of critics, the state after an iteration) where targets follow at once."""
+    learner = learner_of(**PROBE | {"env.name": "Aim", "replay_ratio": 6, "tau": 1.0} | changes)
+    return learner.cfg.updates, jax.jit(learner.update)(lively(learner))[0]
+
+
 def test_policies_and_targets_move_once_for_several_steps_of_critics():
-    learner = learner_of(**PROBE | {"replay_ratio": 6}, **{"env.name": "Aim", "policy_freq": 3, "tau": 1.0})
-    assert learner.cfg.updates == 6
-    state, _ = jax.jit(learner.update)(lively(learner))
+    updates, state = after_update(policy_freq=3)
+    assert updates == 6
     counts = [int(part[0][1].count) for part in state.opt_state]  # of Adam, in the one team's chain
     assert counts == [2, 6]
     for now, target in zip(jax.tree.leaves(state.params), jax.tree.leaves(state.targets), strict=True):
@@ -134,24 +180,22 @@ def test_policies_and_targets_move_once_for_several_steps_of_critics():
 
 def test_matd3_without_its_three_parts_is_maddpg_bit_for_bit():
     parts = {"num_critics": 1, "target_noise": 0.0, "policy_freq": 1}
-    found = []
-    for changes in ({"algorithm": "maddpg"}, {"algorithm": "matd3", **parts}, {"algorithm": "matd3"}):
-        learner = learner_of(**PROBE | changes, **{"env.name": "Aim"})
-        found.append(jax.jit(learner.update)(lively(learner))[0].params.policy)
+    settings = {"algorithm": "maddpg"}, parts, {"policy_freq": 3}
+    found = [after_update(**changes)[1].params.policy for changes in settings]
     same = [jax.tree.leaves(jax.tree.map(np.array_equal, found[0], other)) for other in found[1:]]
     assert all(same[0]) and not all(same[1])
 
 
 def learned(name, iterations, **changes):
-    """(learner, state, mean reward of the last rollout before the last update) after that many iterations."""
+    """The metrics of that many iterations."""
     settings = PROBE | {
         "num_envs": 64, "batch_size": 64, "buffer_size": 6400, "lr": 0.01, "hidden_dim": 16, "tau": 0.1,
         "num_iters": iterations, "learning_delay": 640, "lr_schedule": "constant", "env.name": name,
     }  # fmt: skip
     learner = learner_of(**settings | changes)
-    run = jax.jit(lambda state: jax.lax.scan(lambda s, _: learner.update(s), state, length=iterations))
-    state, metrics = run(learner.init(KEY))
-    return learner, state, {key: np.asarray(x) for key, x in metrics.items()}
+    run = jax.jit(lambda key: jax.lax.scan(lambda s, _: learner.update(s), learner.init(key), length=iterations))
+    _, metrics = run(KEY)
+    return {key: np.asarray(x) for key, x in metrics.items()}
 
 
 @pytest.mark.parametrize(
@@ -164,29 +208,35 @@ def learned(name, iterations, **changes):
 )
 def test_probes_are_solved(name, changes, least):
     """To say what the other must know is worth nothing without a channel, and all with it."""
-    _, _, metrics = learned(name, 120, **changes)
+    metrics = learned(name, 120, **changes)
     assert metrics["return"][-10:].mean() > least > metrics["return"][:10].mean() + 0.8
     assert metrics["value_mean"][-1] == pytest.approx(metrics["return"][-10:].mean(), abs=0.15)
 
 
 def test_what_the_clock_ended_goes_on():
     """Every step pays 1 for ever, which is worth 1 / (1 - gamma), though each episode is one step long."""
-    _, _, metrics = learned("Constant", 120, gamma=0.5)
+    metrics = learned("Constant", 120, gamma=0.5)
     assert metrics["value_mean"][-1] == pytest.approx(2, abs=0.1)
 
 
+KINDS = [
+    {"env.continuous_actions": True, "env.name": "simple_adversary_v3", "comm.preset": "none", "exploration": "ou"},
+    {"comm.preset": "dial", "net.memory": "gru", "relaxation": "soft", "share_params": False},
+    {"comm.preset": "none", "comm.speech": "differentiable", "env.name": "simple_speaker_listener_v4"},
+]
+
+
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "how"),
     [
-        {"env.continuous_actions": True, "env.name": "simple_adversary_v3", "comm.preset": "none", "exploration": "ou"},
-        EARLY | {"comm.preset": "commnet"},
-        {"comm.preset": "dial", "net.memory": "gru", "relaxation": "soft", "share_params": False},
-        {"comm.preset": "none", "comm.speech": "differentiable", "env.name": "simple_speaker_listener_v4"},
+        (EARLY | {"comm.preset": "commnet"}, assert_learns),
+        *((changes, assert_taught) for changes in KINDS),
+        *(pytest.param(changes, assert_learns, marks=pytest.mark.slow) for changes in KINDS),
     ],
-    ids=lambda changes: "-".join(map(str, changes.values())),
+    ids=lambda x: "-".join(map(str, x.values())) if isinstance(x, dict) else x.__name__,
 )
-def test_every_kind_of_team_learns(changes):
-    assert_learns(learner_of(**SMALL | changes))
+def test_every_kind_of_team_learns(changes, how):
+    how(learner_of(**SMALL | changes))
 
 
 @pytest.mark.slow

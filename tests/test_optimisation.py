@@ -14,7 +14,9 @@ from jaxmarl_comm.envs import make_env
 from learners import lively
 
 SMALL = {"num_envs": 8, "num_minibatches": 2, "ppo_epochs": 2, "hidden_dim": 8, "rollout_len": 4, "num_iters": 10}
+USUAL = {"log_agent_metrics": True}
 DATA = {}  # compiled once, as no option here changes a rollout
+OPTIMISE = {}  # once for all hyperparameters, which are in the state
 
 
 def learner_of(**changes):
@@ -32,7 +34,9 @@ def optimised(**changes):
         DATA["all"] = state, jax.jit(plain.prepare)(state, traj, after, jax.random.key(2))[0]
     state, data = DATA["all"]
     state = state._replace(hparams=of_config(Hyperparams, learner.cfg))
-    (params, _), metrics = jax.jit(learner.optimise)(state, data, jax.random.key(3))
+    options = repr({name: value for name, value in changes.items() if name not in Hyperparams._fields})
+    optimise = OPTIMISE.setdefault(options, jax.jit(learner.optimise))
+    (params, _), metrics = optimise(state, data, jax.random.key(3))
     return state.params, params, metrics
 
 
@@ -42,7 +46,8 @@ def moved(before, after):
 
 @pytest.fixture(scope="module")
 def usual():
-    return optimised()
+    """With metrics of agents, which change nothing."""
+    return optimised(**USUAL)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +123,7 @@ def test_gradients_in_parts_are_those_of_the_whole(usual):
 
 
 def test_critics_may_learn_at_another_rate(usual):
-    before, after, _ = optimised(critic_lr=1e-9)
+    before, after, _ = optimised(**USUAL, critic_lr=1e-9)
     assert moved(before.critic, after.critic) < 1e-7
     assert moved(usual[1].policy, after.policy) < 1e-6
 
@@ -133,14 +138,14 @@ def test_updates_stop_where_the_policy_has_moved_far_enough(usual):
 
 
 def test_without_a_weight_critics_stand_still_and_unclipped_values_move_as_far_as_they_will(usual):
-    before, after, _ = optimised(vf_coef=0.0)
+    before, after, _ = optimised(**USUAL, vf_coef=0.0)
     assert moved(before.critic, after.critic) == 0
     _, free, _ = optimised(clip_values=False, huber_delta=0.1)
     assert moved(usual[1].critic, free.critic) > 1e-5
 
 
-def test_metrics_of_agents_have_the_teams_as_their_means():
-    _, _, metrics = optimised(log_agent_metrics=True)
+def test_metrics_of_agents_have_the_teams_as_their_means(usual):
+    _, _, metrics = usual
     for measure in ("entropy", "policy_loss", "value_loss", "approx_kl"):
         of_agents = [metrics[f"{measure}/agent_{k}"] for k in range(2)]
         np.testing.assert_allclose(np.mean(of_agents), metrics[measure], rtol=1e-4, atol=1e-7)

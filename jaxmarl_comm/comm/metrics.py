@@ -11,7 +11,6 @@ import warnings
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.cluster import vq
 
 from jaxmarl_comm.comm.probe import CONSTANT, held_out_cross_entropy
 
@@ -59,6 +58,8 @@ def _centred(messages: np.ndarray) -> np.ndarray:
 
 def _clusters(messages: np.ndarray) -> np.ndarray:
     """`[n]`: the k-means cluster of each message, each of its numbers having variance 1; the same at every call."""
+    from scipy.cluster import vq  # it takes long to import, and nobody needs it in training
+
     centred = _centred(messages)
     scale = centred.std(axis=0)
     points = centred / np.where(scale > SAME, scale, np.inf)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NotRequired, TypedDict
 
 import numpy as np
-from scipy import stats
 
 CONFIDENCE = 0.95
 TAILS = (50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE))  # percentiles at the interval's ends
@@ -13,6 +13,14 @@ RESAMPLES = 10_000
 TRIMMED = 0.25  # at each end, of an interquartile mean
 FEWEST = 5  # seeds, of which a bootstrap says anything
 NO_BOUNDS = (-np.inf, np.inf)
+
+
+@cache
+def scipy_stats() -> Any:
+    """It takes a second to import, which no command that only trains need wait for."""
+    from scipy import stats
+
+    return stats
 
 
 class Estimate(TypedDict):
@@ -43,7 +51,7 @@ def estimate(values: np.ndarray, bounds: tuple[float, float] = NO_BOUNDS) -> Est
     found = Estimate(mean=float(known.mean()) if known.size else None, low=None, high=None, of_each_seed=each)
     if known.size > 1:
         found["low"], found["high"] = cut(student(known), float(known.mean()), bounds)
-        found["iqm"] = float(stats.trim_mean(known, TRIMMED))
+        found["iqm"] = float(scipy_stats().trim_mean(known, TRIMMED))
         found["iqm_low"], found["iqm_high"] = bootstrap(known) if known.size >= FEWEST else (None, None)
     return found
 
@@ -127,13 +135,13 @@ def cut(interval: tuple[float, float], mean: float, bounds: tuple[float, float])
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
     """95 % interval of a rate (Wilson 1927)."""
-    interval = stats.binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
+    interval = scipy_stats().binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
     return float(interval.low), float(interval.high)
 
 
 def student(values: np.ndarray) -> tuple[float, float]:
     """95 % interval of the mean of `[n]` independent values, n > 1 (Student 1908)."""
-    half = stats.t.ppf(TAILS[1] / 100, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)
+    half = scipy_stats().t.ppf(TAILS[1] / 100, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)
     return float(values.mean() - half), float(values.mean() + half)
 
 
@@ -144,12 +152,12 @@ def welch(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
     if total == 0:
         return float(centre), float(centre)
     freedom = total**2 / (variances**2 / (np.array([ours.size, theirs.size]) - 1)).sum()
-    half = stats.t.ppf(TAILS[1] / 100, freedom) * np.sqrt(total)
+    half = scipy_stats().t.ppf(TAILS[1] / 100, freedom) * np.sqrt(total)
     return float(centre - half), float(centre + half)
 
 
 def bootstrap(values: np.ndarray) -> tuple[float, float]:
     """95 % interval of the interquartile mean of `[n]` values by the percentile bootstrap, always the same."""
     draws = np.random.default_rng(0).choice(values, (RESAMPLES, values.size))
-    low, high = np.percentile(stats.trim_mean(draws, TRIMMED, axis=1), TAILS)
+    low, high = np.percentile(scipy_stats().trim_mean(draws, TRIMMED, axis=1), TAILS)
     return float(low), float(high)

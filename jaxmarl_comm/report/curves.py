@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from jaxmarl_comm.envs.base import per_team
 from jaxmarl_comm.envs.ladder import Ladder
-from jaxmarl_comm.report.figure import COLOURS, DASHES, SHARE, draw_legend, draw_levels, save
+from jaxmarl_comm.report.figure import COLOURS, DASHES, SHARE, blank, draw_legend, draw_levels, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Row = dict[str, Any]
 
@@ -47,7 +48,7 @@ def plot_curves(
     known = {name for row in rows for name in row}
     panels = {name: columns for name in PANELS if (columns := _columns(name, team_names, known))}
     height = max(1, ceil(len(panels) / WIDTH))
-    figure = Figure(figsize=(4 * WIDTH, 1.2 + 2.6 * height), layout="constrained")
+    figure = blank(4 * WIDTH, 1.2 + 2.6 * height)
     axes = figure.subplots(height, WIDTH, sharex=True, squeeze=False).ravel()
     for axis, (name, columns) in zip(axes, panels.items(), strict=False):
         _draw_panel(axis, rows, columns)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
-from typing import Any
-
-import matplotlib
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING, Any
 
 from jaxmarl_comm.files import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # The colours that the colour-blind tell apart (Okabe and Ito 2008), without yellow, which is hard to see on white. In
 # grey, markers and dashes tell lines apart.
@@ -23,6 +23,13 @@ SHARE = (-0.03, 1.03)  # limits of an axis for shares
 LEGEND_WIDTH = 2.3  # inches for each label
 
 Levels = Mapping[str, float | None]
+
+
+def blank(width: float, height: float) -> Figure:
+    """A figure of so many inches. Nobody need wait for matplotlib, which takes long to import, without a picture."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def style(k: int) -> dict[str, Any]:
@@ -50,6 +57,8 @@ def draw_legend(figure: Figure) -> None:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a picture to this PNG file, and as SVG beside it: the same bytes for the same picture. Raises RunError."""
+    import matplotlib
+
     for kind, metadata in {"png": {}, "svg": {"Date": None}}.items():
         content = BytesIO()
         with matplotlib.rc_context({"svg.hashsalt": "jaxmarl_comm"}):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from jaxmarl_comm.report.figure import save
+from jaxmarl_comm.report.figure import blank, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Table = dict[str, Any]
 
@@ -26,7 +27,7 @@ def plot_messages(tables: Mapping[str, Table], path: Path) -> None:
     total = _total(tables)
     goals = {symbol: int(counts.argmax()) for symbol, counts in total.items()}
     symbols = sorted(total, key=lambda symbol: (goals[symbol], -total[symbol].sum()))
-    figure = Figure(figsize=(1.5 + 3.5 * len(tables), 1.7 + 0.35 * len(symbols)), layout="constrained")
+    figure = blank(1.5 + 3.5 * len(tables), 1.7 + 0.35 * len(symbols))
     axes = figure.subplots(1, len(tables), squeeze=False).ravel()
     for axis, (agent, table) in zip(axes, tables.items(), strict=True):
         _draw_table(axis, table, symbols)

@@ -36,12 +36,17 @@ CASES = cases()
 
 
 def as_users_compile(case: Case) -> object:
-    """Each task's usual case as users compile it, the others quickly."""
+    """Each task's usual case as users compile it; the others are slow: their rules are compared in float64."""
     usual = not case.arguments and not case.continuous
-    return pytest.param(case, marks=pytest.mark.optimised) if usual else case
+    return pytest.param(case, marks=pytest.mark.optimised if usual else pytest.mark.slow)
 
 
-@pytest.fixture(scope="module", params=CASES, ids=str)
+def briefly(case: Case) -> object:
+    """A task's arguments with one kind of actions, and both kinds in its usual case: neither changes the other."""
+    return pytest.param(case, marks=pytest.mark.slow) if case.arguments and case.continuous else case
+
+
+@pytest.fixture(scope="module", params=[briefly(case) for case in CASES], ids=str)
 def played(request: pytest.FixtureRequest) -> Iterator[Played]:
     case = request.param
     yield Played(case, recorded(case), compiled_step(case.env))
