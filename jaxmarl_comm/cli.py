@@ -233,7 +233,7 @@ def run_studying(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
     else:
         study = load_study(find_config(given.config, CONFIGS / "studies"), overrides)
         for program in programs(study):
-            check_memory(program.cfg)
+            check_memory(program.cfg, len(program.values))
         folder = StudyFolder.create(given.run_dir or RunFolder.default_path(Path(given.config).stem), study)
     with folder.locked(), parting(f"stopped; what is done is kept: go on with --resume {folder.path}"):
         run_study(study, folder)

@@ -117,7 +117,6 @@ class Config(Settings):
 
     control: bool = Field(False, description="also train a silent team, as long, to tell what talk is worth")
 
-    log_agent_metrics: bool = Field(False, description="whether metrics are also told of each agent")
     log_interval: Count = Field(20, description="iterations per jitted call, and per row of metrics.jsonl")
     eval_interval: Whole = Field(50, description="iterations between short evaluations in training; 0: at the end only")
     eval_episodes: Count = Field(10_000, ge=2, description="episodes of each evaluation in our environment")

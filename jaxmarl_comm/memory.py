@@ -15,12 +15,16 @@ FLOAT = 4  # bytes
 COPIES = 3  # of parameters: themselves, and Adam's two means
 
 
-def check_memory(cfg: Config) -> None:
-    """Raises ConfigError for a run that needs more memory than there is, whatever else it needs."""
-    there = memory_of_machine()
-    for what, (needed, factors) in needed_bytes(cfg).items():
+def check_memory(cfg: Config, values: int = 1) -> None:
+    """Raises ConfigError for a run that needs more memory than there is, whatever else it needs.
+
+    values: how many of a study's sweep are trained side by side.
+    """
+    there, swept = memory_of_machine(), {"values side by side": values} if values > 1 else {}
+    for what, (of_one, factors) in needed_bytes(cfg).items():
+        needed = of_one * values
         if needed > there:
-            blamed = ", ".join(f"{name} is {value:,}" for name, value in factors.items())
+            blamed = ", ".join(f"{name} is {value:,}" for name, value in {**factors, **swept}.items())
             raise ConfigError(
                 f"{what} needs at least {needed / 1e9:,.1f} GB of memory, but there are {there / 1e9:,.1f} GB: {blamed}"
             )

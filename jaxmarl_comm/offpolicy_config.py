@@ -116,8 +116,17 @@ class OffPolicyConfig(CriticConfig):
     @property
     def updates(self) -> int:
         """Updates of the critics per iteration, a multiple of `delay`: policies have the last word."""
-        steps = self.num_envs * self.rollout_len
-        return self.delay * round(self.replay_ratio * steps / (self.batch_size * self.delay))
+        return self.delay * round(self.replay_ratio / self._ratio_of_a_turn)
+
+    @property
+    def learned_ratio(self) -> float:
+        """How often a step is learned from by so many updates: `replay_ratio`, but for rounding."""
+        return self.updates / self.delay * self._ratio_of_a_turn
+
+    @property
+    def _ratio_of_a_turn(self) -> float:
+        """The same for `delay` updates. Batches are of whole windows."""
+        return self.batch_size // self.window * self.window * self.delay / (self.num_envs * self.rollout_len)
 
     @property
     def slots(self) -> int:
@@ -180,7 +189,7 @@ class OffPolicyConfig(CriticConfig):
             raise ValueError(
                 f"replay_ratio ({self.replay_ratio:g}) gives no update per iteration: with batch_size "
                 f"{self.batch_size}, policy_freq {self.delay} and {rollout} steps (num_envs * rollout_len) it must be "
-                f"at least {self.batch_size * self.delay / rollout:.3g}"
+                f"above {self._ratio_of_a_turn / 2:.3g}"
             )
         if self.learn_from >= self.num_iters:
             raise ValueError(
@@ -197,6 +206,7 @@ class OffPolicyConfig(CriticConfig):
             "expl_noise_end",
             "mean_noise",
             "target_noise",
+            "target_noise_clip",
         )
         discrete = ("relaxation", "relaxation_temperature", "relaxation_temperature_schedule")
         for setting in discrete if env.continuous_actions else continuous:
@@ -206,6 +216,12 @@ class OffPolicyConfig(CriticConfig):
         for setting in ("ou_theta", "ou_dt"):
             if self.exploration != "ou" and not self._is_default(setting):
                 raise ValueError(f"{setting} means nothing unless exploration is ou")
+        if self.smoothing == 0 and not self._is_default("target_noise_clip"):
+            raise ValueError("target_noise_clip means nothing where target_noise is 0")
+        if self.ou_theta * self.ou_dt >= 2:
+            raise ValueError(
+                f"ou_theta * ou_dt ({self.ou_theta * self.ou_dt:g}) must be below 2, or the noise swings ever wider"
+            )
 
     def told(self, env: Env) -> list[str]:
         from jaxmarl_comm.algorithms.maddpg import kept_bytes
@@ -214,7 +230,8 @@ class OffPolicyConfig(CriticConfig):
         size = kept_bytes(self, env) * self.num_seeds / 1e6
         return [
             f"replay: {steps:,} steps of each seed, {size:,.0f} MB in all, in each checkpoint too; {self.updates} "
-            f"updates per iteration, from step {self.learn_from * self.num_envs * self.rollout_len:,} on"
+            f"updates per iteration, from step {self.learn_from * self.num_envs * self.rollout_len:,} on, which learn "
+            f"from each step {self.learned_ratio:.3g} times"
         ]
 
     def numbers_held(self, env: Env) -> dict[str, tuple[int, dict[str, int]]]:

@@ -38,6 +38,7 @@ class PPOConfig(CriticConfig):
     ppo_epochs: Count = Field(2, description="passes over each rollout")
     num_minibatches: Count = Field(16, description="minibatches per pass, cut along environments")
     grad_accumulation: Count = Field(1, description="parts of a minibatch whose gradients are added up one by one")
+    log_agent_metrics: bool = Field(False, description="whether metrics are also told of each agent")
     target_kl: Real | None = Field(
         None,
         gt=0,

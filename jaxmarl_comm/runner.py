@@ -237,6 +237,11 @@ class Runner:
                 f"the last good checkpoint is that of iteration {self.checkpoints.latest}; try a lower lr"
             )
 
+    def untrained(self) -> Any:
+        """The teams that training begins with, and nothing else of that state, which may be large."""
+        of_seed = jax.vmap(lambda key: self.algorithm.team(self.algorithm.init(key)))
+        return jax.jit(of_seed)(self.seed_keys)
+
     def as_control(self, state: Any) -> Control:
         """This run in that state, for others to be compared with."""
         return Control(self.cfg, self.algorithm, teams_of(self.algorithm, state), str(self.folder.path))
@@ -250,7 +255,7 @@ class Runner:
         silent team to compare with. Raises RunError.
         """
         began = time.perf_counter()
-        teams, untrained = (teams_of(self.algorithm, x) for x in (state, self.init(self.seed_keys)))
+        teams, untrained = teams_of(self.algorithm, state), self.untrained()
         rows = self.folder.read_metrics(self.cfg.num_seeds)
         evaluation = evaluate_teams(
             cfg, self.env, self.algorithm, teams, untrained, self.console.say, control=control, rows=rows

@@ -12,9 +12,10 @@ import pytest
 from jaxmarl_comm import default_cfg, resume, train_wrapper
 from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.algorithms.maddpg import Maddpg
-from jaxmarl_comm.algorithms.replay import Moment, Windows
+from jaxmarl_comm.algorithms.replay import Moment, Windows, size_in_bytes
 from jaxmarl_comm.config import ConfigError
 from jaxmarl_comm.envs import ENVS
+from jaxmarl_comm.memory import needed_bytes
 from learners import assert_learns, lively
 from runs import TINY
 
@@ -277,6 +278,13 @@ def test_a_run_goes_on_bit_for_bit_with_its_replay(tmp_path, quick_evaluation):
     assert json.dumps(resume(tmp_path / "run").metrics) == json.dumps(whole.metrics)
 
 
+def test_sizes_are_known_before_a_frozen_opponent_is_loaded():
+    cfg = default_cfg().replace({**SMALL, "env.name": "simple_push_v3", "opponents": {"adversary": "runs/other"}})
+    kept = jax.eval_shape(Maddpg(cfg, cfg.make_env()).init, KEY).kept
+    assert kept.rewards.shape == (2, 4, 25, 1)  # rollouts, episodes, steps, agents
+    assert needed_bytes(cfg)["the replay"][0] == size_in_bytes(kept)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -288,7 +296,11 @@ def test_a_run_goes_on_bit_for_bit_with_its_replay(tmp_path, quick_evaluation):
         ({"ou_dt": 0.1}, "ou_dt means nothing unless exploration is ou"),
         ({"rollout_len": 10}, r"keeps whole episodes: rollout_len \(10\) must be env.max_cycles \(25\)"),
         ({"batch_size": 20, "comm.preset": "dial"}, "must be at least the 25 steps of an episode"),
-        ({"replay_ratio": 0.1}, "gives no update per iteration: .* at least 1"),
+        ({"replay_ratio": 0.5}, r"gives no update per iteration: .* above 0\.5"),
+        ({"target_noise_clip": 0.5}, "target_noise_clip means nothing where actions are discrete"),
+        ({"target_noise_clip": 0.5, "target_noise": 0.0, "env.continuous_actions": True}, "where target_noise is 0"),
+        ({"exploration": "ou", "ou_theta": 2.0, "env.continuous_actions": True}, "must be below 2, or the noise"),
+        ({"log_agent_metrics": True}, "is a setting of mappo and ippo, not of matd3"),
         ({"net.critic_memory": "gru"}, "net.critic_memory must be none"),
         ({"comm.integrate_into": "both"}, "comm.integrate_into must be policy"),
         ({"clip_eps": 0.2}, "'clip_eps' is a setting of mappo and ippo, not of matd3"),

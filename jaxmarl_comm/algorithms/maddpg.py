@@ -22,9 +22,18 @@ from jaxmarl_comm.algorithms.exploration import Explorer
 from jaxmarl_comm.algorithms.hyperparams import left, of_config, of_teams, varied
 from jaxmarl_comm.algorithms.offpolicy_state import Carried, Hyperparams, OffPolicyState, Stepped
 from jaxmarl_comm.algorithms.ppo_state import Learned
-from jaxmarl_comm.algorithms.replay import Moment, Replay, Windows, episodes, single_steps, size_in_bytes
+from jaxmarl_comm.algorithms.replay import (
+    Moment,
+    Replay,
+    Windows,
+    episodes,
+    shape_of_windows,
+    single_steps,
+    size_in_bytes,
+)
 from jaxmarl_comm.algorithms.returns import share_rewards
 from jaxmarl_comm.algorithms.rollout import (
+    ActFn,
     Moved,
     RolloutState,
     finished_mean,
@@ -96,8 +105,7 @@ class Maddpg:
             iteration=jnp.zeros((), jnp.int32),
             key=key,
         )
-        shape = jax.eval_shape(lambda state: self.play(state, key)[1], state)
-        return state._replace(kept=self.replay.start(shape))
+        return state._replace(kept=self.replay.start(self.rollouts_shape(state)))
 
     def memory(self) -> Carried:
         """At the start of an episode."""
@@ -149,8 +157,22 @@ class Maddpg:
 
     def play(self, state: OffPolicyState, key: Array) -> tuple[RolloutState, Windows, Array]:
         """(the state after a rollout, what is to be kept of it, `[teams]` returns). The key is consumed."""
-        team, hparams, blindly = self.team(state), self.present(state), state.iteration < self.cfg.learn_from
         rollout_key, end_key = jax.random.split(key)
+        act, team = self.acting(state), self.team(state)
+
+        def at_end(key: Array, now: RolloutState) -> Moment:
+            return self.moment(team, key, now)
+
+        after, traj = rollout(self.batch, act, at_end, rollout_key, state.rollout, self.memory(), self.cfg.rollout_len)
+        circumstances, deeds = traj.circumstances
+        traj = traj._replace(circumstances=circumstances)
+        if self.env.ends_early:
+            return after, single_steps(traj, deeds, self.moment(team, end_key, after)), finished_mean(traj)
+        return after, episodes(traj, deeds), finished_mean(traj)
+
+    def acting(self, state: OffPolicyState) -> ActFn:
+        """How agents act in this state, exploring; circumstances and deeds are what is recorded."""
+        team, hparams, blindly = self.team(state), self.present(state), state.iteration < self.cfg.learn_from
 
         def act(key: Array, now: RolloutState) -> Moved:
             meet_key, explore_key = jax.random.split(key)
@@ -165,15 +187,15 @@ class Maddpg:
             deeds = self.explorer.vectors(tried.vectors, decision) if tried.vectors else actions
             return Moved(actions, None, after, (circumstances, deeds))
 
-        def at_end(key: Array, now: RolloutState) -> Moment:
-            return self.moment(team, key, now)
+        return act
 
-        after, traj = rollout(self.batch, act, at_end, rollout_key, state.rollout, self.memory(), self.cfg.rollout_len)
-        circumstances, deeds = traj.circumstances
-        traj = traj._replace(circumstances=circumstances)
-        if self.env.ends_early:
-            return after, single_steps(traj, deeds, self.moment(team, end_key, after)), finished_mean(traj)
-        return after, episodes(traj, deeds), finished_mean(traj)
+    def rollouts_shape(self, state: OffPolicyState) -> Windows:
+        """Of what is kept of a rollout. No step is taken for it, as opponents may not have been loaded."""
+        now = state.rollout
+        circumstances, deeds = jax.eval_shape(lambda state: self.acting(state)(state.key, now), state).circumstances
+        one = now.running_return[:, 0]
+        step = Windows(Moment(now.obs, circumstances), deeds, jnp.zeros((*one.shape, self.env.num_agents)), one < 0)
+        return shape_of_windows(step, self.cfg.rollout_len, single=self.env.ends_early)
 
     def view(self, now: RolloutState) -> View:
         """What the team goes by."""

@@ -64,6 +64,17 @@ def single_steps(traj: Trajectory, deeds: dict[str, Array], last: Moment) -> Win
     return Windows(jax.tree.map(lambda *x: jnp.stack(x, axis=1), moments, followed), *alone)
 
 
+def shape_of_windows(step: Windows, length: int, single: bool) -> Windows:
+    """Of a rollout of `length` steps of which `step` is one, `[E, ...]`: of episodes, or (single) of single steps."""
+
+    def repeated(x: Array, following: int) -> jax.ShapeDtypeStruct:
+        windows, rows = (length * x.shape[0], 1) if single else (x.shape[0], length)
+        return jax.ShapeDtypeStruct((windows, rows + following, *x.shape[1:]), x.dtype)
+
+    moments = jax.tree.map(lambda x: repeated(x, 1), step.moments)
+    return Windows(moments, *jax.tree.map(lambda x: repeated(x, 0), tuple(step)[1:]))
+
+
 @dataclass(frozen=True)
 class Replay:
     """Pure functions of the kept windows, a Windows with an axis of `slots` in front, each as large as one rollout.
