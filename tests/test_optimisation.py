@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmarl_comm.algorithms.hyperparams import Hyperparams, left, of_config
+from jaxmarl_comm.algorithms.hyperparams import left, of_config
 from jaxmarl_comm.algorithms.losses import value_loss
 from jaxmarl_comm.algorithms.mappo import Mappo
+from jaxmarl_comm.algorithms.ppo_state import Hyperparams
 from jaxmarl_comm.algorithms.returns import Estimates, explained_variance, normalise
 from jaxmarl_comm.config import ConfigError, default_cfg
 from jaxmarl_comm.envs import make_env

@@ -1,37 +1,24 @@
-"""Numbers that a population may vary, PPO's first of all, and how they change over a run."""
+"""Numbers that a population may vary, and how they change over a run. Each algorithm has its own, beside its state."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxmarl_comm.comm.channel import Channel, Numbers
+from jaxmarl_comm.team_config import TeamConfig
 
 if TYPE_CHECKING:
     from jaxmarl_comm.critic_config import CriticConfig
-    from jaxmarl_comm.ppo_config import PPOConfig
 
 Array = jax.Array
 
 
-class Hyperparams(NamedTuple):
-    """`[]` each. They may differ between members of a population, so they live in the state."""
-
-    lr: Array
-    critic_lr: Array
-    gamma: Array
-    gae_lambda: Array
-    clip_eps: Array
-    ent_coef: Array
-    vf_coef: Array
-    comm: Numbers
-
-
 def of_config(kind: Any, cfg: CriticConfig) -> Any:
-    """Those of the config. kind: of an algorithm, a named tuple as Hyperparams, with `comm`."""
+    """Those of the config. kind: of an algorithm, a named tuple of `[]` each, with `comm`."""
     comm = Numbers(*(jnp.asarray(getattr(cfg.comm, name), float) for name in Numbers._fields))
     own = {name: getattr(cfg, name) for name in kind._fields if name != "comm"}
     own["critic_lr"] = own["critic_lr"] or cfg.lr
@@ -59,19 +46,19 @@ def varied(cfg: CriticConfig, channel: Channel, hparams: Any, changes: Mapping[s
     return hparams._replace(comm=hparams.comm._replace(**of_comm), **own)
 
 
-def present(cfg: PPOConfig, teams: Sequence[str], hparams: Hyperparams, progress: Array) -> Hyperparams:
-    """The hyperparameters as their schedules have them at this progress, from 0 to 1.
+def present(cfg: CriticConfig, teams: Sequence[str], hparams: Any, progress: Array) -> Any:
+    """The hyperparameters as their schedules have them at this progress, from 0 to 1: critics' lr falls as all lr does.
 
-    lr, critic_lr and ent_coef are `[teams]`: each team's own where the config has one.
+    What a team may have of its own (lr, critic_lr, ent_coef) is `[teams]`.
     """
-    of_lr = left(cfg.lr_schedule, cfg.lr_end, progress)
-    return hparams._replace(
-        lr=of_teams(cfg, teams, "lr", hparams.lr) * of_lr,
-        critic_lr=of_teams(cfg, teams, "critic_lr", hparams.critic_lr) * of_lr,
-        clip_eps=hparams.clip_eps * left(cfg.clip_eps_schedule, cfg.clip_eps_end, progress),
-        ent_coef=of_teams(cfg, teams, "ent_coef", hparams.ent_coef)
-        * left(cfg.ent_coef_schedule, cfg.ent_coef_end, progress),
-    )
+    now = {}
+    for name in hparams._fields:
+        of_all, scheduled = getattr(hparams, name), "lr" if name == "critic_lr" else name
+        value = of_teams(cfg, teams, name, of_all) if name in TeamConfig.model_fields else of_all
+        if hasattr(cfg, f"{scheduled}_schedule"):
+            value *= left(getattr(cfg, f"{scheduled}_schedule"), getattr(cfg, f"{scheduled}_end"), progress)
+        now[name] = value
+    return hparams._replace(**now)
 
 
 def of_teams(cfg: CriticConfig, teams: Sequence[str], name: str, of_all: Array) -> Array:

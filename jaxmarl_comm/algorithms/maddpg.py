@@ -7,19 +7,18 @@ each update, so that the listener's critic teaches the speaker.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm, View
 from jaxmarl_comm.algorithms.action_values import ActionValues
 from jaxmarl_comm.algorithms.descent import Descent
 from jaxmarl_comm.algorithms.exploration import Explorer
-from jaxmarl_comm.algorithms.hyperparams import left, of_config, of_teams, varied
+from jaxmarl_comm.algorithms.hyperparams import of_config
+from jaxmarl_comm.algorithms.learner import Learner
 from jaxmarl_comm.algorithms.offpolicy_state import Carried, Hyperparams, OffPolicyState, Stepped
 from jaxmarl_comm.algorithms.ppo_state import Learned
 from jaxmarl_comm.algorithms.replay import (
@@ -42,10 +41,9 @@ from jaxmarl_comm.algorithms.rollout import (
     start,
 )
 from jaxmarl_comm.algorithms.talk_losses import talk_losses
-from jaxmarl_comm.algorithms.team import Decision, Team, TeamActor
+from jaxmarl_comm.algorithms.team import Decision, Team
 from jaxmarl_comm.comm.channel import Circumstances, unchanged
 from jaxmarl_comm.envs.base import Env
-from jaxmarl_comm.envs.batch import Batch
 
 if TYPE_CHECKING:
     from jaxmarl_comm.offpolicy_config import OffPolicyConfig
@@ -60,17 +58,7 @@ def make_maddpg(cfg: OffPolicyConfig, env: Env) -> Algorithm:
     learner = Maddpg(cfg, env)
     # All seeds have done as many iterations: so whether to learn yet is a real branch.
     axes = OffPolicyState(0, 0, 0, 0, rollout_axes(learner.batch), 0, None, 0)  # type: ignore[arg-type]
-    return Algorithm(
-        init=learner.init,
-        update=learner.update,
-        team=learner.team,
-        act=learner.actor.act,
-        view=learner.actor.view,
-        memory=learner.actor.memory,
-        vary=learner.vary,
-        state_axes=axes,
-        shown=tuple(name for measure in SHOWN for name in env.per_team(measure)),
-    )
+    return learner.algorithm(axes, SHOWN)
 
 
 def kept_bytes(cfg: OffPolicyConfig, env: Env) -> int:
@@ -78,16 +66,14 @@ def kept_bytes(cfg: OffPolicyConfig, env: Env) -> int:
     return size_in_bytes(jax.eval_shape(Maddpg(cfg, env).init, jax.random.key(0)).kept)
 
 
-class Maddpg:
-    """The pure functions of MADDPG, closed over the config and the networks' shapes. Nothing here changes."""
+class Maddpg(Learner["OffPolicyConfig"]):
+    """The pure functions of MADDPG."""
 
     def __init__(self, cfg: OffPolicyConfig, env: Env) -> None:
-        self.cfg, self.env, self.batch = cfg, env, Batch(env, cfg.num_envs)
-        self.actor, self.critic = TeamActor(cfg, env), ActionValues(cfg, env)
+        super().__init__(cfg, env)
+        self.critic = ActionValues(cfg, env)
         self.explorer, self.replay = Explorer(cfg, self.actor), Replay(cfg.slots)
         self.descent = Descent(env, cfg.max_grad_norm, None)
-        weights = [cfg.reward_sharing_weight(team) for team in env.team_names]
-        self.sharing = np.array([weights[team] for team in env.teams])
         self.windows = cfg.batch_size // cfg.window
 
     def init(self, key: Array) -> OffPolicyState:
@@ -110,32 +96,6 @@ class Maddpg:
     def memory(self) -> Carried:
         """At the start of an episode."""
         return Carried(self.actor.memory(self.cfg.num_envs), self.explorer.start(self.cfg.num_envs))
-
-    def vary(self, state: OffPolicyState, changes: Mapping[str, Array]) -> OffPolicyState:
-        """The state with other hyperparameters: see `varied`."""
-        return state._replace(hparams=varied(self.cfg, self.actor.channel, state.hparams, changes))
-
-    def progress(self, state: OffPolicyState) -> Array:
-        """From 0 to 1."""
-        return state.iteration / self.cfg.num_iters
-
-    def present(self, state: OffPolicyState) -> Hyperparams:
-        """The hyperparameters as their schedules have them at this iteration; learning rates are `[teams]`."""
-        cfg, hparams, progress = self.cfg, state.hparams, self.progress(state)
-
-        def of(name: str) -> Array:
-            return left(getattr(cfg, f"{name}_schedule"), getattr(cfg, f"{name}_end"), progress)
-
-        return hparams._replace(
-            lr=of_teams(cfg, self.env.team_names, "lr", hparams.lr) * of("lr"),
-            critic_lr=of_teams(cfg, self.env.team_names, "critic_lr", hparams.critic_lr) * of("lr"),
-            expl_noise=hparams.expl_noise * of("expl_noise"),
-            relaxation_temperature=hparams.relaxation_temperature * of("relaxation_temperature"),
-        )
-
-    def team(self, state: OffPolicyState) -> Team:
-        """The team as it stands, with the temperature that its words have come to."""
-        return Team(state.params.policy, self.actor.present(state.hparams.comm, self.progress(state)))
 
     def update(self, state: OffPolicyState) -> tuple[OffPolicyState, dict[str, Array]]:
         """One iteration: a rollout that is kept and, once there has been enough of it, updates from all that is."""
@@ -302,11 +262,3 @@ class Maddpg:
         channel_losses, of_channel = talk_losses(self.actor, decision, None)
         losses = -self.per_team(values) + self.cfg.logit_coef * self.per_team(squares)
         return (losses + channel_losses).sum(), {"policy_loss": losses, **of_channel}
-
-    def per_team(self, x: Array) -> Array:
-        """`[..., N]` -> `[teams]`: the mean over all but teams."""
-        return self.env.team_means(x.mean(axis=tuple(range(x.ndim - 1))))
-
-    def of_teams(self, measures: Mapping[str, Sequence[Array] | Array]) -> dict[str, Array]:
-        """Measure -> `[teams]` as name -> `[]`, under the names of `Env.per_team`."""
-        return {name: x for key, of in measures.items() for name, x in zip(self.env.per_team(key), of, strict=True)}

@@ -5,7 +5,7 @@ MAPPO's critics see more than their agents do, IPPO's the same: nothing else tel
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import chex
@@ -17,9 +17,10 @@ import optax
 from jaxmarl_comm.algorithms import Algorithm, View
 from jaxmarl_comm.algorithms.critics import Moment, TeamCritic
 from jaxmarl_comm.algorithms.descent import Descent
-from jaxmarl_comm.algorithms.hyperparams import Hyperparams, of_config, present, varied
+from jaxmarl_comm.algorithms.hyperparams import of_config
+from jaxmarl_comm.algorithms.learner import Learner
 from jaxmarl_comm.algorithms.losses import approx_kl, policy_loss, value_loss
-from jaxmarl_comm.algorithms.ppo_state import Batchwise, Learned, Memories, TrainState
+from jaxmarl_comm.algorithms.ppo_state import Batchwise, Hyperparams, Learned, Memories, TrainState
 from jaxmarl_comm.algorithms.returns import Estimates, ValueNorm, explained_variance, gae, normalise, share_rewards
 from jaxmarl_comm.algorithms.rollout import (
     Moved,
@@ -31,11 +32,10 @@ from jaxmarl_comm.algorithms.rollout import (
     start,
 )
 from jaxmarl_comm.algorithms.talk_losses import talk_losses
-from jaxmarl_comm.algorithms.team import Team, TeamActor
+from jaxmarl_comm.algorithms.team import Team
 from jaxmarl_comm.algorithms.turns import Turns, of_each_team
 from jaxmarl_comm.comm.channel import Circumstances, Numbers
 from jaxmarl_comm.envs.base import Env
-from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.trees import environments_first, steps_first, where_each
 
 if TYPE_CHECKING:
@@ -51,27 +51,16 @@ MAX_LOG_RATIO = 20.0  # of probabilities: a ratio beyond e^20 is as hopeless, an
 def make_mappo(cfg: PPOConfig, env: Env) -> Algorithm:
     """MAPPO with the config's channel on this environment."""
     learner = Mappo(cfg, env)
-    return Algorithm(
-        init=learner.init,
-        update=learner.update,
-        team=learner.team,
-        act=learner.actor.act,
-        view=learner.actor.view,
-        memory=learner.actor.memory,
-        vary=learner.vary,
-        state_axes=TrainState(0, 0, 0, 0, rollout_axes(learner.batch), 0, 0, 0),  # type: ignore[arg-type]
-        shown=tuple(name for measure in SHOWN for name in env.per_team(measure)),
-    )
+    axes = TrainState(0, 0, 0, 0, rollout_axes(learner.batch), 0, 0, 0)  # type: ignore[arg-type]
+    return learner.algorithm(axes, SHOWN)
 
 
-class Mappo:
-    """The pure functions of MAPPO, closed over the config and the networks' shapes. Nothing here changes."""
+class Mappo(Learner["PPOConfig"]):
+    """The pure functions of MAPPO."""
 
     def __init__(self, cfg: PPOConfig, env: Env) -> None:
-        self.cfg, self.env, self.batch = cfg, env, Batch(env, cfg.num_envs)
-        self.actor, self.critic = TeamActor(cfg, env), TeamCritic(cfg, env)
-        weights = [cfg.reward_sharing_weight(team) for team in env.team_names]
-        self.sharing = np.array([weights[team] for team in env.teams])
+        super().__init__(cfg, env)
+        self.critic = TeamCritic(cfg, env)
         self.descent = Descent(env, cfg.max_grad_norm, cfg.target_kl)
         self.turns = Turns(cfg, env)
 
@@ -96,19 +85,6 @@ class Mappo:
     def memory(self) -> Memories:
         """At the start of an episode."""
         return Memories(self.actor.memory(self.cfg.num_envs), self.critic.memory(self.cfg.num_envs))
-
-    def vary(self, state: TrainState, changes: Mapping[str, Array]) -> TrainState:
-        """The state with other hyperparameters: see `varied`."""
-        return state._replace(hparams=varied(self.cfg, self.actor.channel, state.hparams, changes))
-
-    def present(self, state: TrainState) -> Hyperparams:
-        """The hyperparameters as their schedules have them at this iteration."""
-        return present(self.cfg, self.env.team_names, state.hparams, state.iteration / self.cfg.num_iters)
-
-    def team(self, state: TrainState) -> Team:
-        """The team as it stands, with the temperature that its words have come to."""
-        progress = state.iteration / self.cfg.num_iters
-        return Team(state.params.policy, self.actor.present(state.hparams.comm, progress))
 
     def update(self, state: TrainState) -> tuple[TrainState, dict[str, Array]]:
         """One iteration, in which all teams learn, or those whose turn it is."""
@@ -301,15 +277,7 @@ class Mappo:
         told = self.of_teams(found | of_channel) | (self.of_agents(measures) if self.cfg.log_agent_metrics else {})
         return (losses + channel_loss).sum(), told
 
-    def per_team(self, x: Array) -> Array:
-        """`[..., N]` -> `[teams]`: the mean over all but teams."""
-        return self.env.team_means(x.mean(axis=tuple(range(x.ndim - 1))))
-
     def of_agents(self, measures: Mapping[str, Array]) -> dict[str, Array]:
         """Measure -> `[..., N]` as name -> `[]`, `entropy/agent_0`: the mean over all but agents."""
         means = {key: x.mean(axis=tuple(range(x.ndim - 1))) for key, x in measures.items()}
         return {f"{key}/{agent}": of[k] for key, of in means.items() for k, agent in enumerate(self.env.agents)}
-
-    def of_teams(self, measures: Mapping[str, Sequence[Array] | Array]) -> dict[str, Array]:
-        """Measure -> `[teams]` as name -> `[]`, under the names of `Env.per_team`."""
-        return {name: x for key, of in measures.items() for name, x in zip(self.env.per_team(key), of, strict=True)}

@@ -6,13 +6,25 @@ from typing import Any, NamedTuple
 
 import jax
 
-from jaxmarl_comm.algorithms.hyperparams import Hyperparams
 from jaxmarl_comm.algorithms.returns import ValueNorm
 from jaxmarl_comm.algorithms.rollout import RolloutState
 from jaxmarl_comm.algorithms.team import TeamMemory
-from jaxmarl_comm.comm.channel import Circumstances
+from jaxmarl_comm.comm.channel import Circumstances, Numbers
 
 Array = jax.Array
+
+
+class Hyperparams(NamedTuple):
+    """`[]` each. They may differ between members of a population, so they live in the state."""
+
+    lr: Array
+    critic_lr: Array
+    gamma: Array
+    gae_lambda: Array
+    clip_eps: Array
+    ent_coef: Array
+    vf_coef: Array
+    comm: Numbers
 
 
 class Learned(NamedTuple):
