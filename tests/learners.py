@@ -74,8 +74,14 @@ def assert_taught(learner):
     grads, metrics = jax.device_get(slope(state, recorded(learner, state)))
     assert all(np.isfinite(x).all() for x in jax.tree.leaves((grads, metrics)))
     assert all(x.any() for x in jax.tree.leaves(grads))
-    after, _ = jax.eval_shape(learner.update, state)
+    assert_fits_together(learner, state)
+
+
+def assert_fits_together(learner, state):
+    """A whole update, as far as shapes go."""
+    after, metrics = jax.eval_shape(learner.update, state)
     assert jax.tree.map(np.shape, after) == jax.tree.map(np.shape, state)
+    assert {x.shape for x in metrics.values()} == {()}
 
 
 def recorded(learner, state):

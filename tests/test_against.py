@@ -11,7 +11,7 @@ from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.against import against
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.scripted import make_side
-from learners import lively
+from learners import assert_fits_together, lively
 
 TASKS = [
     ("simple_tag_v3", {"terminate_on_success": True}, "good", "evader"),
@@ -63,9 +63,7 @@ def test_a_channel_within_a_side_fits_together():
     settings = {"env.name": "simple_tag_v3", "opponents": {"good": "evader"}, "num_envs": 8, "num_minibatches": 2}
     cfg = default_cfg().replace({**settings, "comm.preset": "commnet"})
     learner = Mappo(cfg, cfg.make_env())
-    state = lively(learner)
-    after, _ = jax.eval_shape(learner.update, state)
-    assert jax.tree.map(np.shape, after) == jax.tree.map(np.shape, state)
+    assert_fits_together(learner, lively(learner))
 
 
 @pytest.mark.parametrize("preset", ["none", pytest.param("commnet", marks=pytest.mark.slow)])

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from jaxmarl_comm.benchmark.measure import (
     JAXMARL,
@@ -35,57 +35,12 @@ from jaxmarl_comm.suggest import did_you_mean, shown
 
 SIZES = (1, 64, 1024, 8192)
 TEAMS = (3, 10, 30, 100)
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/benchmark.py`; returns the exit status."""
-    parser = Parser(description="Measure this project's speed.", allow_abbrev=False)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    of_env = commands.add_parser(
-        "env",
-        help="steps per second of every task, beside mpe2 and JaxMARL",
-        description="Steps per second under random actions with auto-reset, one step being one environment's, of all "
-        "its agents; beside mpe2 in one process and, where it is installed, JaxMARL, measured in turn.",
-        allow_abbrev=False,
-    )
-    of_env.add_argument("tasks", nargs="*", metavar="TASK", help="default: all")
-    of_env.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="E", help="numbers of environments")
-    of_env.add_argument("--continuous", action="store_true", help="continuous actions")
-    of_env.add_argument("--alone", action="store_true", help="without the peers")
-    scaling = commands.add_parser(
-        "scaling",
-        help="compile time and cost of a step against the number of agents",
-        description="Compile time and cost of a step of simple_spread_v3 against its number of agents.",
-        allow_abbrev=False,
-    )
-    scaling.add_argument("--agents", type=int, nargs="+", default=TEAMS, metavar="N", help="numbers of agents")
-    scaling.add_argument("--num-envs", type=int, default=64, metavar="E", help="environments (default: %(default)s)")
-    channel = commands.add_parser(
-        "channel",
-        help="what the presets of the channel cost in training",
-        description="Environment steps per second of whole training iterations, and their time as a ratio to the first "
-        "preset's, measured in turn. All else is as in the default config.",
-        allow_abbrev=False,
-    )
-    channel.add_argument("presets", nargs="*", default=list(PRESETS), metavar="PRESET", help="default: all")
-    channel.add_argument("--env", default="simple_reference_v3", metavar="TASK", help="(default: %(default)s)")
-    agilerl = commands.add_parser(
-        "agilerl",
-        help="MATD3 as in AgileRL's tutorial, beside AgileRL",
-        description=f"Environment steps per second of training by {CONFIG}, and of AgileRL's own loop with the same "
-        "environments, batch, networks and replay ratio, in turn; and the return that each has come to.",
-        allow_abbrev=False,
-    )
-    agilerl.add_argument("--python", required=True, metavar="PATH", help="a Python that has agilerl and mpe2")
-    agilerl.add_argument("--steps", type=int, default=50_000, help="environment steps of a training (default: 50,000)")
-    agilerl.add_argument("--threads", type=int, default=1, help="of PyTorch (default: %(default)s)")
-    for command in (of_env, scaling):
-        command.add_argument(
-            "--seconds", type=float, default=0.2, help="length of one measurement, at least (default: %(default)s)"
-        )
-    for command in (of_env, scaling, channel, agilerl):
-        command.add_argument("--turns", type=int, default=5, help="measurements of each (default: %(default)s)")
-        command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    parser = command_line()
     given = parser.parse_args(arguments)
     wrong = mistake(given)
     if wrong:
@@ -105,6 +60,75 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.json:
         given.json.write_text(json.dumps({"machine": machine(), "rows": rows}, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def command_line() -> Parser:
+    """What may be asked."""
+    parser = Parser(description="Measure this project's speed.", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    of_env, scaling = env_command(commands), scaling_command(commands)
+    for command in (of_env, scaling):
+        command.add_argument(
+            "--seconds", type=float, default=0.2, help="length of one measurement, at least (default: %(default)s)"
+        )
+    for command in (of_env, scaling, channel_command(commands), agilerl_command(commands)):
+        command.add_argument("--turns", type=int, default=5, help="measurements of each (default: %(default)s)")
+        command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    return parser
+
+
+def env_command(commands: Commands) -> Parser:
+    command: Parser = commands.add_parser(
+        "env",
+        help="steps per second of every task, beside mpe2 and JaxMARL",
+        description="Steps per second under random actions with auto-reset, one step being one environment's, of all "
+        "its agents; beside mpe2 in one process and, where it is installed, JaxMARL, measured in turn.",
+        allow_abbrev=False,
+    )
+    command.add_argument("tasks", nargs="*", metavar="TASK", help="default: all")
+    command.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="E", help="numbers of environments")
+    command.add_argument("--continuous", action="store_true", help="continuous actions")
+    command.add_argument("--alone", action="store_true", help="without the peers")
+    return command
+
+
+def scaling_command(commands: Commands) -> Parser:
+    command: Parser = commands.add_parser(
+        "scaling",
+        help="compile time and cost of a step against the number of agents",
+        description="Compile time and cost of a step of simple_spread_v3 against its number of agents.",
+        allow_abbrev=False,
+    )
+    command.add_argument("--agents", type=int, nargs="+", default=TEAMS, metavar="N", help="numbers of agents")
+    command.add_argument("--num-envs", type=int, default=64, metavar="E", help="environments (default: %(default)s)")
+    return command
+
+
+def channel_command(commands: Commands) -> Parser:
+    command: Parser = commands.add_parser(
+        "channel",
+        help="what the presets of the channel cost in training",
+        description="Environment steps per second of whole training iterations, and their time as a ratio to the first "
+        "preset's, measured in turn. All else is as in the default config.",
+        allow_abbrev=False,
+    )
+    command.add_argument("presets", nargs="*", default=list(PRESETS), metavar="PRESET", help="default: all")
+    command.add_argument("--env", default="simple_reference_v3", metavar="TASK", help="(default: %(default)s)")
+    return command
+
+
+def agilerl_command(commands: Commands) -> Parser:
+    command: Parser = commands.add_parser(
+        "agilerl",
+        help="MATD3 as in AgileRL's tutorial, beside AgileRL",
+        description=f"Environment steps per second of training by {CONFIG}, and of AgileRL's own loop with the same "
+        "environments, batch, networks and replay ratio, in turn; and the return that each has come to.",
+        allow_abbrev=False,
+    )
+    command.add_argument("--python", required=True, metavar="PATH", help="a Python that has agilerl and mpe2")
+    command.add_argument("--steps", type=int, default=50_000, help="environment steps of a training (default: 50,000)")
+    command.add_argument("--threads", type=int, default=1, help="of PyTorch (default: %(default)s)")
+    return command
 
 
 def mistake(given: argparse.Namespace) -> str | None:

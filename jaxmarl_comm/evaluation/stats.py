@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, NotRequired, TypedDict
 
 import numpy as np
@@ -15,7 +14,6 @@ FEWEST = 5  # seeds, of which a bootstrap says anything
 NO_BOUNDS = (-np.inf, np.inf)
 
 
-@cache
 def scipy_stats() -> Any:
     """It takes a second to import, which no command that only trains need wait for."""
     from scipy import stats
