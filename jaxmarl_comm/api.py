@@ -13,12 +13,15 @@ from jaxmarl_comm.evaluation.control import Control
 from jaxmarl_comm.exploiting.folder import ExploitFolder, is_exploit
 from jaxmarl_comm.exploiting.plan import BOTH
 from jaxmarl_comm.exploiting.run import begin_exploit, run_exploit
+from jaxmarl_comm.film.page import film_page
+from jaxmarl_comm.film.shoot import shoot
 from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.opponents.taking import create_run
 from jaxmarl_comm.run_folder import RunError, RunFolder, taken
-from jaxmarl_comm.runner import Runner, TrainResult, load_control, train
+from jaxmarl_comm.runner import Runner, TrainResult, load_control, teams_of, train
+from jaxmarl_comm.trees import unstack
 
-__all__ = ["crossplay", "default_cfg", "evaluate", "exploit", "resume", "train_wrapper"]
+__all__ = ["crossplay", "default_cfg", "evaluate", "exploit", "replay", "resume", "train_wrapper"]
 
 Run = str | Path | TrainResult
 """A finished or interrupted run: its folder, or what `train_wrapper` returned."""
@@ -70,7 +73,7 @@ def evaluate(
     asked = {"eval_episodes": episodes, "eval_episodes_mpe2": episodes_mpe2, "seed": seed}
     changed = cfg.replace({name: value for name, value in asked.items() if value is not None})
     check_memory(changed)
-    paths = [_new_file(Path(output))] if output else folder.more_evaluations()
+    paths = [_new_file(Path(output), ".json")] if output else folder.numbered("evaluation", ".json")
     runner = Runner(cfg, folder)
     state, _ = runner.load()
     compared = load_control(Path(control), runner) if control else _own_control(runner)
@@ -128,6 +131,34 @@ def exploit(
     return run_exploit(folder)
 
 
+def replay(run: Run, seed: int = 0, episodes: int = 1_000, output: str | Path | None = None) -> Path:
+    """Films of the best, the median and the worst of so many greedy episodes, as one HTML page, whose path is returned.
+
+    Each is shown as it is and, from the same start, with messages muted and shuffled, step by step: who is where, and
+    who says what. seed: which of the run's seeds, from 0. output: a new .html file; `replay-1.html` in the run's
+    folder, or the first number that is free, if None. Raises ConfigError for numbers that cannot be; RunError if `run`
+    is not a run folder, has no such seed or nothing to be seen, or if the output exists; CheckpointError if its
+    checkpoint is damaged.
+    """
+    folder, cfg = RunFolder.open(_path(run))
+    if not 0 <= seed < cfg.num_seeds:
+        raise RunError(f"seed is {seed}, but {folder.path} has {cfg.num_seeds} (from 0 to {cfg.num_seeds - 1})")
+    cfg = cfg.replace(eval_episodes=episodes)
+    check_memory(cfg)
+    paths = [_new_file(Path(output), ".html")] if output else folder.numbered("replay", ".html")
+    runner = Runner(cfg, folder)
+    state, record = runner.load()
+    runner.console.say(f"playing {episodes:,} episodes")
+    film = shoot(cfg, runner.env, runner.algorithm, unstack(teams_of(runner.algorithm, state))[seed], episodes)
+    subtitle = (
+        f"{folder.path.name}, seed {seed}, after {record.iteration} iterations of {cfg.algorithm}, "
+        f"communication: {cfg.comm.preset}; greedy"
+    )
+    path = folder.write_new_text(paths, film_page(film, cfg.env.name, subtitle))
+    runner.console.say(f"open {path} in a browser")
+    return path
+
+
 def _own_control(runner: Runner) -> Control | None:
     """The control in a run's own folder; None if there is none or if it cannot be used yet, which is said."""
     path = runner.folder.control
@@ -142,12 +173,12 @@ def _path(run: Run) -> Path:
     return run.run_dir if isinstance(run, TrainResult) else Path(run)
 
 
-def _new_file(path: Path) -> Path:
+def _new_file(path: Path, suffix: str) -> Path:
     """Raises RunError before work is done whose results could not be kept."""
     if there := taken(path):
-        raise RunError(f"{there} exists; choose another file for the evaluation")
-    if path.suffix != ".json":
-        raise RunError(f"{path} is no name for an evaluation, which is a .json file")
+        raise RunError(f"{there} exists; choose another file")
+    if path.suffix != suffix:
+        raise RunError(f"{path} is no name for what is written here, which is a {suffix} file")
     if not os.access(path.parent, os.W_OK):
         raise RunError(f"cannot write to {path.parent}")
     return path

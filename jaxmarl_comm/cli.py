@@ -130,6 +130,28 @@ def crossplay_main(arguments: Sequence[str] | None = None) -> int:
     return guarded(run)
 
 
+def replay_main(arguments: Sequence[str] | None = None) -> int:
+    """`scripts/replay.py`; returns the exit status."""
+    parser = Parser(
+        description="Films of a run's best, median and worst episode on one HTML page: who goes where and who says "
+        "what, as it is and, from the same start, with messages muted and shuffled.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("run", metavar="RUN", type=Path, help="run folder")
+    parser.add_argument("--seed", type=int, default=0, help="which of the run's seeds, from 0 (0)")
+    parser.add_argument("--episodes", type=int, default=1_000, help="of which these are chosen (1000)")
+    output_help = "new .html file (RUN/replay-1.html, -2, ...)"
+    parser.add_argument("--output", metavar="FILE", type=Path, help=output_help)
+    given = parser.parse_args(arguments)
+
+    def run() -> None:
+        from jaxmarl_comm.api import replay
+
+        replay(given.run, given.seed, given.episodes, given.output)
+
+    return guarded(run)
+
+
 def results_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/results.py`; returns the exit status."""
     parser = Parser(

@@ -118,9 +118,9 @@ class RunFolder:
         """`runs/<config>-<time>`."""
         return Path("runs") / f"{config_name}-{time.strftime('%Y%m%d-%H%M%S')}"
 
-    def more_evaluations(self) -> Iterator[Path]:
-        """Free names for an evaluation beside the run's own: `evaluation-1.json`, and so on."""
-        return (path for k in count(1) if not taken(path := self.path / f"evaluation-{k}.json"))
+    def numbered(self, stem: str, suffix: str) -> Iterator[Path]:
+        """Free names for one more file of a kind, `evaluation-1.json` and so on."""
+        return (path for k in count(1) if not taken(path := self.path / f"{stem}-{k}{suffix}"))
 
     def write_config(self, cfg: Config) -> None:
         """Raises RunError."""
@@ -133,15 +133,19 @@ class RunFolder:
         write_whole(path, json.dumps(without_nan(content), indent=2) + "\n")
 
     def write_new_json(self, paths: Iterable[Path], content: Any) -> Path:
+        """`write_new_text` of JSON."""
+        return self.write_new_text(paths, json.dumps(without_nan(content), indent=2) + "\n")
+
+    def write_new_text(self, paths: Iterable[Path], content: str) -> Path:
         """The first of these files that does not exist by now, written. Raises RunError if there is none."""
         self.check_there()
         for path in paths:
             try:
-                write_new(path, json.dumps(without_nan(content), indent=2) + "\n")
+                write_new(path, content)
                 return path
             except FileExistsError:
                 tried = path
-        raise RunError(f"{tried} exists by now; choose another file for the evaluation")
+        raise RunError(f"{tried} exists by now; choose another file")
 
     def append_metrics(self, row: Row) -> None:
         """One line of metrics.jsonl. Nothing of the clock is in it, so that a resumed run writes the same lines.
@@ -185,10 +189,10 @@ def picture_beside(evaluation: Path) -> Path:
     return evaluation.with_name(f"{evaluation.stem}-messages.png")
 
 
-def taken(evaluation: Path) -> Path | None:
-    """What is there already of the files of such an evaluation: it, or its picture."""
-    pictures = (picture_beside(evaluation).with_suffix(kind) for kind in KINDS)
-    return next((path for path in (evaluation, *pictures) if os.path.lexists(path)), None)
+def taken(path: Path) -> Path | None:
+    """What is there already of a file and of the pictures beside it (see `picture_beside`)."""
+    pictures = (picture_beside(path).with_suffix(kind) for kind in KINDS)
+    return next((there for there in (path, *pictures) if os.path.lexists(there)), None)
 
 
 def check_goes_on(before: Config, now: Config, what: str) -> None:

@@ -253,12 +253,12 @@ def test_a_writer_clears_away_what_a_killed_one_left(tmp_path):
 def test_evaluations_at_once_take_names_of_their_own(tmp_path):
     folder = RunFolder.create(tmp_path / "run", default_cfg())
     (folder.path / "evaluation-1-messages.svg").touch()
-    both = folder.more_evaluations(), folder.more_evaluations()
+    both = folder.numbered("evaluation", ".json"), folder.numbered("evaluation", ".json")
     written = [folder.write_new_json(names, {}).name for names in both]
     assert written == ["evaluation-2.json", "evaluation-3.json"]
     given = tmp_path / "given.json"
     folder.write_new_json([given], "mine")
-    with pytest.raises(RunError, match=r"given\.json exists by now; choose another"):
+    with pytest.raises(RunError, match=r"given\.json exists by now; choose another file"):
         folder.write_new_json([given], "another's")
     assert json.loads(given.read_text()) == "mine" and not list(tmp_path.rglob(".*.part"))
 

@@ -150,7 +150,7 @@ def test_an_evaluation_says_which_checkpoint_it_is_of_and_stands_beside_the_run_
     shutil.copytree(finished.run_dir, run)
     victim = max((path for path in (run / "checkpoints" / "60").rglob("*") if path.is_file()), key=os.path.getsize)
     victim.write_bytes(victim.read_bytes()[:100])
-    before, beside = (run / "evaluation.json").read_bytes(), next(RunFolder(run).more_evaluations())
+    before, beside = (run / "evaluation.json").read_bytes(), next(RunFolder(run).numbered("evaluation", ".json"))
     evaluate(run, seed=7)
     told = capsys.readouterr().out
     assert (

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 
 from jaxmarl_comm.envs.base import ActionSpace, Array, Env, State, TimeStep
+from jaxmarl_comm.envs.scene import Shape
 from jaxmarl_comm.scripted import make_side
 from jaxmarl_comm.suggest import did_you_mean, shown
 
@@ -187,6 +188,16 @@ class Against(Env):
 
     def render(self, state: State) -> np.ndarray:
         return self.task.render(state.task)
+
+    @property
+    def scene(self) -> tuple[Shape, ...]:
+        return self.task.scene
+
+    def places(self, state: State) -> Array:
+        return self.task.places(state.task)
+
+    def targets(self, state: State) -> Array:
+        return self.task.targets(state.task)[self.members]
 
     @property
     def num_goals(self) -> int:

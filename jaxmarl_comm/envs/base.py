@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.envs.ladder import Ladder
+from jaxmarl_comm.envs.scene import Shape
 
 Array = jax.Array
 State = Any
@@ -302,6 +303,21 @@ class Env(ABC):
         if order == sorted(order):
             return stacked
         return jnp.take(stacked, jnp.array([order.index(k) for k in range(len(order))]), axis=axis)
+
+    # What films of episodes show; a task without bodies keeps these, and cannot be filmed.
+
+    @property
+    def scene(self) -> tuple[Shape, ...]:
+        """The bodies that are to be seen; none if the task has no places."""
+        return ()
+
+    def places(self, state: State) -> Array:
+        """`[B, 2]`: where the bodies of the scene are."""
+        raise ValueError(f"{self.name} has no places, so there is nothing to be seen of it")
+
+    def targets(self, state: State) -> Array:
+        """`[N, 2]`: the place that each agent must reach, NaN for an agent that has none of its own."""
+        return jnp.full((self.num_agents, 2), jnp.nan)
 
     # What communication studies ask of a task; a task without private goals or words keeps these.
 

@@ -80,6 +80,14 @@ class Batch:
 
         return jax.tree.map(spread, self.env.state_axes, state, is_leaf=lambda axis: axis is None)
 
+    def places(self, state: State) -> Array:
+        """`[E, B, 2]` of the scene's bodies."""
+        return jax.vmap(self.env.places, in_axes=(self.env.state_axes,))(state)
+
+    def targets(self, state: State) -> Array:
+        """`[E, N, 2]`."""
+        return jax.vmap(self.env.targets, in_axes=(self.env.state_axes,))(state)
+
     def positions(self, state: State) -> Array:
         """`[E, N, 2]`."""
         return jax.vmap(self.env.positions, in_axes=(self.env.state_axes,))(state)

@@ -28,6 +28,18 @@ class Stream(NamedTuple):
     sent: Any
 
 
+class Sight(NamedTuple):
+    """What is to be seen of E episodes of T steps.
+
+    places: `[E, T + 1, B, 2]`, of the scene's bodies, at the start and after each step. targets: `[E, N, 2]`, where
+    each agent must go. steps: `[E]`, how many there were before the episode ended.
+    """
+
+    places: Any
+    targets: Any
+    steps: Any
+
+
 class Episodes(NamedTuple):
     """E finished episodes of N agents in T teams.
 
@@ -39,7 +51,7 @@ class Episodes(NamedTuple):
     num_sent: `[E, N]`, messages that each agent sent in the episode: over the channel, or words.
     goals: `[E, N]`, the private goal that each agent knows, -1 for none.
     shared_key: `[E]`, what those who are meant to understand know beside a message, -1 for nothing.
-    stream: every message; None unless asked for.
+    stream: every message, and sight: what is to be seen; None unless asked for.
     """
 
     returns: Any
@@ -53,6 +65,7 @@ class Episodes(NamedTuple):
     goals: Any
     shared_key: Any
     stream: Any = None
+    sight: Any = None
 
 
 class Actor(NamedTuple):
@@ -86,12 +99,19 @@ def team_actor(batch: Batch, algorithm: Algorithm, team: Any, greedy: Array) -> 
 
 
 def play(
-    batch: Batch, actor: Actor, key: Array, *, treatment: Array, hears_words: bool, stream: bool = False
+    batch: Batch,
+    actor: Actor,
+    key: Array,
+    *,
+    treatment: Array,
+    hears_words: bool,
+    stream: bool = False,
+    sight: bool = False,
 ) -> Episodes:
     """One episode in each environment of the batch. The same key gives the same starts. The key is consumed.
 
     treatment: `[]` CLEAR, MUTED or SHUFFLED. hears_words: whether the task's own words are the messages, instead of
-    what the actor sends over the channel. stream: whether to keep every message.
+    what the actor sends over the channel. stream: whether to keep every message. sight: whether to keep what is seen.
     """
     reset_key, when_key, play_key, shuffle_key = jax.random.split(key, 4)
     intervene = intervention(treatment, shuffle_key)  # the same all along: one hears another's whole stream
@@ -101,7 +121,9 @@ def play(
     memory = actor.memory(batch.num_envs)
     says = jnp.zeros(batch.env.num_agents).at[jnp.array(agents_with(batch.env, "say"), int)].set(1)
 
-    def step(carry: Carry, now: tuple[Array, Array]) -> tuple[Carry, tuple[Array, Stream | None]]:
+    def step(
+        carry: Carry, now: tuple[Array, Array]
+    ) -> tuple[Carry, tuple[Array, Stream | None, tuple[Array, Array] | None]]:
         t, step_key = now
         act_key, env_key = jax.random.split(step_key)
         act = actor.act(act_key, carry.state, carry.obs, carry.memory, intervene)
@@ -122,7 +144,8 @@ def play(
         )
         reward = batch.env.team_means(ts.reward) * carry.going[:, None]
         spoken = Stream(sent, (num_sent > 0) & carry.going[:, None]) if stream else None
-        return Carry(after, obs, act.memory, noted, carry.going & ~ts.terminated), (reward, spoken)
+        seen = (batch.places(after), carry.going) if sight else None
+        return Carry(after, obs, act.memory, noted, carry.going & ~ts.terminated), (reward, spoken, seen)
 
     def first_note() -> Noted:
         act = actor.act(key, start, first.obs, memory, unchanged)
@@ -132,7 +155,7 @@ def play(
     blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(first_note))
     begin = Carry(start, first.obs, memory, blank, jnp.ones(batch.num_envs, bool))
     steps = (jnp.arange(num_steps), jax.random.split(play_key, num_steps))
-    last, (rewards, spoken) = jax.lax.scan(step, begin, steps)
+    last, (rewards, spoken, seen) = jax.lax.scan(step, begin, steps)
     return Episodes(
         rewards.sum(axis=0),
         **batch.outcome(last.state),
@@ -140,7 +163,14 @@ def play(
         goals=batch.goals(start),
         shared_key=batch.shared_key(start),
         stream=jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), spoken),
+        sight=seen and sight_of(batch, start, *seen),
     )
+
+
+def sight_of(batch: Batch, start: Any, places: Array, going: Array) -> Sight:
+    """Of episodes that began so; places: `[T, E, B, 2]` after each step, going: `[T, E]` whether it was taken."""
+    whole = jnp.concatenate([batch.places(start)[None], places])
+    return Sight(jnp.swapaxes(whole, 0, 1), batch.targets(start), going.sum(axis=0))
 
 
 class Noted(NamedTuple):

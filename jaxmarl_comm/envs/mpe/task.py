@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxmarl_comm.envs.base import ActionSpace, Array, Env, TimeStep
 from jaxmarl_comm.envs.mpe.world import World, WorldState, length, move, norm
+from jaxmarl_comm.envs.scene import AGENT, LANDMARK, OBSTACLE, Shape
 from jaxmarl_comm.suggest import shown
 
 NUM_MOVES = 5  # stay, left, right, down, up
@@ -116,6 +117,18 @@ class MPETask(Env):
 
     def positions(self, state: WorldState) -> Array:
         return state.pos
+
+    @property
+    def scene(self) -> tuple[Shape, ...]:
+        agents = zip(self.agents, self.world.agents, strict=True)
+        landmarks = enumerate(self.world.landmarks)
+        return (
+            *(Shape(AGENT, agent, body.size) for agent, body in agents),
+            *(Shape(OBSTACLE if body.collides else LANDMARK, str(k), body.size) for k, body in landmarks),
+        )
+
+    def places(self, state: WorldState) -> Array:
+        return jnp.concatenate([state.pos, state.landmarks])
 
     def world_state(self, state: WorldState) -> Array:
         """Positions and velocities of all bodies, what was said, and every random choice as a one-hot vector."""

@@ -1,0 +1,104 @@
+"""A few episodes of a team, chosen by how they went, each as it is and with messages muted or shuffled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.config import Config
+from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, Episodes, hears_words, play, team_actor
+from jaxmarl_comm.evaluation.messages import speakers_of
+from jaxmarl_comm.evaluation.plays import evaluation_key
+from jaxmarl_comm.files import RunError
+
+TREATMENTS = {"as it is": CLEAR, "muted": MUTED, "shuffled": SHUFFLED}
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+PLACE_DIGITS, NUMBER_DIGITS = 3, 2
+
+Film = dict[str, Any]
+
+
+def shoot(cfg: Config, env: Env, algorithm: Algorithm, team: Any, episodes: int) -> Film:
+    """The best, the median and the worst of so many greedy episodes, by the first team's return, as JSON.
+
+    Each has a *take* for each of TREATMENTS, from the same start (one alone where nobody can talk): its returns, places
+    of all bodies and every message, by steps. Raises RunError if the task has nothing to be seen.
+    """
+    if not env.scene:
+        raise RunError(f"{env.name} has no places, so that there is nothing to be seen of it")
+    speakers = speakers_of(cfg, env)
+    takes = play_takes(cfg, Batch(env, episodes), algorithm, team, TREATMENTS if speakers else {"as it is": CLEAR})
+    clear = takes["as it is"]
+    return {
+        "scene": [shape._asdict() for shape in env.scene],
+        "agents": list(env.agents),
+        "teams": list(env.team_names),
+        "team_of": list(env.teams),
+        "speakers": speakers,
+        "of": episodes,
+        "episodes": [
+            {
+                "name": name,
+                "targets": [rounded(place, PLACE_DIGITS) for place in clear.sight.targets[k]],
+                "takes": [take(env, speakers, played, k) | {"name": treatment} for treatment, played in takes.items()],
+            }
+            for name, k in chosen(clear.returns[:, 0]).items()
+        ],
+    }
+
+
+def play_takes(
+    cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, treatments: Mapping[str, int]
+) -> dict[str, Episodes]:
+    """The same episodes under each treatment, in numpy."""
+
+    @jax.jit
+    def run(team: Any, treatment: Any) -> Episodes:
+        actor = team_actor(batch, algorithm, team, jnp.array(True))
+        heard = hears_words(cfg)
+        return play(batch, actor, evaluation_key(cfg), treatment=treatment, hears_words=heard, stream=True, sight=True)
+
+    return {name: jax.device_get(run(team, jnp.array(treatment))) for name, treatment in treatments.items()}
+
+
+def chosen(returns: np.ndarray) -> dict[str, int]:
+    """Name -> index among the episodes' returns `[E]`; the lower of two medians. NaN of a diverged team is worst."""
+    order = np.argsort(np.nan_to_num(returns, nan=-np.inf), stable=True)
+    return {"best": int(order[-1]), "median": int(order[(len(order) - 1) // 2]), "worst": int(order[0])}
+
+
+def take(env: Env, speakers: list[int], played: Episodes, k: int) -> dict[str, Any]:
+    """One episode: places by steps, from the start on, and by steps the message of each speaker, null if none."""
+    steps = int(played.sight.steps[k])
+    return {
+        "returns": rounded(played.returns[k], NUMBER_DIGITS),
+        "success": [None if np.isnan(x) else bool(x) for x in played.success[k]],
+        "places": [
+            [rounded(place, PLACE_DIGITS) for place in places] for places in played.sight.places[k, : steps + 1]
+        ],
+        "messages": [
+            [message(played.stream.messages[k, t, n], played.stream.sent[k, t, n]) for n in speakers]
+            for t in range(steps)
+        ],
+    }
+
+
+def message(numbers: np.ndarray, sent: bool) -> str | list[float | None] | None:
+    """A letter for a one-hot vector, else its numbers; None if nothing was sent."""
+    if not sent or not numbers.any():
+        return None
+    if numbers.max() == 1 and np.count_nonzero(numbers) == 1 and 1 < len(numbers) <= len(ALPHABET):
+        return ALPHABET[int(numbers.argmax())]
+    return rounded(numbers, NUMBER_DIGITS)
+
+
+def rounded(numbers: Any, digits: int) -> list[float | None]:
+    """Null for what is not finite."""
+    return [round(float(x), digits) if np.isfinite(x) else None for x in numbers]

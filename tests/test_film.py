@@ -1,0 +1,132 @@
+"""Films of episodes: what is seen is what was played, and a page shows it without anything else."""
+
+import json
+import re
+
+import jax
+import numpy as np
+import pytest
+
+from jaxmarl_comm import replay
+from jaxmarl_comm.cli import replay_main
+from jaxmarl_comm.film.page import film_page
+from jaxmarl_comm.film.shoot import chosen, message, shoot
+from jaxmarl_comm.run_folder import RunError, RunFolder
+from jaxmarl_comm.runner import Runner, teams_of
+from jaxmarl_comm.trees import unstack
+from learners import lively_run
+from runs import call
+
+
+def film_of(path, episodes=20):
+    folder, cfg = RunFolder.open(path)
+    runner = Runner(cfg, folder)
+    team = unstack(teams_of(runner.algorithm, runner.load()[0]))[0]
+    return shoot(cfg, runner.env, runner.algorithm, team, episodes)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    return lively_run(tmp_path_factory.mktemp("runs") / "run", num_seeds=2)
+
+
+@pytest.fixture(scope="module")
+def film(reference):
+    return film_of(reference)
+
+
+def test_returns_are_those_of_what_is_seen(film):
+    """simple_reference's reward, reckoned from the places and targets alone."""
+    for episode in film["episodes"]:
+        targets = np.array(episode["targets"])
+        for take in episode["takes"]:
+            agents = np.array(take["places"])[1:, :2]
+            assert len(agents) == 25
+            distance = np.linalg.norm(agents - targets, axis=-1)
+            np.testing.assert_allclose(take["returns"][0], -distance.mean(axis=1).sum(), atol=0.05)
+            assert take["success"] == [bool((distance[-1] < 0.1).all())]
+            np.testing.assert_allclose(np.array(take["places"])[-1, 2:], np.array(take["places"])[0, 2:])
+
+
+def test_takes_of_an_episode_start_alike_and_differ_in_what_is_heard(film):
+    for episode in film["episodes"]:
+        clear, muted, shuffled = episode["takes"]
+        assert [take["name"] for take in (clear, muted, shuffled)] == ["as it is", "muted", "shuffled"]
+        assert clear["places"][0] == muted["places"][0] == shuffled["places"][0]
+        assert clear["messages"][0] == muted["messages"][0]  # said, whoever hears it
+        assert clear["places"] != muted["places"] != shuffled["places"]
+
+
+def test_the_best_the_median_and_the_worst_are_chosen(film):
+    returns = [episode["takes"][0]["returns"][0] for episode in film["episodes"]]
+    assert returns == sorted(returns, reverse=True) and len(set(returns)) == 3
+    assert chosen(np.array([3.0, np.nan, 1.0, 2.0])) == {"best": 0, "median": 2, "worst": 1}
+
+
+def test_messages_are_words_or_numbers_or_nothing():
+    assert message(np.array([0.0, 0, 1]), True) == "C"
+    assert message(np.array([0.0, 0.5, -1]), True) == [0.0, 0.5, -1.0]
+    assert message(np.array([0.0, np.nan, 1]), True) == [0.0, None, 1.0]
+    assert message(np.array([0.0, 0, 1]), False) is None
+    assert message(np.zeros(3), True) is None
+
+
+def test_an_episode_that_ends_early_is_shown_to_its_end(tmp_path):
+    run = lively_run(tmp_path / "run", **{"env.name": "simple_line_v1", "env.max_cycles": 9})
+    film = film_of(run)
+    for episode in film["episodes"]:
+        for take in episode["takes"]:
+            assert len(take["places"]) == len(take["messages"]) + 1 <= 10
+
+
+def test_a_silent_side_is_shown_with_its_opponent(tmp_path):
+    changes = {"env.name": "simple_tag_v3", "comm.preset": "none", "opponents": {"good": "evader"}}
+    film = film_of(lively_run(tmp_path / "run", **changes))
+    assert film["speakers"] == [] and film["teams"] == ["adversary"] and len(film["agents"]) == 3
+    labels = [shape["label"] for shape in film["scene"] if shape["kind"] == "agent"]
+    assert labels == ["adversary_0", "adversary_1", "adversary_2", "agent_0"]
+    assert [len(episode["takes"]) for episode in film["episodes"]] == [1, 1, 1]
+    assert all(x is None for target in film["episodes"][0]["targets"] for x in target)
+
+
+def test_a_page_holds_its_film_and_needs_nothing_else(reference, film, tmp_path, capsys):
+    page = replay(reference, episodes=20).read_text()
+    found = re.search(r"^const film = (.*);$", page, re.MULTILINE)
+    assert json.loads(found.group(1)) == json.loads(json.dumps(film))
+    assert len(page) < 1_000_000 and "://" not in page and not re.search(r"(src|href)=\"(?!data:)", page)
+    assert "{{" not in page
+    assert call(replay_main, [reference, "--episodes", 20, "--seed", 1], capsys)[0] == 0
+    assert (reference / "replay-2.html").exists()
+
+
+def test_nothing_in_a_film_is_markup():
+    page = film_page({"agents": ["</script><b>{{title}}"]}, "<i>", "{{subtitle}}")
+    assert "</script><b>" not in page and "<i>" not in page and "&lt;i&gt;" in page
+    assert json.loads(re.search(r"^const film = (.*);$", page, re.MULTILINE).group(1))["agents"][0].startswith(
+        "</script>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--seed", "2"], "seed is 2, but .* has 2"),
+        (["--episodes", "0"], "eval_episodes"),
+        (["--output", "page.txt"], r"page.txt is no name .* \.html"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(reference, arguments, told, capsys):
+    status, errors = call(replay_main, [reference, *arguments], capsys)
+    assert status == 1 and errors.startswith("error: ") and errors.count("\n") == 1
+    assert re.search(told, errors)
+
+
+def test_a_task_without_places_is_not_filmed(reference, monkeypatch):
+    monkeypatch.setattr("jaxmarl_comm.envs.mpe.task.MPETask.scene", ())
+    with pytest.raises(RunError, match="nothing to be seen"):
+        film_of(reference)
+
+
+def test_keys_start_the_same_episodes_whoever_looks(film, reference):
+    again = film_of(reference)
+    assert jax.tree.all(jax.tree.map(lambda x, y: x == y, film, again))
