@@ -1,0 +1,5 @@
+"""`python -m jaxmarl_comm COMMAND ...`."""
+
+from jaxmarl_comm.commands import main
+
+main()
