@@ -55,6 +55,7 @@ def train_main(arguments: Sequence[str] | None = None) -> int:
     resume_help = "go on with the run in DIR, or in --run-dir"
     parser.add_argument("--resume", metavar="DIR", type=Path, nargs="?", const=Path(), help=resume_help)
     parser.add_argument("--test", action="store_true", help="a tiny run of everything, in seconds")
+    parser.add_argument("--print-config", action="store_true", help="say all settings of such a run, and start none")
     given, rest = parser.parse_known_args(arguments)
     return guarded(lambda: run_training(given, field_overrides(rest, parser)))
 
@@ -67,12 +68,17 @@ def run_training(given: argparse.Namespace, changes: dict[str, Any]) -> None:
     if given.resume is None:
         changes = {**quick_test(read_config(given.config, {}), changes), **changes} if given.test else changes
         cfg = read_config(given.config, changes)
+        if given.print_config:
+            print(cfg.to_yaml(), end="")
+            return
         name = Path(given.config).stem if given.config else cfg.env.name
         api.train_wrapper(cfg, given.run_dir or RunFolder.default_path(name))
     else:
         path = given.run_dir if given.resume == Path() else given.resume
         if path is None:
             raise RunError("--resume needs the run's folder: --resume DIR, or --run-dir DIR --resume")
+        if given.print_config:
+            raise ConfigError(f"--print-config is of new runs; what {path} has is in its config.yaml")
         changes = {**quick_test(RunFolder.open(path)[1], changes), **changes} if given.test else changes
         api.resume(path, read_config(given.config, changes) if given.config else changes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from jaxmarl_comm.dotted import ALIASES
@@ -48,6 +48,19 @@ class Parser(argparse.ArgumentParser):
         return dashed + equals + value if dashed in self._option_string_actions else word
 
 
+SWITCHES: dict[str, tuple[str, Any]] = {
+    "share_reward": ("reward_sharing", "shared"),
+    "no_share_reward": ("reward_sharing", "individual"),
+    "independent_policies": ("share_params", False),
+    "anneal_lr": ("lr_schedule", "linear"),
+    "no_anneal_lr": ("lr_schedule", "constant"),
+}
+"""What is often typed without a value, and the setting that it is. A setting that is on or off is also `--no-NAME`."""
+
+SPELLINGS = {"iterations": "num_iters", "checkpoint_freq": "checkpoint_interval"}
+"""Other names of settings, on the command line only."""
+
+
 def field_overrides(words: Sequence[str], parser: Parser) -> dict[str, Any]:
     """`--lr 1e-3 --comm.preset=none --control` as {dotted key: value}; values are read as YAML."""
     fields = {each.key: each.default for each in describe_fields()}
@@ -55,17 +68,34 @@ def field_overrides(words: Sequence[str], parser: Parser) -> dict[str, Any]:
     overrides, left = {}, list(words)
     while left:
         word = left.pop(0)
-        name, has_value, value = word.removeprefix("--").partition("=")
+        name, equals, value = word.removeprefix("--").partition("=")
         key = name.replace("-", "_")
-        if not word.startswith("--") or key.partition(".")[0] not in sections_and_names:
+        key = SPELLINGS.get(key, key)
+        has_value = bool(equals or (left and not left[0].startswith("--")))
+        if not word.startswith("--"):
+            parser.unknown(word)
+        if made := switched(key, fields):
+            if has_value:
+                parser.error(f"'--{name}' takes no value: it is --{made[0]} {str(made[1]).lower()}")
+            key, chosen = made
+        elif key.partition(".")[0] not in sections_and_names:
             parser.unknown(word, [*fields, *ALIASES])
-        if has_value or (left and not left[0].startswith("--")):
-            overrides[key] = read_value(value if has_value else left.pop(0))
+        elif has_value:
+            chosen = read_value(value if equals else left.pop(0))
         elif key.startswith("env.") or isinstance(fields.get(key), bool):
-            overrides[key] = True  # a switch needs no value
+            chosen = True  # a switch needs no value
         else:
             parser.error(f"'--{name}' needs a value")
+        overrides[key] = chosen
     return overrides
+
+
+def switched(key: str, fields: Mapping[str, Any]) -> tuple[str, Any] | None:
+    """The setting that this word makes without a value, and what it becomes; None of a word that needs one."""
+    of = key.removeprefix("no_")
+    if of != key and isinstance(fields.get(of), bool):
+        return of, False
+    return SWITCHES.get(key)
 
 
 def read_value(text: str) -> Any:

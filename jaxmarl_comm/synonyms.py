@@ -67,6 +67,7 @@ CONVERTED = {
     "agent_ids": "nothing: the task says who its agents are",
     "anneal_lr": "lr_schedule: linear, or constant",
     "centralized_training": "algorithm: mappo, or ippo",
+    "checkpoint_dir": "--run-dir: checkpoints lie in the run's folder",
     "channels_last": "nothing: agents see numbers, not pictures",
     "clip_vloss": "clip_values",
     "critic_learning_rate": "critic_lr",

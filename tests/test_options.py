@@ -2,7 +2,8 @@
 
 import pytest
 
-from jaxmarl_comm.cli import evaluate_main, train_main
+from jaxmarl_comm.cli import CONFIGS, evaluate_main, find_config, train_main
+from jaxmarl_comm.config import load_config
 from jaxmarl_comm.options import Parser, field_overrides
 
 
@@ -28,9 +29,37 @@ def test_a_switch_needs_no_value():
     }
 
 
+def test_words_that_people_type_are_settings():
+    words = "--iterations 7 --checkpoint-freq=5 --independent-policies --no-share-reward --no-anneal-lr --no-value-norm"
+    assert overrides(*words.split(), "--no-comm.gate_hold") == {
+        "num_iters": 7,
+        "checkpoint_interval": 5,
+        "share_params": False,
+        "reward_sharing": "individual",
+        "lr_schedule": "constant",
+        "value_norm": False,
+        "comm.gate_hold": False,
+    }
+    assert overrides("--share-reward", "--anneal-lr") == {"reward_sharing": "shared", "lr_schedule": "linear"}
+
+
+def test_the_config_of_a_run_is_told_without_one(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert train_main(["--config", "matd3_ref.yaml", "--tau=0.02", "--print-config"]) == 0
+    (tmp_path / "told.yaml").write_text(capsys.readouterr().out)
+    assert load_config(tmp_path / "told.yaml") == load_config(find_config("matd3_ref.yaml", CONFIGS), {"tau": 0.02})
+    assert [path.name for path in tmp_path.iterdir()] == ["told.yaml"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--share-reward", "yes"], "'--share-reward' takes no value: it is --reward_sharing shared"),
+        (["--no-control=1"], "'--no-control' takes no value: it is --control false"),
+        (["--no-lr"], "unknown option '--no-lr', did you mean '--lr'?"),
+        (["--num-workers", "4"], "unknown option '--num-workers': here it is num_envs: environments"),
+        (["--checkpoint-dir", "x"], "unknown option '--checkpoint-dir': here it is --run-dir: checkpoints lie"),
+        (["--resume", "x", "--print-config"], "--print-config is of new runs"),
         (["--run_dri", "x"], "unknown option '--run_dri', did you mean '--run-dir'?"),
         (["--confg=x"], "unknown option '--confg', did you mean '--config'?"),
         (["--num_env", "3"], "unknown option '--num_env', did you mean '--num_envs'?"),
