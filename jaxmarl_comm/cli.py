@@ -158,6 +158,25 @@ def replay_main(arguments: Sequence[str] | None = None) -> int:
     return guarded(run)
 
 
+def export_main(arguments: Sequence[str] | None = None) -> int:
+    """`scripts/export.py`; returns the exit status."""
+    parser = Parser(
+        description="Metrics of runs as files for TensorBoard, in RUN/tensorboard, made anew each time: look at all "
+        "with tensorboard --logdir runs.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="run folder, finished or not")
+    given = parser.parse_args(arguments)
+
+    def run() -> None:
+        from jaxmarl_comm.report.tensorboard import export_tensorboard
+
+        for path in given.runs:
+            print(f"written to {export_tensorboard(path)}")
+
+    return guarded(run)
+
+
 def results_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/results.py`; returns the exit status."""
     parser = Parser(

@@ -13,6 +13,7 @@ COMMANDS = {  # name -> (module, function, what it does)
     "study": ("cli", "study_main", "train several protocols or settings, and compare them"),
     "crossplay": ("cli", "crossplay_main", "let seeds and runs meet each other"),
     "exploit": ("cli", "exploit_main", "train best responses to the sides of a run"),
+    "export": ("cli", "export_main", "metrics of runs as files for TensorBoard"),
     "results": ("cli", "results_main", "put finished runs on a page of results"),
     "list": ("about", "list_main", "tasks, protocols, opponents, configs and studies that there are"),
     "doctor": ("about", "doctor_main", "versions, devices, and whether training works here"),

@@ -60,8 +60,9 @@ class RunFolder:
         self.messages = path / "messages.png"
         self.control = path / "control"
         self.opponents = path / "opponents"
+        self.tensorboard = path / "tensorboard"
         pictures = [picture.with_suffix(kind) for picture in (self.curves, self.messages) for kind in KINDS]
-        written = (self.config, self.metrics, self.control, self.evaluation, *pictures)
+        written = (self.config, self.metrics, self.control, self.evaluation, self.tensorboard, *pictures)
         self._own = [file.name for file in written]
         self._identity = _identity(path)
 
