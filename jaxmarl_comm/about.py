@@ -74,10 +74,13 @@ def list_main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(description="What can be named in a config or on a command line.", allow_abbrev=False)
     parser.add_argument("kind", nargs="?", choices=list(KINDS), help="only these (everything)")
     given = parser.parse_args(arguments)
-    for kind in [given.kind] if given.kind else KINDS:
-        print(f"{kind}:")
-        print("\n".join(f"  {line}" for line in KINDS[kind]()))
-    return 0
+
+    def run() -> None:
+        for kind in [given.kind] if given.kind else KINDS:
+            print(f"{kind}:")
+            print("\n".join(f"  {line}" for line in KINDS[kind]()), flush=True)
+
+    return guarded(run)
 
 
 def doctor_main(arguments: Sequence[str] | None = None) -> int:
@@ -96,14 +99,22 @@ def examine() -> None:
     from jaxmarl_comm.checkpoint import versions
 
     print(", ".join(f"{name} {number}" for name, number in versions().items()))
+    began = time.perf_counter()
+    try:
+        tell_devices()
+        works = try_training()
+    except Exception as error:  # whatever a broken installation does
+        raise RunError(f"jax does not work here: {type(error).__name__}: {error}") from None
+    if not works:
+        raise RunError("training does not work here: what was learned is not finite; reinstall jax for this device")
+    print(f"a small team was compiled and trained in {time.perf_counter() - began:.1f} s: training works here")
+
+
+def tell_devices() -> None:
     import jax
 
     for device in jax.devices():
         print(f"device {device.id}: {device.platform}, {device.device_kind}")
-    began = time.perf_counter()
-    if not try_training():
-        raise RunError("training does not work here: what was learned is not finite; reinstall jax for this device")
-    print(f"a small team was compiled and trained in {time.perf_counter() - began:.1f} s: training works here")
 
 
 def try_training() -> bool:

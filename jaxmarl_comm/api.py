@@ -19,6 +19,7 @@ from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.opponents.taking import create_run
 from jaxmarl_comm.run_folder import RunError, RunFolder, taken
 from jaxmarl_comm.runner import Runner, TrainResult, load_control, teams_of, train
+from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.trees import unstack
 
 __all__ = ["crossplay", "default_cfg", "evaluate", "exploit", "replay", "resume", "train_wrapper"]
@@ -143,6 +144,8 @@ def replay(run: Run, seed: int = 0, episodes: int = 1_000, output: str | Path | 
     folder, cfg = RunFolder.open(_path(run))
     if not 0 <= seed < cfg.num_seeds:
         raise RunError(f"seed is {seed}, but {folder.path} has {cfg.num_seeds} (from 0 to {cfg.num_seeds - 1})")
+    if episodes < 2:
+        raise ConfigError(f"episodes is {episodes}, but must be at least 2")
     cfg = cfg.replace(eval_episodes=episodes)
     check_memory(cfg)
     paths = [_new_file(Path(output), ".html")] if output else folder.numbered("replay", ".html")

@@ -76,7 +76,7 @@ def field_overrides(words: Sequence[str], parser: Parser) -> dict[str, Any]:
             parser.unknown(word)
         if made := switched(key, fields):
             if has_value:
-                parser.error(f"'--{name}' takes no value: it is --{made[0]} {str(made[1]).lower()}")
+                parser.error(f"'--{name}' takes no value: alone it is --{made[0]} {str(made[1]).lower()}")
             key, chosen = made
         elif key.partition(".")[0] not in sections_and_names:
             parser.unknown(word, [*fields, *ALIASES])
@@ -93,7 +93,7 @@ def field_overrides(words: Sequence[str], parser: Parser) -> dict[str, Any]:
 def switched(key: str, fields: Mapping[str, Any]) -> tuple[str, Any] | None:
     """The setting that this word makes without a value, and what it becomes; None of a word that needs one."""
     of = key.removeprefix("no_")
-    if of != key and isinstance(fields.get(of), bool):
+    if of != key and (of.startswith("env.") or isinstance(fields.get(of), bool)):
         return of, False
     return SWITCHES.get(key)
 

@@ -74,3 +74,12 @@ def test_the_doctor_sees_what_is_wrong(capsys, monkeypatch):
     monkeypatch.setattr(about, "try_training", lambda: False)
     status, errors = call(doctor_main, [], capsys)
     assert status == 1 and errors.startswith("error: training does not work here") and errors.count("\n") == 1
+
+
+def test_a_device_that_is_not_there_is_one_line(capsys, monkeypatch):
+    def fail():
+        raise AssertionError("no CUDA here")
+
+    monkeypatch.setattr(about, "tell_devices", fail)
+    status, errors = call(doctor_main, [], capsys)
+    assert (status, errors) == (1, "error: jax does not work here: AssertionError: no CUDA here\n")

@@ -7,10 +7,10 @@ import jax
 import numpy as np
 import pytest
 
-from jaxmarl_comm import replay
+from jaxmarl_comm import default_cfg, replay
 from jaxmarl_comm.cli import replay_main
 from jaxmarl_comm.film.page import film_page
-from jaxmarl_comm.film.shoot import chosen, message, shoot
+from jaxmarl_comm.film.shoot import chosen, message, says_words, shoot
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner, teams_of
 from jaxmarl_comm.trees import unstack
@@ -64,11 +64,36 @@ def test_the_best_the_median_and_the_worst_are_chosen(film):
 
 
 def test_messages_are_words_or_numbers_or_nothing():
-    assert message(np.array([0.0, 0, 1]), True) == "C"
-    assert message(np.array([0.0, 0.5, -1]), True) == [0.0, 0.5, -1.0]
-    assert message(np.array([0.0, np.nan, 1]), True) == [0.0, None, 1.0]
-    assert message(np.array([0.0, 0, 1]), False) is None
-    assert message(np.zeros(3), True) is None
+    assert message(np.array([0.0, 0, 1]), True, word=True) == "C"
+    assert message(np.eye(30)[20], True, word=True) == "#20"
+    assert message(np.array([0.0, 0, 1]), True, word=False) == [0.0, 0.0, 1.0]
+    assert message(np.array([0.0, np.nan, 1]), True, word=False) == [0.0, None, 1.0]
+    assert message(np.zeros(3), True, word=False) == [0.0, 0.0, 0.0]
+    assert message(np.zeros(3), False, word=False) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"comm.preset": "speech"}, True),
+        ({"comm.preset": "speech", "env.continuous_actions": True}, False),
+        ({"comm.preset": "gumbel"}, True),
+        ({"comm.preset": "dial"}, False),
+    ],
+)
+def test_the_config_says_whether_messages_are_words(changes, words):
+    cfg = default_cfg().replace(changes)
+    assert says_words(cfg, cfg.make_env()) == words
+
+
+def test_success_is_judged_by_what_was_said_whatever_was_heard(tmp_path):
+    """In simple_crypto Bob's answer is a word, and good agents are paid for it at each step: at the last one, too."""
+    run = lively_run(tmp_path / "run", **{"env.name": "simple_crypto_v3", "comm.preset": "speech", "env.max_cycles": 1})
+    for episode in film_of(run, 60)["episodes"]:
+        for take in episode["takes"]:
+            good, eve = take["returns"]  # of one step: -2 for Eve if she is wrong, and -2 for the others if Bob is
+            bob_is_right, eve_is_right = good == -eve, eve == 0
+            assert take["success"] == [bob_is_right and not eve_is_right, eve_is_right]
 
 
 def test_an_episode_that_ends_early_is_shown_to_its_end(tmp_path):
@@ -111,7 +136,7 @@ def test_nothing_in_a_film_is_markup():
     ("arguments", "told"),
     [
         (["--seed", "2"], "seed is 2, but .* has 2"),
-        (["--episodes", "0"], "eval_episodes"),
+        (["--episodes", "0"], "episodes is 0, but must be at least 2"),
         (["--output", "page.txt"], r"page.txt is no name .* \.html"),
     ],
 )

@@ -31,7 +31,7 @@ def test_a_switch_needs_no_value():
 
 def test_words_that_people_type_are_settings():
     words = "--iterations 7 --checkpoint-freq=5 --independent-policies --no-share-reward --no-anneal-lr --no-value-norm"
-    assert overrides(*words.split(), "--no-comm.gate_hold") == {
+    assert overrides(*words.split(), "--no-comm.gate_hold", "--no-env.continuous_actions") == {
         "num_iters": 7,
         "checkpoint_interval": 5,
         "share_params": False,
@@ -39,6 +39,7 @@ def test_words_that_people_type_are_settings():
         "lr_schedule": "constant",
         "value_norm": False,
         "comm.gate_hold": False,
+        "env.continuous_actions": False,
     }
     assert overrides("--share-reward", "--anneal-lr") == {"reward_sharing": "shared", "lr_schedule": "linear"}
 
@@ -54,8 +55,8 @@ def test_the_config_of_a_run_is_told_without_one(capsys, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--share-reward", "yes"], "'--share-reward' takes no value: it is --reward_sharing shared"),
-        (["--no-control=1"], "'--no-control' takes no value: it is --control false"),
+        (["--share-reward", "yes"], "'--share-reward' takes no value: alone it is --reward_sharing shared"),
+        (["--no-control=1"], "'--no-control' takes no value: alone it is --control false"),
         (["--no-lr"], "unknown option '--no-lr', did you mean '--lr'?"),
         (["--num-workers", "4"], "unknown option '--num-workers': here it is num_envs: environments"),
         (["--checkpoint-dir", "x"], "unknown option '--checkpoint-dir': here it is --run-dir: checkpoints lie"),

@@ -129,8 +129,10 @@ def play(
         act = actor.act(act_key, carry.state, carry.obs, carry.memory, intervene)
         after, ts = batch.step(env_key, carry.state, act.actions)
         sent, num_sent, obs = act.messages, act.sent.sum(axis=1), ts.obs
+        said = carry.said
         if hears_words:
             sent, num_sent = batch.words(after), says
+            said = where_each(carry.going, sent, carry.said)
             after = batch.with_words(after, intervene(sent))
             obs = batch.observe(after)
         if batch.env.ends_early:
@@ -145,7 +147,7 @@ def play(
         reward = batch.env.team_means(ts.reward) * carry.going[:, None]
         spoken = Stream(sent, (num_sent > 0) & carry.going[:, None]) if stream else None
         seen = (batch.places(after), carry.going) if sight else None
-        return Carry(after, obs, act.memory, noted, carry.going & ~ts.terminated), (reward, spoken, seen)
+        return Carry(after, obs, act.memory, noted, said, carry.going & ~ts.terminated), (reward, spoken, seen)
 
     def first_note() -> Noted:
         act = actor.act(key, start, first.obs, memory, unchanged)
@@ -153,12 +155,12 @@ def play(
         return Noted(sent, act.actions, act.actions, jnp.ones(batch.num_envs, bool), act.sent.sum(axis=1))
 
     blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(first_note))
-    begin = Carry(start, first.obs, memory, blank, jnp.ones(batch.num_envs, bool))
+    begin = Carry(start, first.obs, memory, blank, batch.words(start), jnp.ones(batch.num_envs, bool))
     steps = (jnp.arange(num_steps), jax.random.split(play_key, num_steps))
     last, (rewards, spoken, seen) = jax.lax.scan(step, begin, steps)
     return Episodes(
         rewards.sum(axis=0),
-        **batch.outcome(last.state),
+        **batch.outcome(batch.with_words(last.state, last.said) if hears_words else last.state),
         **last.noted._asdict(),
         goals=batch.goals(start),
         shared_key=batch.shared_key(start),
@@ -184,12 +186,16 @@ class Noted(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """Where episodes stand. going: `[E]`, whether they have not ended."""
+    """Where episodes stand. going: `[E]`, whether they have not ended.
+
+    said: `[E, N, dim_c]`, the words of the last step before anything was done to them, by which success is judged.
+    """
 
     state: Any
     obs: dict[str, Array]
     memory: Any
     noted: Noted
+    said: Array
     going: Array
 
 

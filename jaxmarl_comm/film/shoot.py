@@ -13,7 +13,16 @@ from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, Episodes, hears_words, play, team_actor
+from jaxmarl_comm.evaluation.episodes import (
+    CLEAR,
+    MUTED,
+    SHUFFLED,
+    Episodes,
+    agents_with,
+    hears_words,
+    play,
+    team_actor,
+)
 from jaxmarl_comm.evaluation.messages import speakers_of
 from jaxmarl_comm.evaluation.plays import evaluation_key
 from jaxmarl_comm.files import RunError
@@ -21,6 +30,7 @@ from jaxmarl_comm.files import RunError
 TREATMENTS = {"as it is": CLEAR, "muted": MUTED, "shuffled": SHUFFLED}
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 PLACE_DIGITS, NUMBER_DIGITS = 3, 2
+NUMBERS_SHOWN = 16  # of a message
 
 Film = dict[str, Any]
 
@@ -33,7 +43,7 @@ def shoot(cfg: Config, env: Env, algorithm: Algorithm, team: Any, episodes: int)
     """
     if not env.scene:
         raise RunError(f"{env.name} has no places, so that there is nothing to be seen of it")
-    speakers = speakers_of(cfg, env)
+    speakers, movers = speakers_of(cfg, env), agents_with(env, "move")
     takes = play_takes(cfg, Batch(env, episodes), algorithm, team, TREATMENTS if speakers else {"as it is": CLEAR})
     clear = takes["as it is"]
     return {
@@ -42,12 +52,19 @@ def shoot(cfg: Config, env: Env, algorithm: Algorithm, team: Any, episodes: int)
         "teams": list(env.team_names),
         "team_of": list(env.teams),
         "speakers": speakers,
+        "numbers": NUMBERS_SHOWN,
         "of": episodes,
         "episodes": [
             {
                 "name": name,
-                "targets": [rounded(place, PLACE_DIGITS) for place in clear.sight.targets[k]],
-                "takes": [take(env, speakers, played, k) | {"name": treatment} for treatment, played in takes.items()],
+                "targets": [
+                    rounded(place if n in movers else place * np.nan, PLACE_DIGITS)
+                    for n, place in enumerate(clear.sight.targets[k])
+                ],
+                "takes": [
+                    take(speakers, says_words(cfg, env), played, k) | {"name": treatment}
+                    for treatment, played in takes.items()
+                ],
             }
             for name, k in chosen(clear.returns[:, 0]).items()
         ],
@@ -74,7 +91,7 @@ def chosen(returns: np.ndarray) -> dict[str, int]:
     return {"best": int(order[-1]), "median": int(order[(len(order) - 1) // 2]), "worst": int(order[0])}
 
 
-def take(env: Env, speakers: list[int], played: Episodes, k: int) -> dict[str, Any]:
+def take(speakers: list[int], words: bool, played: Episodes, k: int) -> dict[str, Any]:
     """One episode: places by steps, from the start on, and by steps the message of each speaker, null if none."""
     steps = int(played.sight.steps[k])
     return {
@@ -84,19 +101,25 @@ def take(env: Env, speakers: list[int], played: Episodes, k: int) -> dict[str, A
             [rounded(place, PLACE_DIGITS) for place in places] for places in played.sight.places[k, : steps + 1]
         ],
         "messages": [
-            [message(played.stream.messages[k, t, n], played.stream.sent[k, t, n]) for n in speakers]
+            [message(played.stream.messages[k, t, n], played.stream.sent[k, t, n], words) for n in speakers]
             for t in range(steps)
         ],
     }
 
 
-def message(numbers: np.ndarray, sent: bool) -> str | list[float | None] | None:
-    """A letter for a one-hot vector, else its numbers; None if nothing was sent."""
-    if not sent or not numbers.any():
+def says_words(cfg: Config, env: Env) -> bool:
+    """Whether a message is one of several words, as a one-hot vector."""
+    chosen = not env.continuous_actions or cfg.comm.speech == "differentiable"
+    return chosen if hears_words(cfg) else cfg.comm.discretise == "gumbel"
+
+
+def message(numbers: np.ndarray, sent: bool, word: bool) -> str | list[float | None] | None:
+    """A word as its letter (or its number, of many), else the numbers; None if nothing was sent."""
+    if not sent:
         return None
-    if numbers.max() == 1 and np.count_nonzero(numbers) == 1 and 1 < len(numbers) <= len(ALPHABET):
-        return ALPHABET[int(numbers.argmax())]
-    return rounded(numbers, NUMBER_DIGITS)
+    if not word:
+        return rounded(numbers, NUMBER_DIGITS)
+    return ALPHABET[int(numbers.argmax())] if len(numbers) <= len(ALPHABET) else f"#{int(numbers.argmax())}"
 
 
 def rounded(numbers: Any, digits: int) -> list[float | None]:
