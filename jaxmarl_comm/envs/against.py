@@ -196,8 +196,8 @@ class Against(Env):
     def places(self, state: State) -> Array:
         return self.task.places(state.task)
 
-    def targets(self, state: State) -> Array:
-        return self.task.targets(state.task)[self.members]
+    def destinations(self, state: State) -> Array:
+        return self.task.destinations(state.task)[self.members]
 
     @property
     def num_goals(self) -> int:

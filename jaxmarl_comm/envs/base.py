@@ -315,9 +315,10 @@ class Env(ABC):
         """`[B, 2]`: where the bodies of the scene are."""
         raise ValueError(f"{self.name} has no places, so there is nothing to be seen of it")
 
-    def targets(self, state: State) -> Array:
-        """`[N, 2]`: the place that each agent must reach, NaN for an agent that has none of its own."""
-        return jnp.full((self.num_agents, 2), jnp.nan)
+    def destinations(self, state: State) -> Array:
+        """`[N, 2]`: the place where each agent ought to be, as the task's `targets` say; NaN if it has none."""
+        targets = getattr(self, "targets", None)
+        return jnp.full((self.num_agents, 2), jnp.nan) if targets is None else targets(state)
 
     # What communication studies ask of a task; a task without private goals or words keeps these.
 

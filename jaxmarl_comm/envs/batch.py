@@ -84,9 +84,9 @@ class Batch:
         """`[E, B, 2]` of the scene's bodies."""
         return jax.vmap(self.env.places, in_axes=(self.env.state_axes,))(state)
 
-    def targets(self, state: State) -> Array:
+    def destinations(self, state: State) -> Array:
         """`[E, N, 2]`."""
-        return jax.vmap(self.env.targets, in_axes=(self.env.state_axes,))(state)
+        return jax.vmap(self.env.destinations, in_axes=(self.env.state_axes,))(state)
 
     def positions(self, state: State) -> Array:
         """`[E, N, 2]`."""

@@ -31,12 +31,12 @@ class Stream(NamedTuple):
 class Sight(NamedTuple):
     """What is to be seen of E episodes of T steps.
 
-    places: `[E, T + 1, B, 2]`, of the scene's bodies, at the start and after each step. targets: `[E, N, 2]`, where
-    each agent must go. steps: `[E]`, how many there were before the episode ended.
+    places: `[E, T + 1, B, 2]`, of the scene's bodies, at the start and after each step.
+    destinations: `[E, N, 2]`, where each agent ought to be. steps: `[E]`, how many there were before the episode ended.
     """
 
     places: Any
-    targets: Any
+    destinations: Any
     steps: Any
 
 
@@ -172,7 +172,7 @@ def play(
 def sight_of(batch: Batch, start: Any, places: Array, going: Array) -> Sight:
     """Of episodes that began so; places: `[T, E, B, 2]` after each step, going: `[T, E]` whether it was taken."""
     whole = jnp.concatenate([batch.places(start)[None], places])
-    return Sight(jnp.swapaxes(whole, 0, 1), batch.targets(start), going.sum(axis=0))
+    return Sight(jnp.swapaxes(whole, 0, 1), batch.destinations(start), going.sum(axis=0))
 
 
 class Noted(NamedTuple):

@@ -59,7 +59,7 @@ def shoot(cfg: Config, env: Env, algorithm: Algorithm, team: Any, episodes: int)
                 "name": name,
                 "targets": [
                     rounded(place if n in movers else place * np.nan, PLACE_DIGITS)
-                    for n, place in enumerate(clear.sight.targets[k])
+                    for n, place in enumerate(clear.sight.destinations[k])
                 ],
                 "takes": [
                     take(speakers, says_words(cfg, env), played, k) | {"name": treatment}
