@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -85,12 +84,7 @@ def list_main(arguments: Sequence[str] | None = None) -> int:
 
 def doctor_main(arguments: Sequence[str] | None = None) -> int:
     """`jaxmarl-comm doctor`; returns the exit status."""
-    parser = Parser(
-        description="Versions, devices, and one update of a small team as a test.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
-    parser.parse_args(arguments)
+    Parser(description="Versions, devices, and one update of a small team as a test.").parse_args(arguments)
     return guarded(examine)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 AGENT, LANDMARK, OBSTACLE = "agent", "landmark", "obstacle"
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"  # what words are shown as
 
 
 class Shape(NamedTuple):

@@ -33,13 +33,16 @@ def evaluation_key(cfg: Config) -> Array:
     return jax.random.fold_in(jax.random.key(cfg.seed), 1)
 
 
-def player(cfg: Config, batch: Batch, algorithm: Algorithm, key: Array) -> Player:
-    """Who plays the episodes that `key` starts: one compiled program for all teams and treatments."""
+def player(cfg: Config, batch: Batch, algorithm: Algorithm, key: Array, **kept: bool) -> Player:
+    """Who plays the episodes that `key` starts: one compiled program for all teams and treatments.
+
+    kept: what else `play` is to keep of them, `stream` and `sight`.
+    """
 
     @jax.jit
     def run(team: Any, greedy: Array, treatment: Array) -> Episodes:
         actor = team_actor(batch, algorithm, team, greedy)
-        return play(batch, actor, key, treatment=treatment, hears_words=hears_words(cfg))
+        return play(batch, actor, key, treatment=treatment, hears_words=hears_words(cfg), **kept)
 
     def play_seeds(teams: Any, name: str) -> Episodes:
         greedy, treatment = (jnp.array(x) for x in TREATMENTS[name])

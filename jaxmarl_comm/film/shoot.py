@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.evaluation.episodes import (
-    CLEAR,
-    MUTED,
-    SHUFFLED,
-    Episodes,
-    agents_with,
-    hears_words,
-    play,
-    team_actor,
-)
+from jaxmarl_comm.envs.scene import ALPHABET
+from jaxmarl_comm.evaluation.episodes import Episodes, agents_with, hears_words
 from jaxmarl_comm.evaluation.messages import speakers_of
-from jaxmarl_comm.evaluation.plays import evaluation_key
+from jaxmarl_comm.evaluation.plays import evaluation_key, player
 from jaxmarl_comm.files import RunError
+from jaxmarl_comm.trees import unstack
 
-TREATMENTS = {"as it is": CLEAR, "muted": MUTED, "shuffled": SHUFFLED}
-ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+AS_IT_IS = "as it is"
+TAKES = {AS_IT_IS: "greedy", "muted": "muted", "shuffled": "shuffled"}  # name -> one of evaluation's TREATMENTS
 PLACE_DIGITS, NUMBER_DIGITS = 3, 2
 NUMBERS_SHOWN = 16  # of a message
 
@@ -38,14 +29,17 @@ Film = dict[str, Any]
 def shoot(cfg: Config, env: Env, algorithm: Algorithm, team: Any, episodes: int) -> Film:
     """The best, the median and the worst of so many greedy episodes, by the first team's return, as JSON.
 
-    Each has a *take* for each of TREATMENTS, from the same start (one alone where nobody can talk): its returns, places
+    Each has a *take* for each of TAKES, from the same start (one alone where nobody can talk): its returns, places
     of all bodies and every message, by steps. Raises RunError if the task has nothing to be seen.
     """
     if not env.scene:
         raise RunError(f"{env.name} has no places, so that there is nothing to be seen of it")
     speakers, movers = speakers_of(cfg, env), agents_with(env, "move")
-    takes = play_takes(cfg, Batch(env, episodes), algorithm, team, TREATMENTS if speakers else {"as it is": CLEAR})
-    clear = takes["as it is"]
+    play_seeds = player(cfg, Batch(env, episodes), algorithm, evaluation_key(cfg), stream=True, sight=True)
+    alone = jax.tree.map(lambda x: x[None], team)
+    names = TAKES if speakers else {AS_IT_IS: TAKES[AS_IT_IS]}
+    takes = {name: unstack(play_seeds(alone, treatment))[0] for name, treatment in names.items()}
+    clear = takes[AS_IT_IS]
     return {
         "scene": [shape._asdict() for shape in env.scene],
         "agents": list(env.agents),
@@ -69,20 +63,6 @@ def shoot(cfg: Config, env: Env, algorithm: Algorithm, team: Any, episodes: int)
             for name, k in chosen(clear.returns[:, 0]).items()
         ],
     }
-
-
-def play_takes(
-    cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, treatments: Mapping[str, int]
-) -> dict[str, Episodes]:
-    """The same episodes under each treatment, in numpy."""
-
-    @jax.jit
-    def run(team: Any, treatment: Any) -> Episodes:
-        actor = team_actor(batch, algorithm, team, jnp.array(True))
-        heard = hears_words(cfg)
-        return play(batch, actor, evaluation_key(cfg), treatment=treatment, hears_words=heard, stream=True, sight=True)
-
-    return {name: jax.device_get(run(team, jnp.array(treatment))) for name, treatment in treatments.items()}
 
 
 def chosen(returns: np.ndarray) -> dict[str, int]:

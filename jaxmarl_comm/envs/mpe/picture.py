@@ -10,13 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from jaxmarl_comm.envs.mpe.world import World, WorldState
+from jaxmarl_comm.envs.scene import ALPHABET
 
 PIXELS = 480
 ARENA = 1.5  # half the width of the picture, unless an agent is farther out
 TEAM_COLOURS = ("tab:blue", "tab:red")
 OBSTACLE_COLOUR = "0.35"
 LANDMARK_COLOURS = ("tab:green", "tab:orange", "tab:purple", "tab:olive", "tab:cyan", "tab:pink")
-ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def draw(cast: World, state: WorldState, title: str, names: Sequence[str], teams: Sequence[int]) -> np.ndarray:
