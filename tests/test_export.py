@@ -1,10 +1,8 @@
 """TensorBoard's files, read back: what a run has logged, once, at its steps."""
 
-import json
 import struct
 import sys
 
-import numpy as np
 import pytest
 from tensorboardX.proto.event_pb2 import Event
 
@@ -64,14 +62,7 @@ def test_made_again_nothing_is_there_twice(run):
     assert not [path for path in run.iterdir() if path.name.endswith(".part")]
 
 
-def test_metrics_alone_say_what_is_written(run):
-    lines = (run / "metrics.jsonl").read_text().splitlines()
-    assert [json.loads(line)["env_steps"] for line in lines] == [200, 400]
-    returns = [value for (tag, _), value in events(export_tensorboard(run) / "mean").items() if tag == "return"]
-    np.testing.assert_allclose(returns, [np.mean(row["return"]) for row in ROWS])
-
-
-def test_mistakes_are_told_in_one_line(run, tmp_path, monkeypatch, capsys):
+def test_mistakes_are_told_in_one_line(run, tmp_path, capsys):
     status, errors = call(export_main, [run, tmp_path / "nowhere"], capsys)
     assert status == 1 and errors.endswith("nowhere is not a run folder: it has no config.yaml\n")
     (run / "metrics.jsonl").unlink()

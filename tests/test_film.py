@@ -4,11 +4,15 @@ import json
 import re
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmarl_comm import default_cfg, replay
+from jaxmarl_comm import Batch, default_cfg, make_env, replay
+from jaxmarl_comm.algorithms import Act
 from jaxmarl_comm.cli import replay_main
+from jaxmarl_comm.envs.mpe.simple_line import SimpleLine
+from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, Actor, play
 from jaxmarl_comm.film.page import film_page
 from jaxmarl_comm.film.shoot import chosen, message, says_words, shoot
 from jaxmarl_comm.run_folder import RunError, RunFolder
@@ -86,22 +90,28 @@ def test_the_config_says_whether_messages_are_words(changes, words):
     assert says_words(cfg, cfg.make_env()) == words
 
 
-def test_success_is_judged_by_what_was_said_whatever_was_heard(tmp_path):
-    """In simple_crypto Bob's answer is a word, and good agents are paid for it at each step: at the last one, too."""
-    run = lively_run(tmp_path / "run", **{"env.name": "simple_crypto_v3", "comm.preset": "speech", "env.max_cycles": 1})
-    for episode in film_of(run, 60)["episodes"]:
-        for take in episode["takes"]:
-            good, eve = take["returns"]  # of one step: -2 for Eve if she is wrong, and -2 for the others if Bob is
-            bob_is_right, eve_is_right = good == -eve, eve == 0
-            assert take["success"] == [bob_is_right and not eve_is_right, eve_is_right]
+@pytest.mark.parametrize("treatment", [CLEAR, MUTED, SHUFFLED])
+def test_success_is_judged_by_what_was_said_whatever_was_heard(treatment):
+    """In simple_crypto the answers are words: here Bob is always right, and Eve never."""
+    env = make_env("simple_crypto_v3")
+
+    def act(key, state, obs, memory, intervene):
+        right = state.choice[:, :1]
+        actions = {"alice": right, "bob": right, "eve": (right + 1) % 4}
+        return Act(actions, jnp.zeros((8, 3, 0)), jnp.zeros((8, 0, 3)), memory, {})
+
+    actor = Actor(act, lambda num_envs: ())
+    played = play(Batch(env, 8), actor, jax.random.key(0), treatment=jnp.array(treatment), hears_words=True)
+    assert played.success.tolist() == [[True, False]] * 8
+    assert (played.distance == 0).all() and (played.returns[:, 0] == 50).all()
 
 
-def test_an_episode_that_ends_early_is_shown_to_its_end(tmp_path):
-    run = lively_run(tmp_path / "run", **{"env.name": "simple_line_v1", "env.max_cycles": 9})
-    film = film_of(run)
-    for episode in film["episodes"]:
+def test_an_episode_that_ends_early_is_shown_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(SimpleLine, "solved", lambda self, state: state.t >= 4)
+    changes = {"env.name": "simple_line_v1", "env.max_cycles": 9, "env.terminate_on_success": True}
+    for episode in film_of(lively_run(tmp_path / "run", **changes))["episodes"]:
         for take in episode["takes"]:
-            assert len(take["places"]) == len(take["messages"]) + 1 <= 10
+            assert len(take["places"]) == 5 and len(take["messages"]) == 4
 
 
 def test_a_silent_side_is_shown_with_its_opponent(tmp_path):
