@@ -48,6 +48,26 @@ def check_nets(cfg: Config, env: Env) -> None:
             )
     if cfg.actor_id != "none" and not cfg.share_params:
         raise ValueError("actor_id tells agents apart that share a policy, but share_params is false")
+    if cfg.net.grows:
+        check_room(cfg, env)
+
+
+def check_room(cfg: Config, env: Env) -> None:
+    """Whether networks are such as can grow, and have the room that they begin with."""
+    if "none" != cfg.net.memory or "none" != cfg.net.critic_memory or cfg.comm.integrate == "gru":
+        raise ValueError(
+            "net.max_width, max_layers and activations are for networks without cells: net.memory, net.critic_memory "
+            "must be none, and comm.integrate not gru"
+        )
+    for group, net in cfg.nets(env.groups).items():
+        widths = cfg.net.widths_of(group, cfg.hidden_dim)
+        if len(set(widths)) > 1:
+            raise ValueError(f"networks that may grow have layers of one width, but those of {group} are {widths}")
+        if len(widths) < 2:
+            raise ValueError(f"networks that may grow have two layers at least, but {group} has one")
+        for setting, least, most in (("width", widths[0], net.hidden[0]), ("layers", len(widths), len(net.hidden))):
+            if least > most:
+                raise ValueError(f"net.max_{setting} is {most}, but {group} begins with {least}")
 
 
 def check_teams(cfg: Config, env: Env) -> None:

@@ -10,7 +10,8 @@ from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.config import ConfigError, default_cfg, load_config
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.net_config import Net
-from jaxmarl_comm.nets.layers import activated, gain, normalised
+from jaxmarl_comm.nets.growth import activated
+from jaxmarl_comm.nets.layers import gain, normalised
 from learners import assert_taught, lively
 
 SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 26}
@@ -58,7 +59,7 @@ def test_inputs_may_be_normalised():
 )
 def test_activations(activation, at_one, at_minus_one):
     net = Net((8,), activation, False)
-    np.testing.assert_allclose(activated(net, jnp.array([1.0, -1.0])), [at_one, at_minus_one], atol=1e-3)
+    np.testing.assert_allclose(activated(net, None, jnp.array([1.0, -1.0])), [at_one, at_minus_one], atol=1e-3)
     assert gain(net) == pytest.approx(5 / 3 if activation == "tanh" else 2**0.5)
 
 

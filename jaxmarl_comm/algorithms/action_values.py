@@ -34,7 +34,7 @@ class ActionValues:
         """Parameters. obs: group -> `[E, n, obs_dim]`, of which only the shape matters. The key is consumed."""
         idle = {g: jnp.zeros((*x.shape[:-1], self.env.action_spaces[g].dim)) for g, x in obs.items()}
         keys = jax.random.split(key, self.num_critics)
-        return jax.vmap(lambda k: self.net.init(k, self.inputs(obs, idle, idle)))(keys)
+        return jax.vmap(lambda k: self.net.start(k, self.inputs(obs, idle, idle)))(keys)
 
     def inputs(self, obs: ByGroup, own: ByGroup, others: ByGroup) -> ByGroup:
         """group -> `[..., n, S]`: own observation, the others', own action, the others'.

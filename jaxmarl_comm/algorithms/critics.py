@@ -59,7 +59,7 @@ class TeamCritic:
         num_envs = len(next(iter(obs.values())))
         heard = jnp.zeros((num_envs, self.env.num_agents, self.heard_dim))
         moment = Moment(obs, circumstances, self.nothing_done(num_envs), heard)
-        return self.net.init(key, *self.inputs(moment), self.memory(num_envs))
+        return self.net.start(key, *self.inputs(moment), self.memory(num_envs))
 
     def memory(self, num_envs: int) -> Memories:
         """At the start of an episode."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,9 @@ from flax import linen as nn
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.net_config import Net
 from jaxmarl_comm.nets.cell import GATES, STATES, AgentCell
-from jaxmarl_comm.nets.layers import SQRT2, AgentDense, activated, gain, identified, normalised
+from jaxmarl_comm.nets.growth import activated, at_first, in_slot, shape_of, with_room
+from jaxmarl_comm.nets.layers import SQRT2, AgentDense, gain, identified, normalised
+from jaxmarl_comm.nets.params import Params, owner
 
 Array = jax.Array
 Memories = dict[str, Array]
@@ -63,6 +67,15 @@ class Critic(nn.Module):
                 first += x[group].shape[-2]
         return self.env.join(values, axis=-1), after
 
+    @nn.nowrap
+    def start(self, key: Array, *given: Any) -> Params:
+        """Parameters, of networks that may grow at their first size. given: as to `__call__`. The key is consumed."""
+        if not any(net.start for net in self.nets.values()):
+            return self.init(key, *given)
+        small = self.clone(nets={group: at_first(net) for group, net in self.nets.items()})
+        shapes = jax.eval_shape(lambda: self.init(key, *given))
+        return with_room(small.init(key, *given), shapes, self.nets, partial(owner, self.env))
+
     @property
     def remembers(self) -> bool:
         return self.memory != "none"
@@ -89,14 +102,15 @@ class Critic(nn.Module):
 
     def _deep(self, name: str, x: Array) -> Array:
         """`[..., n, width]`, by the layers of the group of this name."""
-        own, net = self.env.obs_dims[name], self.nets[name]
+        own, net, shape = self.env.obs_dims[name], self.nets[name], shape_of(self, name, self.nets[name])
         x = normalised(net, x)
         if self.embed_dim:
-            rest = activated(net, self._dense(self.embed_dim, f"{name}_embed", x[..., own:], gain(net)))
+            rest = activated(net, shape, self._dense(self.embed_dim, f"{name}_embed", x[..., own:], gain(net)))
             x = jnp.concatenate([x[..., :own], rest], axis=-1)
         x = identified(self, self.agent_id, name, x)
         for layer, width in enumerate(net.hidden[:-1] if self.remembers else net.hidden):
-            x = activated(net, self._dense(width, f"{name}_{layer}", x, gain(net)))
+            made = self._dense(width, f"{name}_{layer}", x, gain(net))
+            x = in_slot(net, shape, layer, x, made) if layer else activated(net, shape, made)
         return x
 
     def _recall(self, name: str, x: Array, state: Array, begins: Array | None) -> tuple[Array, Array]:

@@ -72,11 +72,6 @@ def normalised(net: Net, x: Array) -> Array:
     return jax.nn.standardize(x, axis=-1, epsilon=1e-5) if net.layer_norm else x
 
 
-def activated(net: Net, x: Array) -> Array:
-    """What follows a layer."""
-    return {"relu": nn.relu, "tanh": nn.tanh, "elu": nn.elu, "gelu": nn.gelu}[net.activation](x)
-
-
 def gain(net: Net) -> float:
     """Length of a layer's rows at the start, which keeps the size of what passes through (He et al. 2015)."""
     return 5 / 3 if net.activation == "tanh" else SQRT2

@@ -7,8 +7,8 @@ steps of an episode at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -20,8 +20,9 @@ from jaxmarl_comm.comm.mailbox import Packet
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.net_config import Net
 from jaxmarl_comm.nets.cell import GATES, STATES, AgentCell
-from jaxmarl_comm.nets.layers import SMALL, SQRT2, AgentDense, activated, gain, identified, normalised
-from jaxmarl_comm.nets.params import Params, together
+from jaxmarl_comm.nets.growth import Shape, activated, at_first, in_slot, shape_of, with_room
+from jaxmarl_comm.nets.layers import SMALL, SQRT2, AgentDense, gain, identified, normalised
+from jaxmarl_comm.nets.params import Params, owner, together
 
 Array = jax.Array
 ByGroup = dict[str, Array]
@@ -75,7 +76,12 @@ class Part(nn.Module):
     def layer(self, group: str, name: str, x: Array, width: int | None = None) -> Array:
         """A layer of the group's network, as wide as its last if nothing else is said."""
         net = self.nets[group]
-        return activated(net, self.dense(width or net.hidden[-1], f"{group}_{name}", x, gain(net)))
+        made = self.dense(width or net.hidden[-1], f"{group}_{name}", x, gain(net))
+        return activated(net, self.shape(group), made)
+
+    def shape(self, group: str) -> Shape | None:
+        """What the group's network has come to, if it may grow."""
+        return shape_of(self, group, self.nets[group])
 
     def dense(self, features: int, name: str, x: Array, scale: float = SQRT2) -> Array:
         return AgentDense(features, self.share_params, scale, precision=self.precision, name=name)(x)
@@ -85,7 +91,7 @@ class Part(nn.Module):
         name, net = f"{group}_integrate_{k}", self.nets[group]
         match self.channel.cfg.integrate:
             case "add":
-                return activated(net, hidden + self.dense(hidden.shape[-1], name, heard, gain(net)))
+                return activated(net, self.shape(group), hidden + self.dense(hidden.shape[-1], name, heard, gain(net)))
             case "gru":
                 return self._gru(name, hidden, heard)
         return self.layer(group, f"integrate_{k}", jnp.concatenate([hidden, heard], -1))
@@ -114,8 +120,15 @@ class Senses(Part):
         net, x = self.nets[group], identified(self, self.agent_id, group, normalised(self.nets[group], obs))
         *widths, last = net.before_hearing
         for k, width in enumerate(widths if self.remembers else net.before_hearing):
-            x = self.layer(group, "encode" + f"_{k}" * (k > 0), x, width)
+            x = self._encode(group, k, x, width)
         return self.dense(GATES[self.memory] * last, f"{group}_sense", x, 1.0) if self.remembers else x
+
+    def _encode(self, group: str, k: int, x: Array, width: int) -> Array:
+        """`[..., n, width]` after the layer of this number; of one that may grow, if there is another after hearing."""
+        if k == 0:
+            return self.layer(group, "encode", x, width)
+        net = self.nets[group]
+        return in_slot(net, self.shape(group), k + 1, x, self.dense(width, f"{group}_encode_{k}", x, gain(net)))
 
 
 class Exchange(Part):
@@ -222,6 +235,20 @@ class TeamPolicy:
         self, key: Array, obs: ByGroup, numbers: Numbers, circumstances: Circumstances, deliver: Deliver
     ) -> Params:
         """Parameters. The key is consumed."""
+        given = (key, obs, numbers, circumstances, deliver)
+        if not self.grows:
+            return self._init(*given)
+        small = replace(self, nets={group: at_first(net) for group, net in self.nets.items()})
+        shapes = jax.eval_shape(lambda: self._init(*given))
+        return with_room(small._init(*given), shapes, self.nets, partial(owner, self.env))
+
+    @property
+    def grows(self) -> bool:
+        return any(net.start for net in self.nets.values())
+
+    def _init(
+        self, key: Array, obs: ByGroup, numbers: Numbers, circumstances: Circumstances, deliver: Deliver
+    ) -> Params:
         senses, exchange, choices = self.parts
         num_envs = len(next(iter(obs.values())))
         sensed, for_senses = senses.init_with_output(key, obs)
