@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.dotted import ALIASES, SECTIONS, flatten, merge, no_section
+from jaxmarl_comm.evolution_config import EvolutionConfig, check_evolution
 from jaxmarl_comm.net_config import Net, NetConfig
 from jaxmarl_comm.registry import config_class, strangers
 from jaxmarl_comm.settings import ConfigError, Count, Real, Seed, Settings, Share, Size, Whole, explain, read_mapping
@@ -62,6 +63,7 @@ class Config(Settings):
         "learning": ("algorithm", "lr"),
         "networks": ("net", "hidden_dim"),
         "the channel": ("comm",),
+        "evolution": ("evolution",),
     }
     """Headings of `--help` for this class, each with the fields from which on it stands."""
     between_sides: ClassVar[tuple[str, ...]] = ()
@@ -72,6 +74,7 @@ class Config(Settings):
     env: EnvConfig = Field(default_factory=EnvConfig, description="the task and its arguments")
     comm: CommConfig = Field(default_factory=CommConfig, description="how agents communicate")
     net: NetConfig = Field(default_factory=NetConfig, description="what networks are made of")
+    evolution: EvolutionConfig = Field(default_factory=EvolutionConfig, description="how a population evolves")
     algorithm: str = Field(
         DEFAULT_ALGORITHM,
         description="how agents learn: PPO with critics that see more than agents do (mappo), or the same (ippo); from "
@@ -172,6 +175,7 @@ class Config(Settings):
         check_schedules(self)
         check_nets(self, env)
         check_teams(self, env)
+        check_evolution(self, env)
 
     def told(self, env: Env) -> list[str]:
         """Lines for the user before the run begins, of what may come as a surprise."""
@@ -221,6 +225,11 @@ class Config(Settings):
     def reward_sharing_weight(self, team: str) -> float:
         """Weight of the team's mean reward against an agent's own."""
         return REWARD_SHARING_WEIGHT.get(self.of_team(team, "reward_sharing"), self.of_team(team, "reward_mix"))
+
+    @property
+    def num_runs(self) -> int:
+        """How many learn side by side: the members of all populations, of which there is one for each seed."""
+        return self.num_seeds * self.evolution.population_size
 
     @property
     def env_steps(self) -> int:

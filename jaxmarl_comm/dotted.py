@@ -13,7 +13,7 @@ from jaxmarl_comm.suggest import shown
 ALIASES = {"clip_param": "clip_eps", "entropy_coef": "ent_coef"}
 """Other names of fields, read and written alike; the right-hand one is stored."""
 
-SECTIONS = {"env": "name", "comm": "preset", "net": "hidden"}
+SECTIONS = {"env": "name", "comm": "preset", "net": "hidden", "evolution": "population_size"}
 """What a section's own name is taken for most often."""
 
 

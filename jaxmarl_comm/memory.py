@@ -39,18 +39,21 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
     weights = sum(a * b for net in nets.values() for a, b in pairwise(net.hidden))
     widest = max(max(net.hidden) for net in nets.values())
     steps = cfg.num_envs * cfg.rollout_len
-    side_by_side = {"num_seeds": cfg.num_seeds, "num_envs": cfg.num_envs, "rollout_len": cfg.rollout_len}
+    seeds = {"num_seeds": cfg.num_seeds}
+    if cfg.num_runs > cfg.num_seeds:
+        seeds["evolution.population_size"] = cfg.evolution.population_size
+    side_by_side = {**seeds, "num_envs": cfg.num_envs, "rollout_len": cfg.rollout_len}
     return {
         "a network": (
-            COPIES * FLOAT * cfg.num_seeds * weights,
-            {"num_seeds": cfg.num_seeds, "hidden_dim": widest},
+            COPIES * FLOAT * cfg.num_runs * weights,
+            {**seeds, "hidden_dim": widest},
         ),
         "a rollout": (
-            cfg.num_seeds * (cfg.num_envs * waiting + steps * seen),
+            cfg.num_runs * (cfg.num_envs * waiting + steps * seen),
             {**side_by_side, "comm.delay": cfg.comm.delay},
         ),
         **{
-            what: (FLOAT * cfg.num_seeds * numbers, {**side_by_side, **factors})
+            what: (FLOAT * cfg.num_runs * numbers, {**side_by_side, **factors})
             for what, (numbers, factors) in cfg.numbers_held(env).items()
         },
         "the evaluation": (

@@ -30,6 +30,7 @@ class OffPolicyConfig(CriticConfig):
         "discrete actions": ("relaxation",),
     }
     deterministic: ClassVar = True
+    varied: ClassVar = ("lr", "critic_lr", "gamma", "tau", "expl_noise", "relaxation_temperature")
 
     algorithm: Literal["maddpg", "matd3"] = "matd3"
     num_envs: Count = Field(64, description="environments side by side")

@@ -22,6 +22,7 @@ class PPOConfig(CriticConfig):
         "critics": ("critic_lr", "critic_input"),
         "sides in turns": ("alternate_every",),
     }
+    varied: ClassVar = ("lr", "critic_lr", "gamma", "gae_lambda", "clip_eps", "ent_coef", "vf_coef")
     between_sides: ClassVar = ("alternate_every", "pool_share", "pool_size", "pool_interval")
 
     algorithm: Literal["mappo", "ippo"] = "mappo"

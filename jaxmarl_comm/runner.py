@@ -53,7 +53,7 @@ def train(cfg: Config, folder: RunFolder) -> TrainResult:
         state = runner.run()
         control = train_control(cfg, folder) if cfg.control else None
         with interrupts.parting(f"stopped after training, which is saved; --resume {folder.path} evaluates it"):
-            rows, env = folder.read_metrics(cfg.num_seeds), runner.env
+            rows, env = folder.read_metrics(cfg.num_runs), runner.env
             title = f"{cfg.algorithm} on {cfg.env.name}, communication: {cfg.comm.preset}"
             draw = partial(plot_curves, rows, folder.curves, title, ladder=env.ladder, team_names=env.team_names)
             draw()
@@ -167,7 +167,7 @@ class Runner:
             self.say_what_changed(record)
         self.folder.write_config(self.cfg)
         self.checkpoints.forget_after(done)
-        self.folder.rewind_metrics(done, self.cfg.num_seeds, self.console.say)
+        self.folder.rewind_metrics(done, self.cfg.num_runs, self.console.say)
         return state, done
 
     def say_what_changed(self, record: Record) -> None:
@@ -256,7 +256,7 @@ class Runner:
         """
         began = time.perf_counter()
         teams, untrained = teams_of(self.algorithm, state), self.untrained()
-        rows = self.folder.read_metrics(self.cfg.num_seeds)
+        rows = self.folder.read_metrics(self.cfg.num_runs)
         evaluation = evaluate_teams(
             cfg, self.env, self.algorithm, teams, untrained, self.console.say, control=control, rows=rows
         )

@@ -55,6 +55,7 @@ class Algorithm(NamedTuple):
     memory: number of environments -> a team's memory at the start of an episode.
     vary: (state, name -> `[]` number) -> state with these of its swept hyperparameters; `comm.noise` is one name.
     state_axes: `vmap` axes of the state over seeds.
+    heritage: names of what of a state a descendant has of its parent; the rest is its own world, and its `key`.
     shown: names of the metrics that a user wants to see while it learns.
     """
 
@@ -66,6 +67,7 @@ class Algorithm(NamedTuple):
     memory: Callable[[int], Any]
     vary: Callable[[Any, Mapping[str, Array]], Any]
     state_axes: Any
+    heritage: tuple[str, ...]
     shown: tuple[str, ...]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -31,19 +31,30 @@ def varied(cfg: CriticConfig, channel: Channel, hparams: Any, changes: Mapping[s
     A new lr is also the critics', unless they have their own. Raises ValueError for what is no hyperparameter, or
     belongs to a stage that the config has left out.
     """
+    check_varied(cfg, channel, changes)
     numbers = {name: jnp.asarray(value, float) for name, value in changes.items()}
     of_comm = {name.removeprefix("comm."): x for name, x in numbers.items() if name.startswith("comm.")}
     own: dict[str, Any] = {name: x for name, x in numbers.items() if not name.startswith("comm.")}
     if "lr" in own and cfg.critic_lr is None:
         own = {"critic_lr": own["lr"], **own}
-    known = set(hparams._fields) - {"comm"} | {f"comm.{name}" for name in Numbers._fields}
-    for name in changes:
+    return hparams._replace(comm=hparams.comm._replace(**of_comm), **own)
+
+
+def check_varied(cfg: CriticConfig, channel: Channel, names: Iterable[str]) -> None:
+    """Raises ValueError for a name that is no hyperparameter of the algorithm, or of a stage that is left out."""
+    known = set(cfg.varied) | {f"comm.{name}" for name in Numbers._fields}
+    for name in names:
         if name not in known:
             raise ValueError(f"'{name}' cannot be varied; what can is {', '.join(sorted(known))}")
-    for name in of_comm:
-        if not channel.uses(name):
-            raise ValueError(f"comm.{name} cannot be varied: the config's channel has no stage that reads it")
-    return hparams._replace(comm=hparams.comm._replace(**of_comm), **own)
+        if name.startswith("comm.") and not channel.uses(name.removeprefix("comm.")):
+            raise ValueError(f"{name} cannot be varied: the config's channel has no stage that reads it")
+
+
+def number(hparams: Any, name: str) -> Array:
+    """One of the hyperparameters, by the name that `varied` takes."""
+    section, _, inner = name.rpartition(".")
+    found: Array = getattr(hparams.comm if section else hparams, inner)
+    return found
 
 
 def present(cfg: CriticConfig, teams: Sequence[str], hparams: Any, progress: Array) -> Any:

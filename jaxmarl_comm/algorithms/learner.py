@@ -41,7 +41,7 @@ class Learner(Generic[Settings]):
         """See Algorithm."""
         raise NotImplementedError
 
-    def algorithm(self, state_axes: Any, shown: Sequence[str]) -> Algorithm:
+    def algorithm(self, state_axes: Any, heritage: tuple[str, ...], shown: Sequence[str]) -> Algorithm:
         """This learner as its users know it. shown: measures of which each team has one."""
         return Algorithm(
             init=self.init,
@@ -52,6 +52,7 @@ class Learner(Generic[Settings]):
             memory=self.actor.memory,
             vary=self.vary,
             state_axes=state_axes,
+            heritage=heritage,
             shown=tuple(name for measure in shown for name in self.env.per_team(measure)),
         )
 

@@ -58,7 +58,7 @@ def make_maddpg(cfg: OffPolicyConfig, env: Env) -> Algorithm:
     learner = Maddpg(cfg, env)
     # All seeds have done as many iterations: so whether to learn yet is a real branch.
     axes = OffPolicyState(0, 0, 0, 0, rollout_axes(learner.batch), 0, None, 0)  # type: ignore[arg-type]
-    return learner.algorithm(axes, SHOWN)
+    return learner.algorithm(axes, ("params", "targets", "opt_state", "hparams"), SHOWN)
 
 
 def kept_bytes(cfg: OffPolicyConfig, env: Env) -> int:

@@ -52,7 +52,7 @@ def make_mappo(cfg: PPOConfig, env: Env) -> Algorithm:
     """MAPPO with the config's channel on this environment."""
     learner = Mappo(cfg, env)
     axes = TrainState(0, 0, 0, 0, rollout_axes(learner.batch), 0, 0, 0)  # type: ignore[arg-type]
-    return learner.algorithm(axes, SHOWN)
+    return learner.algorithm(axes, ("params", "opt_state", "value_norm", "past", "hparams"), SHOWN)
 
 
 class Mappo(Learner["PPOConfig"]):

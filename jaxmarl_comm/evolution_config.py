@@ -1,0 +1,162 @@
+"""Settings of evolution: how many members there are, who has descendants, and in what these differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field
+
+from jaxmarl_comm.settings import Count, Real, Settings, Share
+
+if TYPE_CHECKING:
+    from jaxmarl_comm.config import Config
+    from jaxmarl_comm.envs.base import Env
+
+USUAL_RANGE = ("lr", "ent_coef")  # varied about the config's values where no ranges are given
+USUAL_FACTOR = 10.0
+Range = Annotated[list[Annotated[Real, Field(gt=0)]], Field(min_length=2, max_length=2)]
+
+
+class Probabilities(Settings):
+    """How often each kind of mutation befalls a descendant, in relation to the others."""
+
+    none: Share = Field(0.4, description="no mutation")
+    rl_hp: Share = Field(0.4, description="one of the hyperparameters in ranges is multiplied by a factor")
+    parameters: Share = Field(0.2, description="noise on a tenth of the policies' weights")
+    architecture: Share = Field(0.0, description="more or fewer units or layers, within net.max_width and max_layers")
+    activation: Share = Field(0.0, description="another of net.activations")
+
+    @property
+    def possible(self) -> dict[str, float]:
+        """Kind -> weight, of the kinds that happen."""
+        return {name: weight for name, weight in self.model_dump().items() if weight > 0}
+
+
+class EvolutionConfig(Settings):
+    """A population, evolved while it learns; a population of one is a run as ever."""
+
+    population_size: Annotated[Count, Field(le=4096)] = Field(
+        1, description="members that learn side by side, of which the fitter have descendants; 1: no evolution"
+    )
+    evo_interval: Count = Field(20, description="iterations between generations")
+    selection: Literal["tournament", "truncation", "multi_frequency", "none"] = Field(
+        "tournament",
+        description="who has descendants: the fittest of tournament_size; the best quarter, in the place of the "
+        "worst; the same in subpopulations that evolve now and then; or nobody, which is random search",
+    )
+    tournament_size: Count = Field(2, description="members of whom the fittest has a descendant")
+    elitism: bool = Field(True, description="whether the fittest member stays as it is")
+    mutate_elite: bool = Field(False, description="whether it is mutated, though, as in AgileRL")
+    frequencies: list[Count] = Field(
+        [1, 5], min_length=2, description="generations between those of each subpopulation, if multi_frequency"
+    )
+
+    probabilities: Probabilities = Field(default_factory=Probabilities, description="of the kinds of mutation")
+    new_layer_prob: Share = Field(0.2, description="share of architecture mutations that concern layers, not units")
+    mutation_sd: Real = Field(0.1, gt=0, description="size of noise on a weight, in relation to the weight")
+    ranges: dict[str, Range] = Field(
+        default_factory=dict,
+        description="least and largest value of hyperparameters that evolve: {lr: [1e-4, 1e-2]}; none given: lr (and "
+        "ent_coef, where there is one) from a tenth to tenfold",
+    )
+    grow_factor: Real = Field(1.2, gt=1, le=100, description="of a hyperparameter that grows")
+    shrink_factor: Real = Field(0.8, gt=0, lt=1, description="of one that shrinks")
+    random_start: bool = Field(False, description="whether members begin with hyperparameters at random in ranges")
+
+    fitness: Literal["return", "success"] = Field("return", description="what is selected for, in greedy episodes")
+    bit_price: Real = Field(0.0, ge=0, description="fitness that each bit costs that an agent sends in an episode")
+    fitness_episodes: Annotated[Count, Field(ge=2)] = Field(
+        1_000, description="episodes that fitness is measured in, of the same starts for all members"
+    )
+    fitness_window: Annotated[Count, Field(le=1_000)] = Field(1, description="latest measurements whose mean counts")
+    target: Real | None = Field(None, description="fitness at which to stop early; null: never")
+    patience: Count | None = Field(
+        None, description="generations without a fitter member after which to stop early; null: never"
+    )
+
+    def ranges_of(self, cfg: Config) -> dict[str, tuple[float, float]]:
+        """Hyperparameter -> (least, largest value), as given or as usual."""
+        if self.ranges:
+            return {name: (low, high) for name, (low, high) in self.ranges.items()}
+        values = {name: getattr(cfg, name, 0.0) for name in USUAL_RANGE}
+        return {name: (x / USUAL_FACTOR, x * USUAL_FACTOR) for name, x in values.items() if x}
+
+
+def check_evolution(cfg: Config, env: Env) -> None:
+    """Raises ValueError, in one line, for what cannot evolve so."""
+    evolution = cfg.evolution
+    if evolution.population_size == 1:
+        if changed := [name for name in type(evolution).model_fields if not is_default(evolution, name)]:
+            raise ValueError(f"evolution.{changed[0]} means nothing in a population_size of 1")
+        return
+    _check_generations(cfg, env)
+    _check_selection(evolution)
+    _check_mutations(cfg, env)
+
+
+def is_default(settings: Settings, name: str) -> bool:
+    """Whether this setting is as it is where it is not given."""
+    return bool(getattr(settings, name) == type(settings).model_fields[name].get_default(call_default_factory=True))
+
+
+def _check_generations(cfg: Config, env: Env) -> None:
+    evolution = cfg.evolution
+    if evolution.evo_interval % cfg.log_interval:
+        raise ValueError(
+            f"evolution.evo_interval ({evolution.evo_interval}) must be a multiple of log_interval ({cfg.log_interval})"
+        )
+    if evolution.evo_interval >= cfg.num_iters:
+        raise ValueError(
+            f"evolution.evo_interval ({evolution.evo_interval}) must be below num_iters ({cfg.num_iters}), or there is "
+            "no generation"
+        )
+    if len(env.team_names) > 1:
+        raise ValueError(
+            f"fitness is that of one team, but in {env.name} two learn: {' and '.join(env.team_names)}; let one be "
+            "played, as by opponents: {" + f"{env.team_names[-1]}: random" + "}"
+        )
+    if evolution.bit_price and cfg.comm.rounds == 0 and cfg.comm.speech == "none":
+        raise ValueError("evolution.bit_price means nothing where nobody can send: comm.preset is none")
+
+
+def _check_selection(evolution: EvolutionConfig) -> None:
+    size, parts = evolution.population_size, len(evolution.frequencies)
+    if evolution.tournament_size > size:
+        raise ValueError(f"evolution.tournament_size ({evolution.tournament_size}) is more than the {size} members")
+    if evolution.selection == "truncation" and size < 4:
+        raise ValueError(f"truncation takes quarters of the population: population_size is {size}, but must be 4")
+    if evolution.selection == "multi_frequency" and (size % parts or size // parts < 4):
+        raise ValueError(
+            f"multi_frequency takes quarters of {parts} subpopulations: population_size ({size}) must be a multiple of "
+            f"{parts}, and at least {4 * parts}"
+        )
+    for setting, used in (
+        ("tournament_size", evolution.selection == "tournament"),
+        ("frequencies", evolution.selection == "multi_frequency"),
+        ("elitism", evolution.selection == "tournament"),
+        ("mutate_elite", evolution.selection == "tournament" and evolution.elitism),
+        ("probabilities", evolution.selection != "none"),
+    ):
+        if not used and not is_default(evolution, setting):
+            raise ValueError(f"evolution.{setting} means nothing here: selection is {evolution.selection}")
+    if not evolution.probabilities.possible:
+        raise ValueError("evolution.probabilities are all 0: set none to 1 for descendants without mutation")
+
+
+def _check_mutations(cfg: Config, env: Env) -> None:
+    evolution, happens = cfg.evolution, cfg.evolution.probabilities.possible
+    for name, (low, high) in evolution.ranges.items():
+        if low >= high:
+            raise ValueError(f"evolution.ranges.{name} is [{low:g}, {high:g}]: the least value comes first")
+    _check_varied(cfg, env, list(evolution.ranges_of(cfg)))
+    nets = cfg.nets(env.groups).values()
+    if "architecture" in happens and not (cfg.net.max_width or cfg.net.max_layers):
+        raise ValueError("evolution of architecture needs room: set net.max_width or net.max_layers")
+    if "activation" in happens and not any(net.start and len(net.start.activations) > 1 for net in nets):
+        raise ValueError("evolution of activation needs a choice: set net.activations, as to [relu, elu, gelu]")
+
+
+def _check_varied(cfg: Any, env: Env, names: list[str]) -> None:
+    from jaxmarl_comm.algorithms.hyperparams import check_varied
+
+    check_varied(cfg, cfg.channel(env), names)
