@@ -10,6 +10,7 @@ from typing import Any
 from jaxmarl_comm.config import Config, as_config, default_cfg
 from jaxmarl_comm.crossing.run import run_crossplay
 from jaxmarl_comm.evaluation.control import Control
+from jaxmarl_comm.evolution.run import Evolved, evolve_run
 from jaxmarl_comm.exploiting.folder import ExploitFolder, is_exploit
 from jaxmarl_comm.exploiting.plan import BOTH
 from jaxmarl_comm.exploiting.run import begin_exploit, run_exploit
@@ -22,10 +23,10 @@ from jaxmarl_comm.runner import Runner, TrainResult, load_control, teams_of, tra
 from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.trees import unstack
 
-__all__ = ["crossplay", "default_cfg", "evaluate", "exploit", "replay", "resume", "train_wrapper"]
+__all__ = ["crossplay", "default_cfg", "evaluate", "evolve", "exploit", "replay", "resume", "train_wrapper"]
 
-Run = str | Path | TrainResult
-"""A finished or interrupted run: its folder, or what `train_wrapper` returned."""
+Run = str | Path | TrainResult | Evolved
+"""A finished or interrupted run: its folder, or what `train_wrapper` or `evolve` returned."""
 
 
 def train_wrapper(cfg: Config | Mapping[str, Any], run_dir: str | Path | None = None) -> TrainResult:
@@ -36,9 +37,27 @@ def train_wrapper(cfg: Config | Mapping[str, Any], run_dir: str | Path | None = 
     goes on with it) or cannot be written, or if training diverges.
     """
     cfg = as_config(cfg)
+    if cfg.evolves:
+        return evolve(cfg, run_dir).best
+    return train(cfg, _new_run(cfg, run_dir))
+
+
+def evolve(cfg: Config | Mapping[str, Any], run_dir: str | Path | None = None) -> Evolved:
+    """Train and evolve `evolution.population_size` members for each seed, and evaluate the fittest of each.
+
+    `evolve({"evolution.population_size": 16, "evolution.ranges": {"lr": [1e-4, 1e-1]}})`. The population is left in a
+    new run folder, and the fittest members in the run folder `best` inside, which every other function takes.
+    Raises as `train_wrapper`, and ConfigError where there is no population.
+    """
+    cfg = as_config(cfg)
+    if not cfg.evolves:
+        raise ConfigError("there is nothing to evolve: evolution.population_size is 1")
+    return evolve_run(cfg, _new_run(cfg, run_dir))
+
+
+def _new_run(cfg: Config, run_dir: str | Path | None) -> RunFolder:
     check_memory(cfg)
-    path = Path(run_dir) if run_dir else RunFolder.default_path(cfg.env.name)
-    return train(cfg, create_run(path, cfg))
+    return create_run(Path(run_dir) if run_dir else RunFolder.default_path(cfg.env.name), cfg)
 
 
 def resume(run: Run, changes: Config | Mapping[str, Any] | None = None, **more: Any) -> TrainResult:
@@ -50,7 +69,7 @@ def resume(run: Run, changes: Config | Mapping[str, Any] | None = None, **more: 
     wanted = changes.replace(more) if isinstance(changes, Config) else {**(changes or {}), **more}
     folder, cfg = RunFolder.resume(_path(run), wanted)
     check_memory(cfg)
-    return train(cfg, folder)
+    return evolve_run(cfg, folder).best if cfg.evolves else train(cfg, folder)
 
 
 def evaluate(
@@ -95,7 +114,7 @@ def crossplay(
     if None. Raises ConfigError for numbers that cannot be; RunError if a run is none, if they are of different tasks or
     cannot be crossed, or if the output exists; CheckpointError if a checkpoint is damaged.
     """
-    several = [runs] if isinstance(runs, str | Path | TrainResult) else list(runs)
+    several = [runs] if isinstance(runs, str | Path | TrainResult | Evolved) else list(runs)
     if not several:
         raise RunError("there is no run to cross")
     return run_crossplay([_path(run) for run in several], episodes, seed, Path(output) if output else None)
@@ -173,7 +192,7 @@ def _own_control(runner: Runner) -> Control | None:
 
 
 def _path(run: Run) -> Path:
-    return run.run_dir if isinstance(run, TrainResult) else Path(run)
+    return run.run_dir if isinstance(run, TrainResult | Evolved) else Path(run)
 
 
 def _new_file(path: Path, suffix: str) -> Path:

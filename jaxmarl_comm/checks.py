@@ -54,7 +54,7 @@ def check_nets(cfg: Config, env: Env) -> None:
 
 def check_room(cfg: Config, env: Env) -> None:
     """Whether networks are such as can grow, and have the room that they begin with."""
-    if "none" != cfg.net.memory or "none" != cfg.net.critic_memory or cfg.comm.integrate == "gru":
+    if cfg.net.memory != "none" or cfg.net.critic_memory != "none" or cfg.comm.integrate == "gru":
         raise ValueError(
             "net.max_width, max_layers and activations are for networks without cells: net.memory, net.critic_memory "
             "must be none, and comm.integrate not gru"

@@ -79,7 +79,7 @@ def run_training(given: argparse.Namespace, changes: dict[str, Any]) -> None:
             raise RunError("--resume needs the run's folder: --resume DIR, or --run-dir DIR --resume")
         if given.print_config:
             raise ConfigError(f"--print-config is of new runs; what {path} has is in its config.yaml")
-        changes = {**quick_test(RunFolder.open(path)[1], changes), **changes} if given.test else changes
+        changes = {**quick_test(RunFolder.read(path)[1], changes), **changes} if given.test else changes
         api.resume(path, read_config(given.config, changes) if given.config else changes)
 
 

@@ -227,6 +227,10 @@ class Config(Settings):
         return REWARD_SHARING_WEIGHT.get(self.of_team(team, "reward_sharing"), self.of_team(team, "reward_mix"))
 
     @property
+    def evolves(self) -> bool:
+        return self.evolution.population_size > 1
+
+    @property
     def num_runs(self) -> int:
         """How many learn side by side: the members of all populations, of which there is one for each seed."""
         return self.num_seeds * self.evolution.population_size

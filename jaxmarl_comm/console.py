@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,11 @@ class Console:
         self.began, self.first_steps = time.perf_counter(), env_steps
         self._line([*map(self._heading, ("iteration", "env_steps", *self.shown)), "steps/s", "left"])
 
-    def row(self, row: dict[str, Any], cfg: Config) -> None:
+    def row(self, row: Mapping[str, Any], cfg: Config) -> None:
         """One row of metrics.jsonl, means over seeds, and how fast it goes."""
         elapsed = time.perf_counter() - self.began
         steps = row["env_steps"] - (self.first_steps or 0)
-        rate = steps * cfg.num_seeds / elapsed
+        rate = steps * cfg.num_runs / elapsed
         left = elapsed * (cfg.env_steps - row["env_steps"]) / max(steps, 1)
         numbers = [float(np.mean(row[name])) for name in self.shown]
         cells = [f"{row['iteration']:,}", f"{row['env_steps'] / 1e6:.2f} M"]

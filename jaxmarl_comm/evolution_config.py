@@ -32,6 +32,10 @@ class Probabilities(Settings):
         return {name: weight for name, weight in self.model_dump().items() if weight > 0}
 
 
+KINDS = tuple(Probabilities.model_fields)
+"""Of mutation, by the number that stands for each in metrics."""
+
+
 class EvolutionConfig(Settings):
     """A population, evolved while it learns; a population of one is a run as ever."""
 
@@ -85,7 +89,7 @@ class EvolutionConfig(Settings):
 def check_evolution(cfg: Config, env: Env) -> None:
     """Raises ValueError, in one line, for what cannot evolve so."""
     evolution = cfg.evolution
-    if evolution.population_size == 1:
+    if not cfg.evolves:
         if changed := [name for name in type(evolution).model_fields if not is_default(evolution, name)]:
             raise ValueError(f"evolution.{changed[0]} means nothing in a population_size of 1")
         return

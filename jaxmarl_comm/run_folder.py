@@ -59,10 +59,14 @@ class RunFolder:
         self.evaluation = path / "evaluation.json"
         self.messages = path / "messages.png"
         self.control = path / "control"
+        self.best = path / "best"
+        self.generations = path / "generations.png"
         self.opponents = path / "opponents"
         self.tensorboard = path / "tensorboard"
-        pictures = [picture.with_suffix(kind) for picture in (self.curves, self.messages) for kind in KINDS]
-        written = (self.config, self.metrics, self.control, self.evaluation, self.tensorboard, *pictures)
+        pictures = [
+            picture.with_suffix(kind) for picture in (self.curves, self.messages, self.generations) for kind in KINDS
+        ]
+        written = (self.config, self.metrics, self.control, self.best, self.evaluation, self.tensorboard, *pictures)
         self._own = [file.name for file in written]
         self._identity = _identity(path)
 
@@ -77,10 +81,21 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> tuple[RunFolder, Config]:
-        """An existing folder and its config. Raises RunError if there is none."""
+        """An existing folder and its config: of populations, that of their fittest members. Raises RunError."""
+        folder, cfg = cls.read(path)
+        if not cfg.evolves:
+            return folder, cfg
+        if not folder.best.exists():
+            raise RunError(f"{path} is an evolution that has not come to its end: go on with --resume {path}")
+        return cls.read(folder.best)
+
+    @classmethod
+    def read(cls, path: Path) -> tuple[RunFolder, Config]:
+        """An existing folder, whatever it is of, and its config. Raises RunError if there is none."""
         folder = cls(path)
         try:
             read_bytes(folder.config)
+            check_folder(folder.best)
             check_folder(folder.control)
             check_folder(folder.opponents)
             return folder, load_config(folder.config)
@@ -95,7 +110,7 @@ class RunFolder:
 
         Raises RunError if there is no run, or if it cannot go on so; ConfigError for changes that are wrong.
         """
-        folder, saved = cls.open(path)
+        folder, saved = cls.read(path)
         cfg = wanted if isinstance(wanted, Config) else saved.replace(wanted or {})
         check_goes_on(saved, cfg, f"run folder {path} holds a run")
         return folder, cfg

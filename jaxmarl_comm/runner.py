@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -212,12 +212,17 @@ class Runner:
         """Compile all programs that the rest of the run needs, so that nothing has to wait for it later."""
         began, left = time.perf_counter(), self.cfg.num_iters - done
         for length in {min(self.cfg.log_interval, left), left % self.cfg.log_interval} - {0}:
-            self.chunks[length] = compile_chunk(self.algorithm, state, length)
+            self.chunks[length] = self.compile_chunk(state, length)
         if self.chunks:
             seconds = time.perf_counter() - began
             self.seconds["compile"] += seconds
             self.console.say(f"compiled in {seconds:.1f} s")
             self.console.start_table(done * self.cfg.num_envs * self.cfg.rollout_len)
+
+    def compile_chunk(self, state: Any, length: int) -> Callable[[Any], tuple[Any, dict[str, Array]]]:
+        """So many iterations, as a program: state -> (state, metrics)."""
+        chunk: Callable[[Any], tuple[Any, dict[str, Array]]] = compile_chunk(self.algorithm, state, length)
+        return chunk
 
     def record(self, pending: tuple[int, dict[str, Array]] | None) -> None:
         """Write one chunk's metrics. Raises RunError if training diverged in it."""
@@ -229,7 +234,15 @@ class Runner:
         row = {"iteration": done, "env_steps": done * self.cfg.num_envs * self.cfg.rollout_len}
         row |= {name: value.tolist() for name, value in values.items()}
         self.folder.append_metrics(row)
+        self.show(row)
+        self.check_healthy(first_bad)
+
+    def show(self, row: Mapping[str, Any]) -> None:
+        """Tell the user of a chunk."""
         self.console.row(row, self.cfg)
+
+    def check_healthy(self, first_bad: np.ndarray) -> None:
+        """first_bad: `[seeds]`, the iteration in which a metric was not finite, or -1. Raises RunError."""
         if (first_bad >= 0).any():
             seed = int(np.argmax(first_bad >= 0))
             raise RunError(

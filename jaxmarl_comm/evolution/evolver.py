@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxmarl_comm.algorithms import Algorithm
-from jaxmarl_comm.evolution.mutation import KINDS, Mutation
+from jaxmarl_comm.evolution.mutation import Mutation
 from jaxmarl_comm.evolution.population import Population, descended, heritage, measured, score
 from jaxmarl_comm.evolution.selection import select
+from jaxmarl_comm.evolution_config import KINDS
 
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
@@ -35,7 +36,9 @@ class Evolver:
         members = jax.vmap(self.algorithm.init, out_axes=self.algorithm.state_axes)(of_members)
         if self.evolution.random_start:
             draws = jax.vmap(lambda key: jax.random.fold_in(key, 2))(of_members)
-            members = self._changed(members, jax.vmap(self.mutation.at_random)(draws, heritage(self.algorithm, members)))
+            members = self._changed(
+                members, jax.vmap(self.mutation.at_random)(draws, heritage(self.algorithm, members))
+            )
         return Population(
             members=members,
             fitness=jnp.full((*self.shape, self.evolution.fitness_window), jnp.nan),

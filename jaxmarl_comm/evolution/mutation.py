@@ -11,14 +11,13 @@ import jax.numpy as jnp
 from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.algorithms.hyperparams import number
 from jaxmarl_comm.evolution.architecture import Architecture, Change, leaves_of, mapped
+from jaxmarl_comm.evolution_config import KINDS
 
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
     from jaxmarl_comm.envs.base import Env
 
 Array = jax.Array
-KINDS = ("none", "rl_hp", "parameters", "architecture", "activation")
-"""By the number that stands for a kind in metrics."""
 WHOLE = ("comm.bits",)  # hyperparameters that are whole numbers
 MUTATED_SHARE = 0.1  # of a policy's weights
 
@@ -114,5 +113,3 @@ class Mutation:
 
 def _whole(name: str, value: Array) -> Array:
     return jnp.round(value) if name in WHOLE else value
-
-

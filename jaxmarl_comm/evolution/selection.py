@@ -61,16 +61,14 @@ def truncation(key: Array, score: Array) -> Selected:
 def multi_frequency(evolution: EvolutionConfig, key: Array, score: Array, generation: Array) -> Selected:
     """Truncation within subpopulations, each at every so many generations, so that some think of the longer run.
 
-    Where a subpopulation's turn it is, the best of all quicker ones, if it is fitter, takes the place of the best of its
-    third quarter, as it is: so what is found in haste reaches those who wait, and nothing the other way. After an idea
-    of multi-frequency population-based training; brackets and migration are simpler here.
+    Where it is a subpopulation's turn, the best of all quicker ones, if it is fitter, takes the place of the best of
+    its third quarter, as it is: so what is found in haste reaches those who wait, and nothing the other way. After an
+    idea of multi-frequency population-based training; brackets and migration are simpler here.
     """
     parts = len(evolution.frequencies)
     size = len(score) // parts
     parents, mutable = [], []
-    for k, (part_key, frequency) in enumerate(
-        zip(jax.random.split(key, parts), evolution.frequencies, strict=True)
-    ):
+    for k, (part_key, frequency) in enumerate(zip(jax.random.split(key, parts), evolution.frequencies, strict=True)):
         own = score[k * size : (k + 1) * size]
         within, due = truncation(part_key, own), generation % frequency == 0
         ours = k * size + within.parents

@@ -1,9 +1,9 @@
 """Networks that evolution may widen, deepen and give another activation while their program stays the same.
 
-What a network does not have yet is there as zeros: a unit whose weights in and out are 0 says nothing, gets no gradient,
-and so stays as it is, whatever follows the layer (all activations are 0 at 0). A layer in a slot adds to its input what
-it makes of it less what its activation alone would: with the identity as its weights, it changes nothing yet. What a
-network has come to, its shape, lies among its parameters, where no gradient reaches it.
+What a network does not have yet is there as zeros: a unit whose weights in and out are 0 says nothing, gets no
+gradient, and so stays as it is, whatever follows the layer (all activations are 0 at 0). A layer in a slot adds to its
+input what it makes of it less what its activation alone would: with the identity as its weights, it changes nothing
+yet. What a network has come to, its shape, lies among its parameters, where no gradient reaches it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,76 @@
+"""The fittest member of each population as a run like any other: to be evaluated, watched, loaded, trained on."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmarl_comm.algorithms.hyperparams import number
+from jaxmarl_comm.checkpoint import Checkpoints
+from jaxmarl_comm.config import Config, build_config
+from jaxmarl_comm.dotted import merge
+from jaxmarl_comm.evolution.population import Population, score, taken
+from jaxmarl_comm.opponents.copies import load_copies, save_copies
+from jaxmarl_comm.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from jaxmarl_comm.evolution.run import PopulationRunner
+
+OF_POPULATIONS = ("fitness", "parent", "mutation")
+
+
+def best_config(cfg: Config, done: int, state: Population) -> Config:
+    """The config of such a run of `done` iterations: with the fittest member's hyperparameters, if there is but one.
+
+    Where several populations have come to several, those of each are in the checkpoint alone.
+    """
+    values = {name: value for name, value in cfg.model_dump().items() if name != "evolution"} | {"num_iters": done}
+    if cfg.num_seeds > 1:
+        return build_config(values)
+    fittest = int(np.argmax(score(state.fitness)[0]))
+    come_to = {name: float(number(state.members.hparams, name)[fittest]) for name in cfg.evolution.ranges_of(cfg)}
+    return build_config(merge(values, {name: whole(value) for name, value in come_to.items()}))
+
+
+def whole(value: float) -> float | int:
+    """A number without decimals as such."""
+    return int(value) if value.is_integer() else value
+
+
+def create_best(
+    runner: PopulationRunner, state: Population, places: np.ndarray, done: int, rows: list[dict[str, Any]]
+) -> RunFolder:
+    """The run folder of the members at these places `[S]`, in the place of what was there of an earlier end."""
+    path, cfg = runner.folder.best, best_config(runner.cfg, done, state)
+    if path.exists():
+        shutil.rmtree(path)
+    members = taken(runner.algorithm.state_axes, state.members, jnp.array(places))
+
+    def fill(draft: RunFolder) -> None:
+        save_copies(draft.opponents, load_copies(cfg, runner.folder.opponents))
+        for row in histories(rows, places, runner.cfg.evolution.population_size):
+            draft.append_metrics(row)
+        Checkpoints(draft.checkpoints).save(done, jax.device_get(members), cfg.model_dump(), runner.seconds)
+
+    return RunFolder.create(path, cfg, fill)
+
+
+def histories(rows: list[dict[str, Any]], places: np.ndarray, size: int) -> list[dict[str, Any]]:
+    """What rows of metrics say of the members at these places `[S]` at the end, and of their ancestors before.
+
+    size: of a population. Where a row tells `parent`, of a generation's end, the next row is of the descendants.
+    """
+    found, offsets = [], places - places % size
+    for row in reversed(rows):
+        if "parent" in row:
+            places = offsets + np.array([int(row["parent"][place]) for place in places])
+        own = {name: value for name, value in row.items() if not isinstance(value, list)}
+        for name, values in row.items():
+            if isinstance(values, list) and name not in OF_POPULATIONS and not name.startswith("member/"):
+                own[name] = [values[place] for place in places]
+        found.append(own)
+    return found[::-1]
