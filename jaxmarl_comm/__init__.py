@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxmarl_comm.api import crossplay, default_cfg, evaluate, exploit, replay, resume, train_wrapper
+    from jaxmarl_comm.api import crossplay, default_cfg, evaluate, evolve, exploit, replay, resume, train_wrapper
     from jaxmarl_comm.checkpoint import CheckpointError
     from jaxmarl_comm.config import Config, ConfigError
     from jaxmarl_comm.envs import make_env
@@ -26,6 +26,7 @@ _HOME = {
     "crossplay": "api",
     "default_cfg": "config",
     "evaluate": "api",
+    "evolve": "api",
     "exploit": "api",
     "load_policy": "policy",
     "make_env": "envs",
@@ -44,6 +45,7 @@ __all__ = [
     "crossplay",
     "default_cfg",
     "evaluate",
+    "evolve",
     "exploit",
     "load_policy",
     "make_env",

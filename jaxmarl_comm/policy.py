@@ -26,7 +26,7 @@ def load_policy(run: str | Path | TrainResult, seed: int = 0, greedy: bool = Tru
     key: seed of the sampling. Raises RunError if `run` is not a run folder or has no checkpoint, CheckpointError if
     its checkpoint is damaged, ValueError if it has no such seed.
     """
-    folder, cfg = RunFolder.open(run.run_dir if isinstance(run, TrainResult) else Path(run))
+    folder, cfg = RunFolder.open(Path(run) if isinstance(run, str | Path) else run.run_dir)
     if not 0 <= seed < cfg.num_seeds:
         raise ValueError(f"seed is {seed}, but {folder.path} has {cfg.num_seeds} (from 0 to {cfg.num_seeds - 1})")
     runner = Runner(cfg, folder)

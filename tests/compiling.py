@@ -23,15 +23,15 @@ def usual_options(*args, **kwargs):
     return options
 
 
-def param(scope, name, init_fn, shape, *rest, **options):
+def param(scope, name, init_fn, *given, **options):
     """At each use of a parameter, flax traces how it would be drawn, to compare shapes: a tenth of all tracing.
 
     Here it is compared with the shape that would be asked for; what is new, or does not fit, is left to flax.
     """
-    if scope.has_variable("params", name) and np.shape(scope.get_variable("params", name)) == shape:
+    if given and scope.has_variable("params", name) and np.shape(scope.get_variable("params", name)) == given[0]:
         scope.reserve(name, "params")
         return scope.get_variable("params", name)
-    return param_of_flax(scope, name, init_fn, shape, *rest, **options)
+    return param_of_flax(scope, name, init_fn, *given, **options)
 
 
 Scope.param = param

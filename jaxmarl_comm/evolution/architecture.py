@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmarl_comm.algorithms import make_algorithm
-from jaxmarl_comm.nets.growth import SHAPE, Shape, layer_number
+from jaxmarl_comm.nets.growth import FEWEST_LAYERS, SHAPE, Shape, layer_number
 from jaxmarl_comm.nets.layers import SQRT2
 from jaxmarl_comm.nets.params import owner
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 Array = jax.Array
 Names = tuple[str, ...]
 FEWEST_UNITS = 4
-FEWEST_LAYERS = 2  # one before hearing, one after
 MORE = (0.25, 0.5, 1.0)  # of the units that there are
 FEWER = (0.25, 0.5)
 

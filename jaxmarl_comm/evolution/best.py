@@ -44,9 +44,15 @@ def whole(value: float) -> float | int:
 def create_best(
     runner: PopulationRunner, state: Population, places: np.ndarray, done: int, rows: list[dict[str, Any]]
 ) -> RunFolder:
-    """The run folder of the members at these places `[S]`, in the place of what was there of an earlier end."""
+    """The run folder of the members at these places `[S]`, in the place of what was there of an earlier end.
+
+    One that has been trained as long, or on, stays as it is.
+    """
     path, cfg = runner.folder.best, best_config(runner.cfg, done, state)
     if path.exists():
+        there, its = RunFolder.read(path)
+        if its.num_iters >= done:
+            return there
         shutil.rmtree(path)
     members = taken(runner.algorithm.state_axes, state.members, jnp.array(places))
 

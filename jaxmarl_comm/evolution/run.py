@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxmarl_comm import interrupts
 from jaxmarl_comm.config import Config
-from jaxmarl_comm.evolution.best import best_config, create_best
+from jaxmarl_comm.evolution.best import create_best
 from jaxmarl_comm.evolution.evolver import Evolver
 from jaxmarl_comm.evolution.fitness import fitness_key, measurer
 from jaxmarl_comm.evolution.population import Population, score
@@ -51,7 +51,7 @@ def evolve_run(cfg: Config, folder: RunFolder) -> Evolved:
         best = runner.create_best(state, done, rows)
         fitness, teams = np.asarray(score(state.fitness)), teams_of(runner.algorithm, state.members)
         runner.console.say(f"the fittest of {cfg.evolution.population_size}, in a run folder of its own: {best.path}")
-    return Evolved(folder.path, cfg, rows, fitness, teams, train(best_config(cfg, done, state), best))
+    return Evolved(folder.path, cfg, rows, fitness, teams, train(RunFolder.read(best.path)[1], best))
 
 
 class PopulationRunner(Runner):

@@ -20,6 +20,7 @@ from jaxmarl_comm.net_config import Net
 
 Array = jax.Array
 SHAPE = "_shape"  # behind a group's name, among parameters
+FEWEST_LAYERS = 2  # one before hearing, one after: these are always there
 ACTIVATIONS = {"relu": nn.relu, "tanh": nn.tanh, "elu": nn.elu, "gelu": nn.gelu}
 
 
@@ -62,8 +63,8 @@ def activated(net: Net, shape: Shape | None, x: Array) -> Array:
 
 def in_slot(net: Net, shape: Shape | None, number: int, x: Array, made: Array) -> Array:
     """After the layer of this number, from 1 on, of `x`, of which its weights made `made` `[..., W]`."""
-    if shape is None:
-        return activated(net, None, made)
+    if shape is None or number < FEWEST_LAYERS:
+        return activated(net, shape, made)
     changed = x + activated(net, shape, made) - activated(net, shape, x)
     return jnp.where(number < shape.layers, changed, x)
 

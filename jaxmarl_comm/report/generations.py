@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 KIND_COLOURS = dict(zip(KINDS, ("0.75", *COLOURS[:4]), strict=True))
 SHOWN = 8  # members of a table
+WIDTH = 4  # panels side by side
 MEMBER = "member/"
 
 
@@ -53,8 +55,14 @@ def measures_of(cfg: Config, row: Row) -> list[str]:
 def of_member(cfg: Config, name: str, value: float) -> str:
     """What a member is like, in few letters."""
     if name == f"{MEMBER}activation":
-        return str(next(iter(cfg.nets(cfg.make_env().groups).values())).start.activations[int(value)])  # type: ignore[union-attr]
+        return activations_of(cfg)[int(value)]
     return f"{value:.3g}"
+
+
+def activations_of(cfg: Config) -> tuple[str, ...]:
+    """What evolution may choose from, in the order of their numbers: of the first group."""
+    net = next(iter(cfg.nets(cfg.make_env().groups).values()))
+    return net.start.activations if net.start else ()
 
 
 def plot_generations(cfg: Config, rows: Sequence[Row], path: Path) -> None:
@@ -67,22 +75,31 @@ def plot_generations(cfg: Config, rows: Sequence[Row], path: Path) -> None:
     if not generations:
         return
     measures = ["fitness", *measures_of(cfg, generations[-1])]
-    figure = blank(3.4 * len(measures), 2.8 * cfg.num_seeds + 0.9)
-    axes = figure.subplots(cfg.num_seeds, len(measures), squeeze=False)
-    size = cfg.evolution.population_size
+    height, size = ceil(len(measures) / WIDTH), cfg.evolution.population_size
+    figure = blank(3.6 * WIDTH, 2.6 * height * cfg.num_seeds + 0.9)
+    axes = figure.subplots(height * cfg.num_seeds, WIDTH, squeeze=False).reshape(cfg.num_seeds, -1)
     for seed in range(cfg.num_seeds):
-        for axis, measure in zip(axes[seed], measures, strict=True):
+        for axis in axes[seed, len(measures) :]:
+            axis.set_axis_off()
+        for axis, measure in zip(axes[seed], measures, strict=False):
             _draw_descent(axis, generations, measure, slice(seed * size, (seed + 1) * size))
-            axis.set_title(measure.removeprefix(MEMBER) + (f", population {seed}" if cfg.num_seeds > 1 else ""))
-            if cfg.num_seeds - 1 == seed:
-                axis.set_xlabel("million environment steps per member", fontsize=9)
-            low, high = cfg.evolution.ranges_of(cfg).get(measure.removeprefix(MEMBER), (1.0, 1.0))
-            if high / low > 10:
-                axis.set_yscale("log")
+            _label(cfg, axis, measure, seed)
     handles = [_line(colour, kind.replace("_", " ")) for kind, colour in KIND_COLOURS.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=9)
     figure.suptitle(f"{cfg.algorithm} on {cfg.env.name}: descent; the way to the fittest is drawn bold")
     save(figure, path)
+
+
+def _label(cfg: Config, axis: Axes, measure: str, seed: int) -> None:
+    name = measure.removeprefix(MEMBER)
+    axis.set_title(name + (f", population {seed}" if cfg.num_seeds > 1 else ""), fontsize=10)
+    axis.set_xlabel("million environment steps per member", fontsize=8)
+    low, high = cfg.evolution.ranges_of(cfg).get(name, (1.0, 1.0))
+    if high / low > 10:
+        axis.set_yscale("log")
+    if name == "activation":
+        names = activations_of(cfg)
+        axis.set_yticks(range(len(names)), names)
 
 
 def _draw_descent(axis: Axes, rows: Sequence[Row], measure: str, of_seed: slice) -> None:
@@ -104,7 +121,6 @@ def _draw_descent(axis: Axes, rows: Sequence[Row], measure: str, of_seed: slice)
                 zorder=3 if place == chosen else 1,
             )
         chosen = parents[chosen] if chosen >= 0 else -1
-    axis.plot(steps, [np.nan] * len(steps))
     axis.grid(alpha=0.3)
     if measure == "fitness":
         _zoom(axis, np.concatenate(values))

@@ -1,0 +1,465 @@
+"""Populations: who has descendants, what mutations do to learners, and runs, interrupted too."""
+
+import json
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmarl_comm import ConfigError, default_cfg, evaluate, evolve, load_policy, resume
+from jaxmarl_comm.algorithms import make_algorithm
+from jaxmarl_comm.algorithms.maddpg import Maddpg
+from jaxmarl_comm.algorithms.mappo import Mappo
+from jaxmarl_comm.evolution.architecture import Architecture, Change, leaves_of
+from jaxmarl_comm.evolution.best import histories
+from jaxmarl_comm.evolution.evolver import Evolver
+from jaxmarl_comm.evolution.fitness import fitness_key, measurer
+from jaxmarl_comm.evolution.mutation import Mutation
+from jaxmarl_comm.evolution.population import descended, heritage, measured, score
+from jaxmarl_comm.evolution.run import PopulationRunner
+from jaxmarl_comm.evolution.selection import select
+from jaxmarl_comm.evolution_config import KINDS, EvolutionConfig
+from jaxmarl_comm.run_folder import RunError, RunFolder
+from jaxmarl_comm.runner import Runner
+from jaxmarl_comm.trees import unstack
+from runs import TINY, call
+
+KEY = jax.random.key(0)
+EVERYTHING = {"architecture": 1.0, "activation": 1.0, "parameters": 1.0, "rl_hp": 1.0, "none": 1.0}
+FEW = {"num_envs": 4, "num_minibatches": 2, "hidden_dim": 8, "log_interval": 2, "num_iters": 8}
+ROOM = {"net.max_width": 16, "net.max_layers": 4, "net.activation": "tanh", "net.activations": ["relu", "gelu"]}
+BITS = {"comm.preset": "commnet", "comm.discretise": "quantise", "comm.bits": 3}
+POPULATION = {"evolution.population_size": 4, "evolution.evo_interval": 2, "evolution.fitness_episodes": 20}
+RANGES = {"lr": [1e-4, 1e-1], "gamma": [0.5, 0.99], "comm.bits": [1, 8]}
+CFG = default_cfg().replace(
+    {**FEW, **ROOM, **BITS, **POPULATION, "evolution.ranges": RANGES, "evolution.probabilities": EVERYTHING}
+)
+OFF_POLICY = {"algorithm": "matd3", "comm.preset": "commnet", "env.continuous_actions": True, "num_envs": 2}
+
+
+@pytest.fixture(scope="module")
+def learner():
+    return Mappo(CFG, CFG.make_env())
+
+
+@pytest.fixture(scope="module")
+def update(learner):
+    """One iteration, compiled once, as no mutation changes the program."""
+    return jax.jit(learner.update)
+
+
+@pytest.fixture(scope="module")
+def member(learner, update):
+    return update(jax.jit(learner.init)(KEY))[0]
+
+
+@pytest.fixture(scope="module")
+def architecture(learner):
+    return Architecture(CFG, learner.env)
+
+
+def resized(shape, units=None, layers=None, activation=None):
+    """The shape with other numbers."""
+    changes = {"units": units and (jnp.arange(16) < units) * 1.0, "layers": layers and jnp.float32(layers)}
+    changes["activation"] = None if activation is None else jnp.eye(3)[activation]
+    return shape._replace(**{name: x for name, x in changes.items() if x is not None})
+
+
+def changed(architecture, member, **numbers):
+    before = architecture.shapes(member.params.policy)
+    changes = {group: Change(shape, resized(shape, **numbers)) for group, shape in before.items()}
+    return architecture.applied(KEY, member, changes), changes
+
+
+def there(architecture, member, names, x):
+    """1 where the leaf has weights that there are."""
+    shape = architecture.shapes(member.params.policy)["agent"]
+    return np.asarray(architecture._there(names, x, shape))
+
+
+SIZES = [{"units": 12}, {"units": 4}, {"layers": 3}, {"layers": 4, "units": 16}, {"activation": 2}]
+
+
+@pytest.mark.parametrize("numbers", SIZES, ids=str)
+def test_what_is_there_learns_and_what_is_not_stays_nothing(architecture, member, update, numbers):
+    state, _ = changed(architecture, member, **numbers)
+    begin = state
+    for _ in range(3):
+        state, metrics = update(state)
+    assert all(np.isfinite(x) for x in metrics.values())
+    moved_of = dict(leaves_of(jax.tree.map(lambda a, b: a != b, begin.params, state.params)))
+    moments = [x for x in jax.tree.leaves(state.opt_state) if x.ndim]
+    assert all(np.isfinite(x).all() for x in moments)
+    for names, x in leaves_of(state.params):
+        if names[2].endswith("_shape"):
+            assert not moved_of[names].any()
+            continue
+        exists, moved = there(architecture, begin, names, x), np.asarray(moved_of[names])
+        assert not np.asarray(x)[exists == 0].any()
+        if -2 in architecture.axes[names] or names[-1] == "bias":
+            assert moved[exists == 1].all(), names
+        elif -1 in architecture.axes[names]:  # what is always 0 in an observation teaches nobody
+            assert moved.any(axis=-2)[exists.any(axis=-2)].all(), names
+
+
+@pytest.mark.parametrize("numbers", [{"units": 4}, {"units": 12}, {"layers": 3}], ids=str)
+def test_optimisers_forget_what_is_gone(architecture, member, numbers):
+    state, _ = changed(architecture, member, **numbers)
+    checked = 0
+    for part in ("policy", "critic"):
+        for names, x in leaves_of({part: getattr(state.opt_state, part)}):
+            if x.ndim and not names[-2].endswith("_shape"):
+                inside = tuple(name for name in names if name in ("policy", "critic") or name != "")
+                names = tuple(name for name in inside if not name.isdecimal())
+                exists = there(architecture, state, names, x)
+                assert not np.asarray(x)[exists == 0].any()
+                checked += (exists == 0).any()
+    assert checked
+
+
+@pytest.mark.parametrize("numbers", [{"units": 12}, {"layers": 3}, {"layers": 4, "units": 16}], ids=str)
+@pytest.mark.parametrize("activation", [0, 1, 2])
+def test_what_is_added_changes_nothing_yet(architecture, learner, member, numbers, activation):
+    before, _ = changed(architecture, member, activation=activation)
+    after, _ = changed(architecture, before, **numbers)
+    for x, y in zip(outputs(learner, before), outputs(learner, after), strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-6)
+    assert not same(before.params, after.params)
+
+
+@pytest.mark.parametrize("numbers", [{"units": 4}, {"activation": 1}], ids=str)
+def test_what_is_taken_away_does(architecture, learner, member, numbers):
+    after, _ = changed(architecture, member, **numbers)
+    assert not same(outputs(learner, member), outputs(learner, after))
+
+
+def outputs(learner, state):
+    """What policies and critics make of where they are."""
+    if "actions" not in CALLED:
+        CALLED["actions"] = jax.jit(lambda s: _outputs(learner, s))
+    return jax.tree.leaves(CALLED["actions"](state))
+
+
+CALLED = {}
+
+
+def _outputs(learner, state):
+    now = state.rollout
+    decision = learner.actor.step(learner.team(state), learner.view(now), learner.notes(now), lambda heard: heard)
+    return decision.outputs, learner.values(state, KEY, now)
+
+
+def same(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+def test_networks_with_room_begin_as_those_without(learner):
+    plain_cfg = CFG.replace({"net.max_width": None, "net.max_layers": None, "net.activations": None,
+                             "evolution": {}})  # fmt: skip
+    plain = Mappo(plain_cfg, plain_cfg.make_env())
+    ours, theirs = jax.jit(learner.init)(KEY), jax.jit(plain.init)(KEY)
+    for x, y in zip(jax.tree.leaves(_outputs(learner, ours)), jax.tree.leaves(_outputs(plain, theirs)), strict=True):
+        np.testing.assert_allclose(x, y, atol=1e-6)
+
+
+def test_only_units_that_learn_are_counted(architecture, member):
+    keys = jax.random.split(KEY, 60)
+    shapes = jax.vmap(lambda key: architecture.shapes(architecture.mutate(key, member).params.policy)["agent"])(keys)
+    widths, layers = np.asarray(shapes.units.sum(axis=1)), np.asarray(shapes.layers)
+    assert set(widths) == {4.0, 6.0, 8.0, 10.0, 12.0, 16.0}
+    assert set(layers) == {2.0, 3.0}
+    assert ((widths != 8) != (layers != 2)).all()  # one thing at a time
+
+
+def test_critics_side_by_side_and_targets_grow_too():
+    few = {name: CFG.model_dump()[name] for name in ("hidden_dim", "net", "log_interval")}
+    cfg = default_cfg().replace({**few, **POPULATION, **OFF_POLICY, "evolution.probabilities": EVERYTHING})
+    learner = Maddpg(cfg, cfg.make_env())
+    state, of_matd3 = jax.jit(learner.init)(KEY), Architecture(cfg, learner.env)
+    after, _ = changed(of_matd3, state, units=16, layers=3)
+    obs = state.rollout.obs
+    idle = {g: jnp.full((*x.shape[:-1], learner.env.action_spaces[g].dim), 0.3) for g, x in obs.items()}
+    for before, grown in ((state.params, after.params), (state.targets, after.targets)):
+        assert before.critic["params"]["agent_1"]["Dense_0"]["kernel"].shape[0] == 2
+        assert not same(before, grown)
+        values = [learner.critic.of(params.critic, obs, idle, idle) for params in (before, grown)]
+        np.testing.assert_allclose(*values, atol=1e-6)
+    assert set(np.asarray(after.params.critic["params"]["agent_shape"]["layers"])) == {3.0}
+
+
+@pytest.mark.parametrize("name", [*type(CFG).varied, "comm.bits"])
+def test_a_changed_hyperparameter_changes_the_next_update(learner, member, update, name):
+    low = learner.vary(member, {"clip_eps": jnp.array(1e-3), "vf_coef": jnp.array(20.0), "lr": jnp.array(1e-2)})
+    number = {"gamma": 0.5, "gae_lambda": 0.2, "comm.bits": 1.0, "vf_coef": 1e-6, "clip_eps": 0.9}.get(name, 0.03)
+    other = learner.vary(low, {name: jnp.array(number)})
+    assert not same(update(low)[0].params, update(other)[0].params)
+
+
+def test_hyperparameters_stay_in_their_ranges(learner, member):
+    mutation = Mutation(CFG, learner.env, make_algorithm(CFG, learner.env))
+    bare = heritage(mutation.algorithm, member)
+    step = jax.jit(jax.vmap(lambda key, s: mutation.hyperparameter(key, s)))
+    states = jax.tree.map(lambda x: jnp.stack([x] * 16), bare)
+    seen = []
+    for k in range(60):
+        before = states
+        states = step(jax.random.split(jax.random.key(k), 16), states)
+        seen.append([np.asarray(x) for x in (states.hparams.lr, states.hparams.gamma, states.hparams.comm.bits)])
+        changed_of = [np.asarray(a != b) for a, b in zip(seen[-1], numbers_of(before), strict=True)]
+        assert (np.sum(changed_of, axis=0) <= 1).all()  # the ranges' lr is the critics', too
+    lr, gamma, bits = (np.array(x) for x in zip(*seen, strict=True))
+    np.testing.assert_array_equal(states.hparams.critic_lr, states.hparams.lr)
+    for x, (low, high) in zip((lr, gamma, bits), RANGES.values(), strict=True):
+        assert x.min() >= np.float32(low)
+        assert x.max() <= np.float32(high)
+        assert len(np.unique(x)) > 4
+    assert set(np.unique(bits)) <= set(range(1, 9))
+
+
+def numbers_of(state):
+    return state.hparams.lr, state.hparams.gamma, state.hparams.comm.bits
+
+
+def test_noise_is_of_policies_and_leaves_room_empty(learner, member, architecture):
+    mutation = Mutation(CFG, learner.env, make_algorithm(CFG, learner.env))
+    after = mutation.parameters(KEY, member)
+    assert same(member.params.critic, after.params.critic)
+    touched = []
+    for (names, x), (_, y) in zip(leaves_of(member.params), leaves_of(after.params), strict=True):
+        if names[0] == "policy" and names[-1] == "kernel":
+            exists = there(architecture, member, names, x) == 1
+            assert not np.asarray(y)[~exists].any()
+            touched.append(np.asarray(x != y)[exists])
+    assert 0.05 < np.concatenate(touched).mean() < 0.16
+
+
+SCORES = jnp.array([0.0, 5.0, -jnp.inf, 3.0, 1.0, 2.0, -1.0, 4.0])
+
+
+def chosen(score=SCORES, generation=1, **settings):
+    evolution = EvolutionConfig(population_size=len(score), **settings)
+    pick = jax.vmap(lambda key: select(evolution, key, score, jnp.array(generation)))
+    return jax.tree.map(np.asarray, pick(jax.random.split(KEY, 200)))
+
+
+def test_a_tournament_keeps_the_elite_and_prefers_the_fit():
+    found = chosen(selection="tournament", tournament_size=2)
+    assert (found.parents[:, 1] == 1).all()
+    assert not found.mutable[:, 1].any()
+    assert found.mutable[:, [0, 2, 3, 4, 5, 6, 7]].all()
+    assert (found.parents != 2).all()
+    often = np.bincount(found.parents[:, [0, 2, 3, 4, 5, 6, 7]].ravel(), minlength=8) / found.parents[:, 1:].size
+    # Of two drawn out of eight, the best wins if either is it, the second best if either is and none is better ...
+    ranks = np.array([1, 7, 3, 5, 0, 0])
+    np.testing.assert_allclose(often[1], 15 / 64, atol=0.04)
+    np.testing.assert_allclose(often[7], 13 / 64, atol=0.04)
+    assert ranks.size == 6
+
+
+def test_a_tournament_without_elitism_and_with_a_mutated_elite():
+    assert chosen(selection="tournament", elitism=False).mutable.all()
+    mutated = chosen(selection="tournament", mutate_elite=True)
+    assert mutated.mutable.all()
+    assert (mutated.parents[:, 1] == 1).all()
+
+
+def test_truncation_replaces_the_worst_quarter_by_the_best():
+    found = chosen(selection="truncation")
+    assert (np.delete(found.parents, [2, 6], axis=1) == [0, 1, 3, 4, 5, 7]).all()
+    assert set(found.parents[:, [2, 6]].ravel()) == {1, 7}
+    assert (found.mutable == np.isin(np.arange(8), [2, 6])).all()
+
+
+def test_slow_subpopulations_wait_and_learn_from_quick_ones():
+    score = jnp.array([9.0, 1.0, 2.0, 3.0, 0.0, 5.0, 4.0, 6.0])
+    off, due = (chosen(score, generation, selection="multi_frequency", frequencies=[1, 5]) for generation in (4, 5))
+    assert (off.parents == [0, 0, 2, 3, 4, 5, 6, 7]).all()
+    assert (due.parents == [0, 0, 2, 3, 7, 5, 0, 7]).all()  # 6 is its third: the best of the quick ones comes
+    assert (due.mutable == [0, 1, 0, 0, 1, 0, 0, 0]).all()
+    assert (off.mutable == [0, 1, 0, 0, 0, 0, 0, 0]).all()
+
+
+def test_nobody_has_descendants_in_random_search():
+    found = chosen(selection="none")
+    assert (found.parents == np.arange(8)).all()
+    assert not found.mutable.any()
+
+
+@pytest.fixture(scope="module")
+def population():
+    """(evolver, two populations of four, started)"""
+    cfg = CFG.replace({"num_seeds": 2, "evolution.fitness_window": 2, "evolution.target": 5.0})
+    env = cfg.make_env()
+    evolver = Evolver(cfg, env, make_algorithm(cfg, env))
+    return evolver, jax.jit(evolver.start)(jax.random.split(KEY, 2))
+
+
+def test_descendants_have_their_parents_gains_in_their_own_world(population):
+    evolver, pop = population
+    fitness = jnp.array([1.0, 4.0, 2.0, 3.0, 8.0, 5.0, 6.0, 7.0])
+    judged = evolver.judge(pop, fitness, jnp.ones(8, bool))
+    bred, told = jax.jit(evolver.breed)(judged, jnp.ones(8, bool))
+    parents, kinds = np.asarray(told["parent"]), np.asarray(told["mutation"])
+    assert (parents[1], parents[4]) == (1, 0)
+    assert (kinds[[1, 4]] == KINDS.index("none")).all()
+    wheres = parents + np.repeat([0, 4], 4)
+    before, after = unstack_members(evolver, judged), unstack_members(evolver, bred)
+    for slot, where in enumerate(wheres):
+        assert same(before[slot].rollout.obs, after[slot].rollout.obs)
+        assert same(before[where].params, after[slot].params) == (KINDS[kinds[slot]] in ("none", "rl_hp"))
+    assert same(before[1]._replace(key=0), after[1]._replace(key=0))
+    np.testing.assert_array_equal(bred.fitness[..., -1].ravel(), fitness[wheres])
+
+
+def unstack_members(evolver, population):
+    states = population.members._replace(key=jnp.zeros(8))
+    batched = heritage(evolver.algorithm, states)._replace(rollout=states.rollout._replace(env=None), key=states.key)
+    return unstack(batched)
+
+
+def test_who_diverged_goes_on_where_its_parent_is(population):
+    evolver, pop = population
+    broken = jnp.arange(8) == 3
+    parents = jnp.array([0, 1, 2, 0, 4, 5, 6, 4])
+    found = descended(evolver.algorithm, pop.members, parents, broken)
+    obs, had = found.rollout.obs["agent"], pop.members.rollout.obs["agent"]
+    np.testing.assert_array_equal(obs[3], had[0])
+    np.testing.assert_array_equal(obs[7], had[7])
+    assert same(jax.random.key_data(found.key), jax.random.key_data(pop.members.key))
+
+
+def test_fitness_is_the_mean_of_a_window_and_nothing_of_who_diverged(population):
+    evolver, pop = population
+    pop = evolver.judge(pop, jnp.arange(8.0), jnp.arange(8) != 3)
+    np.testing.assert_array_equal(score(pop.fitness), [[0, 1, 2, -np.inf], [4, 5, 6, 7]])
+    np.testing.assert_array_equal(pop.best, [2, 7])
+    assert not evolver.over(pop)  # the first has not reached the target of 5
+    pop = measured(pop, jnp.full((2, 4), 10.0))
+    np.testing.assert_array_equal(score(pop.fitness), [[5, 5.5, 6, 10], [7, 7.5, 8, 8.5]])
+    assert evolver.over(pop)
+    np.testing.assert_array_equal(pop.stale, [0, 0])
+    np.testing.assert_array_equal(measured(pop, jnp.zeros((2, 4))).stale, [1, 1])
+
+
+def test_the_first_member_begins_as_the_run_alone(population, tmp_path):
+    evolver, pop = population
+    alone = CFG.replace({"evolution": {}, "num_seeds": 2})
+    runner = Runner(alone, RunFolder.create(tmp_path / "run", alone))
+    state = runner.init(jax.random.split(KEY, 2))
+    firsts = jax.tree.map(lambda x: x[::4], heritage(evolver.algorithm, pop.members))
+    assert same(heritage(evolver.algorithm, state), firsts)
+
+
+def test_each_bit_has_its_price(learner, member):
+    costly = CFG.replace({"evolution.bit_price": 0.01})
+    algorithm = make_algorithm(CFG, learner.env)
+    team = jax.tree.map(lambda x: jnp.stack([x, x]), learner.team(member))
+    numbers = team.numbers._replace(bits=jnp.array([3.0, 1.0]))
+    key = fitness_key(CFG, jnp.array(1))
+    free, paid = (measurer(cfg, learner.env, algorithm)(key, team._replace(numbers=numbers)) for cfg in (CFG, costly))
+    # 25 messages of 8 numbers, of 3 bits or of 1.
+    np.testing.assert_allclose(free - paid, [0.01 * 25 * 8 * 3, 0.01 * 25 * 8], rtol=1e-4)
+
+
+def test_histories_follow_ancestors():
+    rows = [
+        {"iteration": 1, "return": [1, 2, 3, 4]},
+        {"iteration": 2, "return": [5, 6, 7, 8], "fitness": [0, 0, 0, 0], "parent": [1, 1, 0, 0], "mutation": [0] * 4},
+        {"iteration": 3, "return": [9, 10, 11, 12], "member/lr": [0] * 4},
+    ]
+    found = histories(rows, np.array([0, 3]), 2)
+    assert [row["return"] for row in found] == [[2, 3], [6, 7], [9, 12]]
+    assert [set(row) for row in found] == [{"iteration", "return"}] * 3
+
+
+EVOLVING = {**TINY, **POPULATION, "evolution.ranges": {"lr": [1e-3, 1e-1]}, "num_seeds": 2}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return evolve(EVOLVING, tmp_path_factory.mktemp("evolution") / "run")
+
+
+def test_a_run_leaves_populations_and_the_best(run):
+    rows = [row for row in run.metrics if "fitness" in row]
+    assert [row["iteration"] for row in rows] == [2, 4, 6]
+    assert ["parent" in row for row in rows] == [True, True, False]
+    assert all(len(row["fitness"]) == 8 for row in rows)
+    assert (run.run_dir / "generations.svg").exists()
+    np.testing.assert_allclose(np.ravel(run.fitness), rows[-1]["fitness"], rtol=1e-6)
+    assert run.best.run_dir == run.run_dir / "best"
+    assert run.best.cfg.num_seeds == 2
+    assert len(run.best.evaluation["return"]["of_each_seed"]) == 2
+
+
+def test_the_best_are_what_plays(run):
+    fittest = np.argmax(run.fitness, axis=1) + np.array([0, 4])
+    for seed, place in enumerate(fittest):
+        state, _ = Runner(run.best.cfg, RunFolder(run.best.run_dir)).load()
+        theirs = jax.tree.map(lambda x, seed=seed: x[seed], state.params.policy)
+        assert same(theirs, jax.tree.map(lambda x, place=place: x[place], run.teams.params))
+    assert evaluate(run.run_dir, 30)["return"]["mean"] == evaluate(run.best, 30)["return"]["mean"]
+    assert load_policy(run.run_dir)
+
+
+def test_an_interrupted_run_goes_on_as_if_nothing_had_been(run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run.run_dir, copy)
+    shutil.rmtree(copy / "checkpoints" / "6")
+    shutil.rmtree(copy / "best")
+    with pytest.raises(RunError, match="has not come to its end: go on with --resume"):
+        evaluate(copy)
+    resume(copy)
+    assert (copy / "metrics.jsonl").read_bytes() == (run.run_dir / "metrics.jsonl").read_bytes()
+    files = [json.loads((of / "best" / "evaluation.json").read_text()) for of in (run.run_dir, copy)]
+    assert files[0]["return"] == files[1]["return"]
+    ours, theirs = (PopulationRunner(run.cfg, RunFolder(of)).load()[0] for of in (run.run_dir, copy))
+    assert same(plain(ours), plain(theirs))
+
+
+def plain(tree):
+    """With numbers for keys."""
+    is_key = [jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) for x in jax.tree.leaves(tree)]
+    return [jax.random.key_data(x) if k else x for x, k in zip(jax.tree.leaves(tree), is_key, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"evolution.tournament_size": 5}, r"tournament_size \(5\) is more than the 4 members"),
+        ({"evolution.ranges": {"lr": [1e-2, 1e-4]}}, "the least value comes first"),
+        ({"evolution.ranges": {"tau": [1e-3, 1e-2]}}, "'tau' cannot be varied"),
+        ({"evolution.ranges": {"comm.noise": [0.1, 1]}}, "no stage that reads it"),
+        ({"evolution.ranges": {"lr": [1e-2]}}, "evolution.ranges.lr"),
+        ({"evolution.probabilities.architecture": 0.5}, "set net.max_width or net.max_layers"),
+        ({"evolution.probabilities.activation": 0.5}, "set net.activations"),
+        ({"net.max_width": 4}, "net.max_width is 4, but agent begins with 8"),
+        ({"net.max_width": 64, "net.memory": "gru"}, "networks without cells"),
+        ({"net.max_width": 64, "net.hidden": [8, 16]}, "layers of one width"),
+        ({"evolution.evo_interval": 3}, "must be a multiple of log_interval"),
+        ({"evolution.evo_interval": 40}, "there is no generation"),
+        ({"evolution.selection": "truncation", "evolution.tournament_size": 3}, "means nothing here"),
+        ({"evolution.selection": "truncation", "evolution.population_size": 3}, "must be 4"),
+        ({"evolution.selection": "multi_frequency", "evolution.population_size": 6}, "at least 8"),
+        ({"evolution.population_size": 1, "evolution.evo_interval": 4}, "means nothing in a population_size of 1"),
+        ({"evolution.probabilities": {"none": 0, "rl_hp": 0, "parameters": 0}}, "all 0"),
+        ({"env.name": "simple_tag_v3", "comm.preset": "none"}, "fitness is that of one team"),
+        ({"comm.preset": "none", "evolution.bit_price": 1.0}, "nobody can send"),
+        ({"evolution": 4}, r"--evolution.population_size NAME"),
+    ],
+)
+def test_what_cannot_evolve_is_told_in_one_line(changes, told):
+    with pytest.raises(ConfigError, match=told):
+        default_cfg().replace({**TINY, **POPULATION, "evolution.tournament_size": 2, **changes})
+
+
+def test_members_that_no_memory_holds_are_refused_before_the_start(tmp_path, capsys):
+    from jaxmarl_comm.cli import train_main
+
+    words = ["--evolution.population_size", 4096, "--num_envs", 500_000, "--num_minibatches", 1]
+    status, errors = call(train_main, [*words, "--run-dir", tmp_path / "run"], capsys)
+    assert status == 1
+    assert "evolution.population_size is 4,096" in errors
+    assert not (tmp_path / "run").exists()
