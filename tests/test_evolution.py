@@ -175,7 +175,9 @@ def test_only_units_that_learn_are_counted(architecture, member):
 
 def test_critics_side_by_side_and_targets_grow_too():
     few = {name: CFG.model_dump()[name] for name in ("hidden_dim", "net", "log_interval")}
-    cfg = default_cfg().replace({**few, **POPULATION, **OFF_POLICY, "evolution.probabilities": EVERYTHING})
+    cfg = default_cfg().replace(
+        {**few, **POPULATION, **OFF_POLICY, "batch_size": 64, "evolution.probabilities": EVERYTHING}
+    )
     learner = Maddpg(cfg, cfg.make_env())
     state, of_matd3 = jax.jit(learner.init)(KEY), Architecture(cfg, learner.env)
     after, _ = changed(of_matd3, state, units=16, layers=3)

@@ -6,14 +6,13 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.algorithms.hyperparams import number
 from jaxmarl_comm.checkpoint import Checkpoints
 from jaxmarl_comm.config import Config, build_config
 from jaxmarl_comm.dotted import merge
-from jaxmarl_comm.evolution.population import Population, score, taken
+from jaxmarl_comm.evolution.population import Population, score
 from jaxmarl_comm.opponents.copies import load_copies, save_copies
 from jaxmarl_comm.run_folder import RunFolder
 
@@ -54,7 +53,7 @@ def create_best(
         if its.num_iters >= done:
             return there
         shutil.rmtree(path)
-    members = taken(runner.algorithm.state_axes, state.members, jnp.array(places))
+    members = runner.generations.members(state, places)
 
     def fill(draft: RunFolder) -> None:
         save_copies(draft.opponents, load_copies(cfg, runner.folder.opponents))

@@ -6,21 +6,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm import interrupts
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.evolution.best import create_best
-from jaxmarl_comm.evolution.evolver import Evolver
-from jaxmarl_comm.evolution.fitness import fitness_key, measurer
+from jaxmarl_comm.evolution.generations import Generations
 from jaxmarl_comm.evolution.population import Population, score
 from jaxmarl_comm.report.generations import generation_table, plot_generations
 from jaxmarl_comm.run_folder import RunError, RunFolder
-from jaxmarl_comm.runner import Runner, TrainResult, compile_chunk, crosses, teams_of, train
-
-Array = jax.Array
+from jaxmarl_comm.runner import Runner, TrainResult, crosses, teams_of, train
 
 
 class Evolved(NamedTuple):
@@ -59,58 +54,32 @@ class PopulationRunner(Runner):
 
     def __init__(self, cfg: Config, folder: RunFolder) -> None:
         super().__init__(cfg, folder)
-        self.evolver = Evolver(cfg, self.env, self.algorithm)
-        self.init = jax.jit(self.evolver.start)
-        self.measure = jax.jit(measurer(cfg, self.env, self.algorithm))
-        self.judge, self.breed = jax.jit(self.evolver.judge), jax.jit(self.evolver.breed, donate_argnums=0)
-        self.tell, self.over = jax.jit(self.evolver.told), jax.jit(self.evolver.over)
+        self.generations = Generations(cfg, self.env, self.algorithm)
+        self.init = self.generations.start
 
     def run_to_the_end(self) -> tuple[Population, int]:
         """(the populations, iterations that they have learned for): all, or until they are good enough."""
         state = self.run()
         return state, self.checkpoints.latest or 0
 
-    def compile_chunk(self, state: Population, length: int) -> Callable[[Population], tuple[Population, Any]]:
-        learn = compile_chunk(self.algorithm, state.members, length)
-
-        def chunk(state: Population) -> tuple[Population, dict[str, Array]]:
-            members, metrics = learn(state.members)
-            return state._replace(members=members), metrics
-
-        return chunk
+    def compile_chunk(self, state: Population, length: int) -> Any:
+        return self.generations.chunk(state, length)
 
     def advance(self, state: Population, done: int, stopped: Callable[[], bool]) -> tuple[Population, int]:
         """(populations, iterations done) once all are done, or enough, or where `stopped` is true; saved."""
         cfg, began, train_before = self.cfg, time.perf_counter(), self.seconds["train"]
-        saved = True
-        while done < cfg.num_iters and not stopped() and not self.over(state):
+        going = done < cfg.num_iters and not self.generations.over(state)
+        while going:
             length = min(cfg.log_interval, cfg.num_iters - done)
             state, metrics = self.chunks[length](state)
             before, done = done, done + length
-            if crosses(cfg.evolution.evo_interval, before, done) or done == cfg.num_iters:
-                state, told = self.generation(state, metrics["first_bad"] < 0, last=done == cfg.num_iters)
-                metrics |= told
+            state, metrics = self.generations.after(state, metrics, before, done)
             self.record((done, metrics))
-            saved = False
-            if crosses(cfg.checkpoint_interval, before, done):
+            going = done < cfg.num_iters and not stopped() and not self.generations.over(state)
+            if crosses(cfg.checkpoint_interval, before, done) or not going:
                 self.seconds["train"] = train_before + time.perf_counter() - began
                 self.save(done, state)
-                saved = True
-        if not saved:
-            self.seconds["train"] = train_before + time.perf_counter() - began
-            self.save(done, state)
         return state, done
-
-    def generation(self, state: Population, alive: Array, last: bool) -> tuple[Population, dict[str, Array]]:
-        """Judge all members and, unless that was all, put their descendants in their places."""
-        teams = teams_of(self.algorithm, state.members)
-        fitness = self.measure(fitness_key(self.cfg, state.generation), teams)
-        state = self.judge(state, fitness, alive)
-        told = self.tell(state) | {"fitness": fitness}
-        if not last and not self.over(state):
-            state, bred = self.breed(state, alive)
-            told |= bred
-        return state, told
 
     def check_healthy(self, first_bad: np.ndarray) -> None:
         """A member that diverges has no descendants: that is an end only where nobody is left."""
@@ -128,6 +97,4 @@ class PopulationRunner(Runner):
 
     def create_best(self, state: Population, done: int, rows: list[dict[str, Any]]) -> RunFolder:
         """The run folder of the fittest of each population, with the history of its ancestors."""
-        places = np.asarray(jnp.argmax(score(state.fitness), axis=1))
-        size = self.cfg.evolution.population_size
-        return create_best(self, state, places + size * np.arange(len(places)), done, rows)
+        return create_best(self, state, self.generations.fittest(state), done, rows)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
+from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.evolution.best import histories
+from jaxmarl_comm.evolution.generations import Generations
 from jaxmarl_comm.runner import compile_chunk, teams_of
 from jaxmarl_comm.study.config import Program, StudyConfig, programs
 from jaxmarl_comm.study.curve import Curves, mean_of_known
@@ -46,16 +49,16 @@ def run_program(program: Program, level: float | None, tell: Callable[[str], Non
     cfg = program.cfg
     env = cfg.make_env()
     algorithm = make_algorithm(cfg, env)
-    state = start(program, algorithm)
-    untrained = jax.tree.map(np.array, teams_of(algorithm, state))  # copies, as training takes the state's memory
-    state, curves, seconds = train_program(program, algorithm, state)
+    trained = evolve_program(cfg, env, algorithm) if cfg.evolves else train_program(program, algorithm)
+    curves = trained.curves
     tell(f"  in training at the end: {_returns_at_the_end(env, curves)}; judging")
-    judged = judge(program, env, algorithm, teams_of(algorithm, state), untrained, curves)
+    judged = judge(program, env, algorithm, trained.teams, trained.untrained, curves)
     rows = []
     for k, (value, of_cfg, of_value) in enumerate(zip(program.values, program.cfgs, judged, strict=True)):
         own = curves.of(slice(k * cfg.num_seeds, (k + 1) * cfg.num_seeds))
+        steps = cfg.env_steps * cfg.num_runs * len(program.values)
         row = {"protocol": program.protocol, "field": program.field, "value": value, "config": of_cfg.model_dump()}
-        row |= {"env_steps": cfg.env_steps, "steps_per_second": cfg.env_steps * len(curves.diverged) / seconds}
+        row |= {"env_steps": cfg.env_steps, "steps_per_second": steps / trained.seconds}
         row |= {"curve": own.report(env)}
         row |= {} if level is None else {"steps_to_level": own.steps_to_level(env, level)}
         rows.append(row | of_value)
@@ -64,9 +67,20 @@ def run_program(program: Program, level: float | None, tell: Callable[[str], Non
     return rows
 
 
-def train_program(program: Program, algorithm: Algorithm, state: Any) -> tuple[Any, Curves, float]:
-    """(state of all runs after training, how they learned, seconds that it took once compiled)."""
+class Trained(NamedTuple):
+    """What became of a program's runs. teams, untrained: of all runs. seconds: of training, once compiled."""
+
+    teams: Any
+    untrained: Any
+    curves: Curves
+    seconds: float
+
+
+def train_program(program: Program, algorithm: Algorithm) -> Trained:
+    """All runs of a program, side by side."""
     cfg, done, seconds = program.cfg, 0, 0.0
+    state = start(program, algorithm)
+    untrained = jax.tree.map(np.array, teams_of(algorithm, state))  # copies, as training takes the state's memory
     chunks: dict[int, Any] = {}
     steps, logged = [], []
     while done < cfg.num_iters:
@@ -79,7 +93,39 @@ def train_program(program: Program, algorithm: Algorithm, state: Any) -> tuple[A
         done += length
         steps.append(done * cfg.num_envs * cfg.rollout_len)
         logged.append(metrics)
-    return state, Curves.gather(steps, logged), seconds
+    return Trained(teams_of(algorithm, state), untrained, Curves.gather(steps, logged), seconds)
+
+
+def evolve_program(cfg: Config, env: Env, algorithm: Algorithm) -> Trained:
+    """The populations of a config, of which the fittest member of each is what became of its seed's run."""
+    generations, done, began = Generations(cfg, env, algorithm), 0, time.perf_counter()
+    state = generations.start(jax.random.split(jax.random.key(cfg.seed), cfg.num_seeds))
+    firsts = np.arange(0, cfg.num_runs, cfg.evolution.population_size)
+    untrained = jax.tree.map(np.array, teams_of(algorithm, generations.members(state, firsts)))
+    chunks = {length: generations.chunk(state, length) for length in lengths_of(cfg)}
+    rows = []
+    while done < cfg.num_iters and not generations.over(state):
+        length = min(cfg.log_interval, cfg.num_iters - done)
+        state, metrics = chunks[length](state)
+        done += length
+        state, metrics = generations.after(state, metrics, done - length, done)
+        rows.append({"env_steps": done * cfg.num_envs * cfg.rollout_len, **jax.device_get(metrics)})
+    places = generations.fittest(state)
+    chosen = histories([as_lists(row) for row in rows], places, cfg.evolution.population_size)
+    steps = [row.pop("env_steps") for row in chosen]
+    shared = set.intersection(*(set(row) for row in chosen))
+    logged = [{name: np.array(row[name]) for name in shared} for row in chosen]
+    teams = teams_of(algorithm, generations.members(state, places))
+    return Trained(teams, untrained, Curves.gather(steps, logged), time.perf_counter() - began)
+
+
+def lengths_of(cfg: Config) -> set[int]:
+    """Of the chunks that a run is made of."""
+    return {min(cfg.log_interval, cfg.num_iters), cfg.num_iters % cfg.log_interval} - {0}
+
+
+def as_lists(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: x.tolist() if isinstance(x, np.ndarray) else x for name, x in row.items()}
 
 
 def _returns_at_the_end(env: Env, curves: Curves) -> str:

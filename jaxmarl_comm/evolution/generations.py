@@ -1,0 +1,68 @@
+"""What happens between chunks of learning, as compiled programs: members are judged, and the fitter have descendants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.evolution.evolver import Evolver
+from jaxmarl_comm.evolution.fitness import fitness_key, measurer
+from jaxmarl_comm.evolution.population import Population, score, taken
+from jaxmarl_comm.runner import compile_chunk, crosses, teams_of
+
+if TYPE_CHECKING:
+    from jaxmarl_comm.config import Config
+    from jaxmarl_comm.envs.base import Env
+
+Array = jax.Array
+
+
+class Generations:
+    """The programs of a config; nothing here changes."""
+
+    def __init__(self, cfg: Config, env: Env, algorithm: Algorithm) -> None:
+        self.cfg, self.algorithm = cfg, algorithm
+        evolver = Evolver(cfg, env, algorithm)
+        self.start = jax.jit(evolver.start)
+        self.measure = jax.jit(measurer(cfg, env, algorithm))
+        self.judge, self.breed = jax.jit(evolver.judge), jax.jit(evolver.breed, donate_argnums=0)
+        self.tell, self.over = jax.jit(evolver.told), jax.jit(evolver.over)
+
+    def chunk(self, state: Population, length: int) -> Any:
+        """So many iterations of all members, compiled: state (its members are donated) -> (state, metrics `[S * P]`)."""
+        learn = compile_chunk(self.algorithm, state.members, length)
+
+        def run(state: Population) -> tuple[Population, dict[str, Array]]:
+            members, metrics = learn(state.members)
+            return state._replace(members=members), metrics
+
+        return run
+
+    def after(
+        self, state: Population, metrics: dict[str, Array], before: int, done: int
+    ) -> tuple[Population, dict[str, Array]]:
+        """(the populations after a chunk that ended at iteration `done`, its metrics and what a generation adds)."""
+        last = done == self.cfg.num_iters
+        if not last and not crosses(self.cfg.evolution.evo_interval, before, done):
+            return state, metrics
+        alive = metrics["first_bad"] < 0
+        fitness = self.measure(fitness_key(self.cfg, state.generation), teams_of(self.algorithm, state.members))
+        state = self.judge(state, fitness, alive)
+        told = self.tell(state) | {"fitness": fitness}
+        if not last and not self.over(state):
+            state, bred = self.breed(state, alive)
+            told |= bred
+        return state, metrics | told
+
+    def fittest(self, state: Population) -> np.ndarray:
+        """`[S]`, the place of the fittest member of each population among all members."""
+        size = self.cfg.evolution.population_size
+        return np.asarray(jnp.argmax(score(state.fitness), axis=1)) + size * np.arange(self.cfg.num_seeds)
+
+    def members(self, state: Population, places: np.ndarray) -> Any:
+        """The learners' states at these places."""
+        return taken(self.algorithm.state_axes, state.members, jnp.array(places))
