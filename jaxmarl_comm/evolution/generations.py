@@ -1,4 +1,4 @@
-"""What happens between chunks of learning, as compiled programs: members are judged, and the fitter have descendants."""
+"""What happens between chunks of learning, compiled: members are judged, and the fitter have descendants."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Generations:
         self.tell, self.over = jax.jit(evolver.told), jax.jit(evolver.over)
 
     def chunk(self, state: Population, length: int) -> Any:
-        """So many iterations of all members, compiled: state (its members are donated) -> (state, metrics `[S * P]`)."""
+        """So many iterations of all members, compiled: state, its members donated -> (state, metrics `[S * P]`)."""
         learn = compile_chunk(self.algorithm, state.members, length)
 
         def run(state: Population) -> tuple[Population, dict[str, Array]]:
