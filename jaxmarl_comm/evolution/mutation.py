@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.algorithms.hyperparams import number
-from jaxmarl_comm.evolution.architecture import Architecture, Change, leaves_of, mapped
+from jaxmarl_comm.evolution.architecture import Architecture, Change, leaves_of, like_leaves, mapped
 from jaxmarl_comm.evolution_config import KINDS
 
 if TYPE_CHECKING:
@@ -73,14 +73,15 @@ class Mutation:
 
     def parameters(self, key: Array, member: Any) -> Any:
         """Noise on a tenth of the policies' weights, each in relation to itself: so what is 0, as room is, stays so."""
-        leaves = [names for names, _ in leaves_of(member.params.policy)]
+        which_key, noise_key = jax.random.split(key)
+        leaves = leaves_of(member.params.policy)
+        which = like_leaves(jax.random.uniform, which_key, leaves)
+        noise = like_leaves(jax.random.normal, noise_key, leaves)
 
         def noisy(names: tuple[str, ...], x: Array) -> Array:
             if names[-1] != "kernel":
                 return x
-            which_key, noise_key = jax.random.split(jax.random.fold_in(key, leaves.index(names)))
-            noise = self.evolution.mutation_sd * jnp.abs(x) * jax.random.normal(noise_key, x.shape)
-            return x + noise * jax.random.bernoulli(which_key, MUTATED_SHARE, x.shape)
+            return x + self.evolution.mutation_sd * jnp.abs(x) * noise[names] * (which[names] < MUTATED_SHARE)
 
         return member._replace(params=member.params._replace(policy=mapped(noisy, member.params.policy)))
 

@@ -36,7 +36,7 @@ def run_study(study: StudyConfig, folder: StudyFolder, tell: Callable[[str], Non
             tell(f"{k}/{len(todo)} {name}: done before")
             continue
         began = time.perf_counter()
-        tell(f"{k}/{len(todo)} {name}: {program.cfg.env_steps * len(program.values) * program.cfg.num_seeds:,} steps")
+        tell(f"{k}/{len(todo)} {name}: {program.cfg.env_steps * len(program.values) * program.cfg.num_runs:,} steps")
         rows += run_program(program, study.level, tell)
         folder.write(rows, env)
         tell(f"  {time.perf_counter() - began:.0f} s")
