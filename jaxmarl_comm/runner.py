@@ -14,7 +14,8 @@ import numpy as np
 
 from jaxmarl_comm import interrupts
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
-from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints, Record, versions
+from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints
+from jaxmarl_comm.checkpoint_record import Record, versions
 from jaxmarl_comm.config import Config, ConfigError, build_config, silent_control
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs.against import opponent_of
