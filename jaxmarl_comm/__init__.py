@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxmarl_comm.api import crossplay, default_cfg, evaluate, exploit, replay, resume, train_wrapper
+    from jaxmarl_comm.api import crossplay, default_cfg, evaluate, exploit, make_report, replay, resume, train_wrapper
     from jaxmarl_comm.checkpoint import CheckpointError
     from jaxmarl_comm.config import Config, ConfigError
     from jaxmarl_comm.envs import make_env
@@ -29,6 +29,7 @@ _HOME = {
     "exploit": "api",
     "load_policy": "policy",
     "make_env": "envs",
+    "make_report": "api",
     "replay": "api",
     "resume": "api",
     "train_wrapper": "api",
@@ -47,6 +48,7 @@ __all__ = [
     "exploit",
     "load_policy",
     "make_env",
+    "make_report",
     "replay",
     "resume",
     "train_wrapper",

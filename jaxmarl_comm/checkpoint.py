@@ -15,7 +15,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 from pydantic import ValidationError
 
-from jaxmarl_comm.checkpoint_record import RECORD, Record, iterations_in, versions
+from jaxmarl_comm.checkpoint_record import RECORD, CheckpointError, Record, iterations_in, versions
 from jaxmarl_comm.files import (
     DRAFT,
     RunError,
@@ -32,10 +32,6 @@ KEEP = 2  # newest checkpoints kept, so that one damaged file does not cost the 
 STATE = "state"
 
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what is raised anyway
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be used, told in one line."""
 
 
 class DamagedError(CheckpointError):

@@ -15,6 +15,10 @@ RECORD = "record.json"
 PACKAGES = ("jaxmarl_comm", "jax", "jaxlib", "flax", "optax", "distrax", "numpy", "orbax-checkpoint")
 
 
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be used, told in one line."""
+
+
 class Record(BaseModel):
     """What a checkpoint says of itself.
 

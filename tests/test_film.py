@@ -13,8 +13,8 @@ from jaxmarl_comm.algorithms import Act
 from jaxmarl_comm.cli import replay_main
 from jaxmarl_comm.envs.mpe.simple_line import SimpleLine
 from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, Actor, play
-from jaxmarl_comm.film.page import film_page
 from jaxmarl_comm.film.shoot import chosen, message, says_words, shoot
+from jaxmarl_comm.page.replay import film_page
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner, teams_of
 from jaxmarl_comm.trees import unstack

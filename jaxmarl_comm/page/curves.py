@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from jaxmarl_comm.envs.base import per_team
 from jaxmarl_comm.page.markup import Markup, data, tag
-from jaxmarl_comm.page.reading import Row, Seen
+from jaxmarl_comm.page.reading import Seen
 from jaxmarl_comm.report.curves import PANELS, columns_of
 from jaxmarl_comm.report.figure import COLOURS
 
@@ -20,6 +20,7 @@ WORSE = {
 }
 STEPS = "million environment steps per seed"
 
+T = TypeVar("T")
 Chart = dict[str, Any]
 """title, x (what is along it), levels (name -> height), share (whether it is from 0 to 1), and lines: name, x, y (a
 row for each x, a number for each seed) and pace (minutes of training for each million of steps, where that is known).
@@ -80,7 +81,7 @@ def line(run: Seen, column: str, name: str, points: int) -> dict[str, Any]:
     }
 
 
-def thinned(rows: Sequence[Row], points: int) -> list[Row]:
+def thinned(rows: Sequence[T], points: int) -> list[T]:
     """At most so many rows, evenly spread, from the first to the last."""
     if len(rows) <= points:
         return list(rows)
