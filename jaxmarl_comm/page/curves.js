@@ -5,7 +5,7 @@ function curves(box) {  // draws the charts whose numbers lie in the box
   const off = new Set();  // seeds or lines that are switched off
   let clock = false;  // whether curves go along minutes, not steps
   const safe = text => String(text).replace(/[&<>"']/g, c => "&#" + c.charCodeAt(0) + ";");
-  const colour = k => spec.colours[k % spec.colours.length], dash = k => dashes[Math.floor(k / spec.colours.length) % dashes.length] || (spec.by === "seed" ? dashes[k % dashes.length] : "");
+  const colour = k => spec.colours[k % spec.colours.length], dash = k => dashes[k % dashes.length];
   const say = x => x === null || x === undefined ? "–" : (Math.abs(x) >= 1e4 || (x !== 0 && Math.abs(x) < 1e-3) ? x.toExponential(2) : x.toFixed(Math.abs(x) < 1 ? 3 : 2)).replace("-", "−");
   const tick = x => (Math.abs(x) >= 1e4 || (x !== 0 && Math.abs(x) < 1e-3) ? x.toExponential(0) : String(+x.toPrecision(6))).replace("-", "−");
 
@@ -111,7 +111,7 @@ function curves(box) {  // draws the charts whose numbers lie in the box
     told.innerHTML = `<b>${safe(tick(+x.toPrecision(3)))}</b>` + near.map(([line, i]) => {
       const own = line.of[i], several = line.ys[i].length > 1;
       const seeds = several && spec.by === "seed" ? `<br><small>${line.ys[i].map((y, seed) => off.has(seed) ? "" : `${safe(spec.switches[seed])}: ${say(y)}`).filter(Boolean).slice(0, 12).join("<br>")}</small>` : several ? ` <small>${say(own.low)} to ${say(own.high)}</small>` : "";
-      return `<br>${sample(line.k)}${safe(line.name)} <b>${say(own.mean)}</b>${seeds}`;
+      return `<br>${near.length > 1 ? sample(line.k) + safe(line.name) : ""} <b>${say(own.mean)}</b>${seeds}`;
     }).join("");
     told.hidden = false;
     const right = p.x(x) > p.width / 2;

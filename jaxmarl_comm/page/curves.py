@@ -10,6 +10,7 @@ from jaxmarl_comm.page.markup import Markup, data, tag
 from jaxmarl_comm.page.reading import Seen
 from jaxmarl_comm.report.curves import PANELS, columns_of
 from jaxmarl_comm.report.figure import COLOURS
+from jaxmarl_comm.report.found import Found
 
 MOST_NUMBERS = 40_000  # of all curves of a page together: some 300 kB
 MOST_POINTS = 400  # of a curve: more than a screen shows apart
@@ -128,9 +129,9 @@ def _shows(chart: Chart) -> bool:
     return any(each["x"] for each in chart["lines"])
 
 
-def _worsened(run: Seen, setting: str, clear: str, found: Mapping[str, Any], team: str) -> dict[str, Any]:
+def _worsened(run: Seen, setting: str, clear: str, found: Mapping[float, Found], team: str) -> dict[str, Any]:
     """From the channel as it was in training on, if that is known of the run."""
-    points = {float(value): short(each.of_each_seed) for value, each in found.items()}
+    points = {value: short(each.of_each_seed) for value, each in found.items()}
     if points and (before := run.found(clear)):
         points.setdefault(getattr(run.cfg.comm, setting), short(before.of_each_seed))
     values = sorted(points)

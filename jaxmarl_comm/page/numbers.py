@@ -39,6 +39,12 @@ def estimate(found: Found | None, digits: int = 2) -> str:
     return f"{number(mean(found), digits)} {interval(found, digits)}".rstrip()
 
 
+def whole(found: Found) -> bool:
+    """Whether it is of whole numbers alone."""
+    known = [found.mean, found.low, found.high, *found.of_each_seed]
+    return all(float(x).is_integer() for x in known if x is not None)
+
+
 def each(found: Found | None, digits: int = 2) -> str:
     """Of each seed."""
     return ", ".join(number(x, digits) for x in found.of_each_seed) if found else ""

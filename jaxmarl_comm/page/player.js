@@ -7,16 +7,17 @@ function player(box) {  // plays the film that lies in the box
   const seat = label => film.agents.indexOf(label);
   const colour = n => n < 0 ? "#777" : colours[n % colours.length];
   const body = film.agents.map(label => film.scene.findIndex(shape => shape.kind === "agent" && shape.label === label));
-  let episode, edge, scale, step = 0, timer = null;  // edge and scale: of the episode's places and messages
+  let episode, view, scale, step = 0, timer = null;  // view and scale: of the episode's places and messages
 
   const length = take => take.places.length - 1;
   const most = (numbers, least) => numbers.reduce((a, x) => Math.max(a, x), least);
   const longest = () => Math.max(...episode.takes.map(length));
   const at = take => Math.min(step, length(take));
-  const farthest = () => {
-    const far = film.scene.flatMap((shape, b) => shape.kind !== "agent" ? [] :
-      episode.takes.flatMap(take => take.places.flatMap(places => places[b].map(x => Math.abs(x || 0)))));
-    return Math.min(most(far, 1.3) + 0.2, 20);
+  const clipped = x => Math.max(-20, Math.min(20, x));
+  const around = axis => {  // [middle, half] of where bodies are on this axis in the whole episode
+    const all = episode.takes.flatMap(take => take.places.flat().concat(episode.targets).filter(known).map(place => clipped(place[axis])));
+    const low = all.reduce((a, x) => Math.min(a, x), Infinity), high = most(all, -Infinity);
+    return low > high ? [0, 1] : [(low + high) / 2, (high - low) / 2 + .3];
   };
   const largest = () => most(episode.takes.flatMap(take => take.messages.flat(2)).filter(x => typeof x === "number").map(Math.abs), 1e-6);
   const known = place => place.every(x => x !== null);
@@ -52,7 +53,7 @@ function player(box) {  // plays the film that lies in the box
   }
 
   function picture(take) {
-    const now = at(take), unit = edge / 22, parts = [];
+    const now = at(take), unit = view.width / 44, parts = [];
     film.scene.forEach((shape, b) => {
       const place = take.places[now][b];
       if (shape.kind === "agent" || !known(place)) return;
@@ -74,7 +75,7 @@ function player(box) {  // plays the film that lies in the box
       const speaker = film.speakers.indexOf(n);
       if (speaker >= 0 && now > 0) parts.push(bubble(take.messages[now - 1][speaker], place[0], -place[1] - shape.size - unit * .5, unit));
     });
-    return `<svg viewBox="${-edge} ${-edge} ${2 * edge} ${2 * edge}" role="img" aria-label="${safe(take.name)}, step ${now}">${parts.join("")}</svg>`;
+    return `<svg viewBox="${view.left} ${view.top} ${view.width} ${view.height}" role="img" aria-label="${safe(take.name)}, step ${now}">${parts.join("")}</svg>`;
   }
 
   function score(take) {  // who says what at which step
@@ -87,13 +88,14 @@ function player(box) {  // plays the film that lies in the box
   }
 
   function caption(take) {
-    const worth = film.teams.map((team, k) => (film.teams.length > 1 ? team + " " : "") + (take.returns[k] ?? "not a number") + ({true: ", success", false: ", no success"}[take.success[k]] ?? "")).join("; ");
+    const worth = film.teams.map((team, k) => (film.teams.length > 1 ? team + " " : "") + String(take.returns[k] ?? "not a number").replace("-", "−") + ({true: ", success", false: ", no success"}[take.success[k]] ?? "")).join("; ");
     const name = {"as it is": "as it is", "muted": "muted: nobody hears", "shuffled": "shuffled: heard from another"}[take.name];
     return `<b>${safe(name)}</b><br>return ${safe(worth)}`;
   }
 
   function lay() {  // what stays while an episode is played
-    edge = farthest();
+    const [[x, wide], [y, high]] = [around(0), around(1)], half = [Math.max(wide, high * .9, .7), Math.max(high, wide * .5, .5)];
+    view = { left: x - half[0], top: -y - half[1], width: 2 * half[0], height: 2 * half[1] };
     scale = largest();
     find(".takes").innerHTML = episode.takes.map(take =>
       `<figure><figcaption>${caption(take)}</figcaption><div class="picture"></div><div class="score"><table>${score(take)}</table></div></figure>`).join("");

@@ -7,7 +7,7 @@ from typing import Any
 from jaxmarl_comm.page import curves
 from jaxmarl_comm.page.markup import Markup, join, tag
 from jaxmarl_comm.page.messages import message_tables
-from jaxmarl_comm.page.numbers import counted, duration, each, interval, million, number, percent
+from jaxmarl_comm.page.numbers import counted, duration, each, interval, million, number, percent, whole
 from jaxmarl_comm.page.reading import Seen
 from jaxmarl_comm.page.replay import player
 from jaxmarl_comm.page.returns import ladder, treatments
@@ -17,7 +17,7 @@ from jaxmarl_comm.report.found import Found
 from jaxmarl_comm.report.table import labels
 
 SHARES = ("success", "listening_changed")  # beginnings of measures told in percent
-SIGNS = {"yes": "\N{CHECK MARK}", "no": "\N{MULTIPLICATION X}", "open": "\N{HYPHEN BULLET}"}
+SIGNS = {"yes": "\N{CHECK MARK}", "no": "\N{MULTIPLICATION X}", "open": "\N{BULLET}"}
 
 Film = dict[str, Any]
 
@@ -108,14 +108,13 @@ def _returns(run: Seen) -> list[Markup]:
 def _curves(run: Seen, points: int) -> list[Markup]:
     main, rest = curves.training(run, points)
     seeds = [f"seed {k}" for k in range(run.cfg.num_seeds)]
-    drawn = curves.frames(main, seeds, "seed")
-    if drawn is None:
+    drawn, more = (curves.frames(charts, seeds, "seed") for charts in (main, rest))
+    if not (drawn or more):
         return []
     note = (
         "Thick: mean of the seeds that are switched on; band: from the lowest to the highest; thin: each seed. Point "
         "at a curve to read it."
     )
-    more = curves.frames(rest, seeds, "seed")
     others = tag("details", tag("summary", f"{len(rest)} more metrics"), more) if more else None
     return [section("How it learned", drawn, others, note=note)]
 
@@ -154,7 +153,7 @@ def _measured(name: str, label: str, found: Found, before: Found | None) -> Mark
         ends = "" if found.low is None or found.high is None else f"[{percent(found.low)}, {percent(found.high)}]"
         cells = [percent(found.mean), ends, percent(before.mean) if before else "", each_seed]
     else:
-        digits = 0 if all(float(x).is_integer() for x in found.of_each_seed if x is not None) else 3
+        digits = 0 if whole(found) else 3
         told = number(before.mean, digits) if before else ""
         cells = [number(found.mean, digits), interval(found, digits), told, each(found, digits)]
     return tag("tr", tag("th", label), *(tag("td", cell) for cell in cells))

@@ -11,7 +11,8 @@ from jaxmarl_comm.page.markup import Markup, join, tag
 from jaxmarl_comm.page.numbers import NOTHING, estimate, mean, million, number, percent
 from jaxmarl_comm.page.reading import Seen
 from jaxmarl_comm.page.run import section
-from jaxmarl_comm.page.settings import differing
+from jaxmarl_comm.page.settings import differing, shown
+from jaxmarl_comm.page.verdict import listens, talks
 from jaxmarl_comm.report.found import Found
 
 COLUMNS: dict[str, Callable[[Seen], str]] = {
@@ -20,6 +21,8 @@ COLUMNS: dict[str, Callable[[Seen], str]] = {
     "channel": lambda run: run.cfg.comm.preset,
     "seeds": lambda run: str(run.cfg.num_seeds),
     "steps": lambda run: million(run.cfg.env_steps),
+    "talks": lambda run: talks(run).word if run.evaluated else NOTHING,
+    "listens": lambda run: listens(run).word if run.evaluated else NOTHING,
     "return": lambda run: _of_sides(run, "return", estimate),
     "success": lambda run: _of_sides(run, "success", lambda found: percent(mean(found))),
     "score": lambda run: estimate(run.found("score")),
@@ -44,7 +47,7 @@ def _by_task(runs: Sequence[Seen]) -> dict[str, list[Seen]]:
     tasks: dict[str, list[Seen]] = {}
     for run in runs:
         against = f" against {', '.join(run.cfg.opponents.values())}" if run.cfg.opponents else ""
-        words = [f"{key}: {value}" for key, value in run.cfg.env.arguments.items()]
+        words = [f"{key}: {shown(value)}" for key, value in run.cfg.env.arguments.items()]
         name = run.cfg.env.name + (f" ({', '.join(words)})" if words else "") + against
         tasks.setdefault(name, []).append(run)
     return tasks

@@ -155,8 +155,8 @@ def silence(run: Seen) -> Answer:
 
 def _without_control(question: str, run: Seen) -> Answer:
     unknown = (
-        "No silent team was trained beside it (--control). What is lost by muting does not tell: this team never "
-        "learned to do without messages."
+        "No silent team was trained beside it (control: true trains one). What is lost by muting does not tell: this "
+        "team never learned to do without messages."
     )
     ladder, found = run.env.ladder, run.found("return")
     if not ladder or ladder.silent is None or not found or found.mean is None:

@@ -66,7 +66,7 @@ class Evaluated(Part):
 
     found: dict[str, Found]
     untrained: dict[str, Found]
-    worse: dict[str, dict[str, Found]]
+    worse: dict[str, dict[float, Found]]
     baselines: dict[str, dict[str, Found]]
     control: Control | None
     ladder: Rungs | None
@@ -91,7 +91,7 @@ class Evaluated(Part):
             | {
                 "found": _defined(content, measures),
                 "untrained": _defined(content.get("untrained"), measures),
-                "worse": {name: content.get(name) or {} for name in worse},
+                "worse": {name: _by_number(content.get(name) or {}) for name in worse},
                 "baselines": {
                     name: _defined(each, measures) for name, each in _mapping(content.get("baselines")).items()
                 },
@@ -104,6 +104,10 @@ def _defined(content: Any, measures: Iterable[str]) -> dict[str, Any]:
     """Those of the measures that have a mean."""
     known = _mapping(content)
     return {name: known[name] for name in measures if known.get(name) and _mapping(known[name]).get("mean") is not None}
+
+
+def _by_number(content: Any) -> dict[float, Any]:
+    return {float(value): found for value, found in _mapping(content).items()}
 
 
 def _mapping(content: Any) -> Mapping[str, Any]:
