@@ -447,6 +447,16 @@ def test_no_run_fails_for_want_of_a_page(talking, monkeypatch, capsys):
     assert capsys.readouterr().out.endswith("report.html: No space left on device\n")
 
 
+def test_another_evaluation_has_a_page_of_its_own(talking):
+    folder, cfg = RunFolder(talking), read_run(talking).cfg
+    other = talking / "evaluation-1.json"
+    folder.write_json(other, evaluation_of(cfg, **{"return": found(-6.5)}))
+    Runner(cfg, folder).report(other)
+    said = Page((talking / "evaluation-1-report.html").read_text()).said
+    assert "as it is -6.50 [-6.60, -6.40]" in said and not folder.report.exists()
+    assert next(iter(folder.numbered("evaluation", ".json"))).name == "evaluation-2.json"
+
+
 # Who can hear whom, in a film.
 
 

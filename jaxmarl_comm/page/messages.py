@@ -30,7 +30,7 @@ def _table(agent: str, table: MessageTable, goals: Mapping[int, int]) -> Markup:
         rows.append(_row(symbol, counts.get(symbol, []), table, first))
         before = goal
     told = f"{agent}: {table.n:,} messages, I(m; goal) = {number(table.information)} nats"
-    return tag("table", tag("caption", told), tag("thead", head), tag("tbody", *rows))
+    return tag("div", tag("table", tag("caption", told), tag("thead", head), tag("tbody", *rows)))
 
 
 def _row(symbol: int, counts: Sequence[int], table: MessageTable, first: bool) -> Markup:

@@ -89,9 +89,10 @@ def _replay(film: Film | str | None) -> list[Markup]:
         return []
     if isinstance(film, str):
         return [section("Replays", tag("p", f"There is none: {film}."))]
-    return [
-        section("Replays", player(film), note="The first seed's best, median and worst episode, from the same start.")
-    ]
+    note = (
+        "Of the first seed, from one start each: with messages as they are, muted, and shuffled with other episodes'."
+    )
+    return [section("Replays", player(film), note=note)]
 
 
 def _returns(run: Seen) -> list[Markup]:
