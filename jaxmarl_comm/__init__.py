@@ -7,7 +7,17 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxmarl_comm.api import crossplay, default_cfg, evaluate, evolve, exploit, replay, resume, train_wrapper
+    from jaxmarl_comm.api import (
+        crossplay,
+        default_cfg,
+        evaluate,
+        evolve,
+        exploit,
+        make_report,
+        replay,
+        resume,
+        train_wrapper,
+    )
     from jaxmarl_comm.checkpoint import CheckpointError
     from jaxmarl_comm.config import Config, ConfigError
     from jaxmarl_comm.envs import make_env
@@ -30,6 +40,7 @@ _HOME = {
     "exploit": "api",
     "load_policy": "policy",
     "make_env": "envs",
+    "make_report": "api",
     "replay": "api",
     "resume": "api",
     "train_wrapper": "api",
@@ -49,6 +60,7 @@ __all__ = [
     "exploit",
     "load_policy",
     "make_env",
+    "make_report",
     "replay",
     "resume",
     "train_wrapper",

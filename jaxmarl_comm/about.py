@@ -90,7 +90,7 @@ def doctor_main(arguments: Sequence[str] | None = None) -> int:
 
 def examine() -> None:
     """Tell what runs what here. Raises RunError if training does not work."""
-    from jaxmarl_comm.checkpoint import versions
+    from jaxmarl_comm.checkpoint_record import versions
 
     print(", ".join(f"{name} {number}" for name, number in versions().items()))
     began = time.perf_counter()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,26 @@ from jaxmarl_comm.evolution.run import Evolved, evolve_run
 from jaxmarl_comm.exploiting.folder import ExploitFolder, is_exploit
 from jaxmarl_comm.exploiting.plan import BOTH
 from jaxmarl_comm.exploiting.run import begin_exploit, run_exploit
-from jaxmarl_comm.film.page import film_page
-from jaxmarl_comm.film.shoot import shoot
+from jaxmarl_comm.film.of_run import film_of
 from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.opponents.taking import create_run
-from jaxmarl_comm.run_folder import RunError, RunFolder, taken
-from jaxmarl_comm.runner import Runner, TrainResult, load_control, teams_of, train
+from jaxmarl_comm.page.making import report_on
+from jaxmarl_comm.page.replay import film_page
+from jaxmarl_comm.run_folder import RunError, RunFolder, new_file
+from jaxmarl_comm.runner import Runner, TrainResult, load_control, train
 from jaxmarl_comm.settings import ConfigError
-from jaxmarl_comm.trees import unstack
 
-__all__ = ["crossplay", "default_cfg", "evaluate", "evolve", "exploit", "replay", "resume", "train_wrapper"]
+__all__ = [
+    "crossplay",
+    "default_cfg",
+    "evaluate",
+    "evolve",
+    "exploit",
+    "make_report",
+    "replay",
+    "resume",
+    "train_wrapper",
+]
 
 Run = str | Path | TrainResult | Evolved
 """A finished or interrupted run: its folder, or what `train_wrapper` or `evolve` returned."""
@@ -93,7 +102,7 @@ def evaluate(
     asked = {"eval_episodes": episodes, "eval_episodes_mpe2": episodes_mpe2, "seed": seed}
     changed = cfg.replace({name: value for name, value in asked.items() if value is not None})
     check_memory(changed)
-    paths = [_new_file(Path(output), ".json")] if output else folder.numbered("evaluation", ".json")
+    paths = [new_file(Path(output), ".json")] if output else folder.numbered("evaluation", ".json")
     runner = Runner(cfg, folder)
     state, _ = runner.load()
     compared = load_control(Path(control), runner) if control else _own_control(runner)
@@ -165,20 +174,30 @@ def replay(run: Run, seed: int = 0, episodes: int = 1_000, output: str | Path | 
         raise RunError(f"seed is {seed}, but {folder.path} has {cfg.num_seeds} (from 0 to {cfg.num_seeds - 1})")
     if episodes < 2:
         raise ConfigError(f"episodes is {episodes}, but must be at least 2")
-    cfg = cfg.replace(eval_episodes=episodes)
-    check_memory(cfg)
-    paths = [_new_file(Path(output), ".html")] if output else folder.numbered("replay", ".html")
-    runner = Runner(cfg, folder)
-    state, record = runner.load()
-    runner.console.say(f"playing {episodes:,} episodes")
-    film = shoot(cfg, runner.env, runner.algorithm, unstack(teams_of(runner.algorithm, state))[seed], episodes)
+    paths = [new_file(Path(output), ".html")] if output else folder.numbered("replay", ".html")
+    film, done = film_of(folder, cfg, seed, episodes)
     subtitle = (
-        f"{folder.path.name}, seed {seed}, after {record.iteration} iterations of {cfg.algorithm}, "
+        f"{folder.path.name}, seed {seed}, after {done} iterations of {cfg.algorithm}, "
         f"communication: {cfg.comm.preset}; greedy"
     )
     path = folder.write_new_text(paths, film_page(film, cfg.env.name, subtitle))
-    runner.console.say(f"open {path} in a browser")
+    print(f"open {path} in a browser", flush=True)
     return path
+
+
+def make_report(runs: Run | Sequence[Run], replays: bool = True, output: str | Path | None = None) -> Path:
+    """All that there is to say of a run, finished or not, as one HTML page, whose path is returned.
+
+    Several runs stand on one page side by side, with the settings in which they differ; so do the rows of a study,
+    given its folder alone. replays: whether to play episodes to be watched; a run that cannot be played has none, which
+    is said. output: a new .html file; if None, `report.html` in the run's folder, in place of what is there, or, of
+    several runs, `report-1.html` in the first one's, or the first number that is free. Raises RunError if one is no run
+    folder, if its files are damaged, or if the page cannot be written.
+    """
+    several = [runs] if isinstance(runs, str | Path | TrainResult) else list(runs)
+    if not several:
+        raise RunError("there is no run to report on")
+    return report_on([_path(run) for run in several], replays, Path(output) if output else None)
 
 
 def _own_control(runner: Runner) -> Control | None:
@@ -193,14 +212,3 @@ def _own_control(runner: Runner) -> Control | None:
 
 def _path(run: Run) -> Path:
     return run.run_dir if isinstance(run, TrainResult | Evolved) else Path(run)
-
-
-def _new_file(path: Path, suffix: str) -> Path:
-    """Raises RunError before work is done whose results could not be kept."""
-    if there := taken(path):
-        raise RunError(f"{there} exists; choose another file")
-    if path.suffix != suffix:
-        raise RunError(f"{path} is no name for what is written here, which is a {suffix} file")
-    if not os.access(path.parent, os.W_OK):
-        raise RunError(f"cannot write to {path.parent}")
-    return path

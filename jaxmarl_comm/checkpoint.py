@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import platform
 import shutil
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, ValidationError
+from pydantic import ValidationError
 
+from jaxmarl_comm.checkpoint_record import RECORD, CheckpointError, Record, iterations_in, versions
 from jaxmarl_comm.files import (
     DRAFT,
     RunError,
@@ -30,33 +29,13 @@ from jaxmarl_comm.files import (
 from jaxmarl_comm.suggest import one_line
 
 KEEP = 2  # newest checkpoints kept, so that one damaged file does not cost the run
-RECORD = "record.json"
 STATE = "state"
-PACKAGES = ("jaxmarl_comm", "jax", "jaxlib", "flax", "optax", "distrax", "numpy", "orbax-checkpoint")
 
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what is raised anyway
 
 
-class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be used, told in one line."""
-
-
 class DamagedError(CheckpointError):
     """A checkpoint that is torn or damaged; the one before it may serve."""
-
-
-class Record(BaseModel):
-    """What a checkpoint says of itself.
-
-    config: the run's settings. versions: of Python and packages that computed it. seconds: spent so far, by phase.
-    files: name -> SHA-256.
-    """
-
-    iteration: NonNegativeInt
-    config: dict[str, Any]
-    versions: dict[str, str]
-    seconds: dict[str, NonNegativeFloat]
-    files: dict[str, str]
 
 
 class Checkpoints:
@@ -73,8 +52,7 @@ class Checkpoints:
     @property
     def iterations(self) -> list[int]:
         """Of all there are, in order."""
-        there = self.folder.iterdir() if self.folder.is_dir() else ()
-        return sorted(int(path.name) for path in there if _is_number(path.name))
+        return iterations_in(self.folder)
 
     @property
     def latest(self) -> int | None:
@@ -169,27 +147,10 @@ class Checkpoints:
         return jax.tree_util.tree_unflatten(structure, filled)
 
 
-def versions() -> dict[str, str]:
-    """Of Python and of the packages that decide what a run computes."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:  # imported from a folder that was never installed
-        return "unknown"
-
-
 def _remove(checkpoint: Path) -> None:
     """At once for those who look, who never see half of it."""
     if os.path.lexists(checkpoint):
         discard(checkpoint.rename(draft_of(checkpoint)))
-
-
-def _is_number(name: str) -> bool:
-    """As we write it: `007` is nothing of ours."""
-    return name.isascii() and name.isdecimal() and str(int(name)) == name
 
 
 def _is_key(x: Any) -> bool:

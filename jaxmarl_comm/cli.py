@@ -288,9 +288,8 @@ def run_studying(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
 
 def guarded(run: Callable[[], None]) -> int:
     """Exit status of a command; what the user can mend is told in one line."""
-    from jaxmarl_comm.checkpoint import CheckpointError
-    from jaxmarl_comm.run_folder import RunError
-    from jaxmarl_comm.runner import InterruptedRunError
+    from jaxmarl_comm.checkpoint_record import CheckpointError
+    from jaxmarl_comm.files import InterruptedRunError, RunError
 
     try:
         run()

@@ -20,6 +20,10 @@ class RunError(RuntimeError):
     """A mistake about a run folder, or a run that failed, told in one line."""
 
 
+class InterruptedRunError(RunError):
+    """The user stopped the run; it can be resumed."""
+
+
 def draft_of(path: Path) -> Path:
     """A name beside this one that nobody can guess, for what is not complete yet."""
     return path.with_name(f".{path.name}.{secrets.token_hex(8)}{DRAFT}")

@@ -58,15 +58,16 @@ class RunFolder:
         self.curves = path / "curves.png"
         self.evaluation = path / "evaluation.json"
         self.messages = path / "messages.png"
+        self.report = path / "report.html"
         self.control = path / "control"
         self.best = path / "best"
         self.generations = path / "generations.png"
         self.opponents = path / "opponents"
         self.tensorboard = path / "tensorboard"
-        pictures = [
-            picture.with_suffix(kind) for picture in (self.curves, self.messages, self.generations) for kind in KINDS
-        ]
-        written = (self.config, self.metrics, self.control, self.best, self.evaluation, self.tensorboard, *pictures)
+        drawn = (self.curves, self.messages, self.generations)
+        pictures = [picture.with_suffix(kind) for picture in drawn for kind in KINDS]
+        files = (self.config, self.metrics, self.evaluation, self.report)
+        written = (*files, self.control, self.best, self.tensorboard, *pictures)
         self._own = [file.name for file in written]
         self._identity = _identity(path)
 
@@ -205,10 +206,26 @@ def picture_beside(evaluation: Path) -> Path:
     return evaluation.with_name(f"{evaluation.stem}-messages.png")
 
 
+def report_beside(evaluation: Path) -> Path:
+    """Where the page of an evaluation that is not the run's own is."""
+    return evaluation.with_name(f"{evaluation.stem}-report.html")
+
+
 def taken(path: Path) -> Path | None:
-    """What is there already of a file and of the pictures beside it (see `picture_beside`)."""
+    """What is there already of a file and of what lies beside it (see `picture_beside`, `report_beside`)."""
     pictures = (picture_beside(path).with_suffix(kind) for kind in KINDS)
-    return next((there for there in (path, *pictures) if os.path.lexists(there)), None)
+    return next((there for there in (path, report_beside(path), *pictures) if os.path.lexists(there)), None)
+
+
+def new_file(path: Path, suffix: str) -> Path:
+    """A file that is to be written. Raises RunError before work is done whose results could not be kept."""
+    if there := taken(path):
+        raise RunError(f"{there} exists; choose another file")
+    if path.suffix != suffix:
+        raise RunError(f"{path} is no name for what is written here, which is a {suffix} file")
+    if not os.access(path.parent, os.W_OK):
+        raise RunError(f"cannot write to {path.parent}")
+    return path
 
 
 def check_goes_on(before: Config, now: Config, what: str) -> None:

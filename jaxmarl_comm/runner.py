@@ -14,17 +14,20 @@ import numpy as np
 
 from jaxmarl_comm import interrupts
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
-from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints, Record, versions
+from jaxmarl_comm.checkpoint import Checkpoints
+from jaxmarl_comm.checkpoint_record import CheckpointError, Record, versions
 from jaxmarl_comm.config import Config, ConfigError, build_config, silent_control
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs.against import opponent_of
 from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
 from jaxmarl_comm.evaluation.control import Control, check_control
+from jaxmarl_comm.files import InterruptedRunError
 from jaxmarl_comm.opponents.copies import load_copies, save_copies, sides_of
+from jaxmarl_comm.page.report import write_report
 from jaxmarl_comm.report.curves import plot_curves
 from jaxmarl_comm.report.messages import plot_messages
 from jaxmarl_comm.report.table import evaluation_table
-from jaxmarl_comm.run_folder import RunError, RunFolder, check_goes_on, picture_beside
+from jaxmarl_comm.run_folder import RunError, RunFolder, check_goes_on, picture_beside, report_beside
 
 Array = jax.Array
 
@@ -36,10 +39,6 @@ class TrainResult(NamedTuple):
     cfg: Config
     metrics: list[dict[str, Any]]
     evaluation: Evaluation
-
-
-class InterruptedRunError(RunError):
-    """The user stopped the run; it can be resumed."""
 
 
 def train(cfg: Config, folder: RunFolder) -> TrainResult:
@@ -262,7 +261,8 @@ class Runner:
     def evaluate(
         self, state: Any, cfg: Config, paths: Iterable[Path] | None = None, control: Control | None = None
     ) -> Evaluation:
-        """Evaluate a state's policies as this config asks: print the table, write it to a file, draw messages beside.
+        """Evaluate a state's policies as this config asks: print the table, write it to a file, and draw messages and
+        make a page of the run beside.
 
         paths: new JSON files, of which the first that is free is taken; None: the run's own evaluation.json. control: a
         silent team to compare with. Raises RunError.
@@ -285,7 +285,18 @@ class Runner:
             f"seconds: compile {self.seconds['compile']:.1f}, train {self.seconds['train']:.1f}, "
             f"evaluate {self.seconds['evaluate']:.1f}; written to {path or self.folder.path}"
         )
+        self.report(path)
         return evaluation
+
+    def report(self, evaluation: Path | None) -> None:
+        """A page of the run with this evaluation, its own if None. It can be made again: a run does not fail by it."""
+        page = report_beside(evaluation) if evaluation else self.folder.report
+        try:
+            self.folder.check_there()
+            write_report(self.folder.path, page, evaluation)
+            self.console.say(f"report: open {page} in a browser; jaxmarl-comm report {self.folder.path} adds replays")
+        except RunError as error:
+            self.console.say(f"there is no report: {error}")
 
 
 def compile_chunk(algorithm: Algorithm, state: Any, length: int) -> Any:

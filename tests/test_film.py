@@ -13,8 +13,8 @@ from jaxmarl_comm.algorithms import Act
 from jaxmarl_comm.cli import replay_main
 from jaxmarl_comm.envs.mpe.simple_line import SimpleLine
 from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, Actor, play
-from jaxmarl_comm.film.page import film_page
 from jaxmarl_comm.film.shoot import chosen, message, says_words, shoot
+from jaxmarl_comm.page.replay import film_page
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner, teams_of
 from jaxmarl_comm.trees import unstack
@@ -124,10 +124,14 @@ def test_a_silent_side_is_shown_with_its_opponent(tmp_path):
     assert all(x is None for target in film["episodes"][0]["targets"] for x in target)
 
 
+def shown(page):
+    """The film that a page plays."""
+    return json.loads(re.search(r'<script type="application/json">(.*?)</script>', page).group(1))
+
+
 def test_a_page_holds_its_film_and_needs_nothing_else(reference, film, tmp_path, capsys):
     page = replay(reference, episodes=20).read_text()
-    found = re.search(r"^const film = (.*);$", page, re.MULTILINE)
-    assert json.loads(found.group(1)) == json.loads(json.dumps(film))
+    assert shown(page) == json.loads(json.dumps(film))
     assert len(page) < 1_000_000 and "://" not in page and not re.search(r"(src|href)=\"(?!data:)", page)
     assert "{{" not in page
     assert call(replay_main, [reference, "--episodes", 20, "--seed", 1], capsys)[0] == 0
@@ -137,9 +141,7 @@ def test_a_page_holds_its_film_and_needs_nothing_else(reference, film, tmp_path,
 def test_nothing_in_a_film_is_markup():
     page = film_page({"agents": ["</script><b>{{title}}"]}, "<i>", "{{subtitle}}")
     assert "</script><b>" not in page and "<i>" not in page and "&lt;i&gt;" in page
-    assert json.loads(re.search(r"^const film = (.*);$", page, re.MULTILINE).group(1))["agents"][0].startswith(
-        "</script>"
-    )
+    assert shown(page)["agents"][0].startswith("</script>")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def finished(tmp_path_factory):
 
 def test_a_run_leaves_everything_in_its_folder(finished):
     there = {path.name for path in finished.run_dir.iterdir()}
-    assert {"config.yaml", "metrics.jsonl", "checkpoints", "curves.png", "evaluation.json"} <= there
+    assert {"config.yaml", "metrics.jsonl", "checkpoints", "curves.png", "evaluation.json", "report.html"} <= there
     assert (finished.run_dir / "curves.png").read_bytes().startswith(b"\x89PNG")
     rows = [json.loads(line) for line in (finished.run_dir / "metrics.jsonl").read_text().splitlines()]
     assert [row["iteration"] for row in rows] == [20, 40, 60]

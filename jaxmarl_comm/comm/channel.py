@@ -177,7 +177,7 @@ class Channel:
         if cfg.rounds == 0:
             return found
         if self.needs_positions:
-            found["links"] = self._links_at(positions)
+            found["links"] = self.links_at(positions)
         if training and cfg.discretise == "gumbel":
             found["choice"] = jax.random.gumbel(choice_key, (*shape, cfg.width))
         if training and cfg.discretise == "dru":
@@ -198,7 +198,8 @@ class Channel:
             found["lost"] = jnp.where(fresh, draw < numbers.loss, lost)
         return found
 
-    def _links_at(self, positions: Array | None) -> Array:
+    def links_at(self, positions: Array | None) -> Array:
+        """`[..., N, N]` of agents at `[..., N, 2]`, where links depend on that."""
         if positions is None:
             raise ValueError(f"comm.route '{self.cfg.route}' needs to know where the agents are: give positions")
         if self.cfg.route == "nearest":

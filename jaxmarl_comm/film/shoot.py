@@ -16,6 +16,7 @@ from jaxmarl_comm.evaluation.episodes import Episodes, agents_with, hears_words
 from jaxmarl_comm.evaluation.messages import speakers_of
 from jaxmarl_comm.evaluation.plays import evaluation_key, player
 from jaxmarl_comm.files import RunError
+from jaxmarl_comm.film.hearing import hears, hears_at
 from jaxmarl_comm.trees import unstack
 
 AS_IT_IS = "as it is"
@@ -30,7 +31,8 @@ def shoot(cfg: Config, env: Env, algorithm: Algorithm, team: Any, episodes: int)
     """The best, the median and the worst of so many greedy episodes, by the first team's return, as JSON.
 
     Each has a *take* for each of TAKES, from the same start (one alone where nobody can talk): its returns, places
-    of all bodies and every message, by steps. Raises RunError if the task has nothing to be seen.
+    of all bodies and every message, by steps. hears: [listener, speaker] for all who can reach one another, which a
+    take says by steps where it depends on places. Raises RunError if the task has nothing to be seen.
     """
     if not env.scene:
         raise RunError(f"{env.name} has no places, so that there is nothing to be seen of it")
@@ -46,6 +48,7 @@ def shoot(cfg: Config, env: Env, algorithm: Algorithm, team: Any, episodes: int)
         "teams": list(env.team_names),
         "team_of": list(env.teams),
         "speakers": speakers,
+        "hears": hears(cfg, env),
         "numbers": NUMBERS_SHOWN,
         "of": episodes,
         "episodes": [
@@ -56,7 +59,8 @@ def shoot(cfg: Config, env: Env, algorithm: Algorithm, team: Any, episodes: int)
                     for n, place in enumerate(clear.sight.destinations[k])
                 ],
                 "takes": [
-                    take(speakers, says_words(cfg, env), played, k) | {"name": treatment}
+                    take(speakers, says_words(cfg, env), played, k)
+                    | {"name": treatment, "hears": hears_at(cfg, env, played.sight.places[k])}
                     for treatment, played in takes.items()
                 ],
             }

@@ -46,7 +46,7 @@ def plot_curves(
     measure, as in evaluation.json. The picture is a PNG at `path`, with an SVG beside it. Raises RunError.
     """
     known = {name for row in rows for name in row}
-    panels = {name: columns for name in PANELS if (columns := _columns(name, team_names, known))}
+    panels = {name: columns for name in PANELS if (columns := columns_of(name, team_names, known))}
     height = max(1, ceil(len(panels) / WIDTH))
     figure = blank(4 * WIDTH, 1.2 + 2.6 * height)
     axes = figure.subplots(height, WIDTH, sharex=True, squeeze=False).ravel()
@@ -67,7 +67,7 @@ def plot_curves(
     save(figure, path)
 
 
-def _columns(name: str, team_names: Sequence[str], known: set[str]) -> dict[str, str]:
+def columns_of(name: str, team_names: Sequence[str], known: set[str]) -> dict[str, str]:
     """Team -> the column of a measure; all teams' together stands under ""."""
     if len(team_names) == 1 or name in known:
         return {"": name} if name in known else {}

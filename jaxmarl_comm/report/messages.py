@@ -24,9 +24,8 @@ def plot_messages(tables: Mapping[str, Table], path: Path) -> None:
     A symbol's goal is the one that it most often meets, all agents taken together: where agents share a code, the dark
     cells of all panels lie in the same places. The picture is a PNG at `path`, with an SVG beside it. Raises RunError.
     """
-    total = _total(tables)
-    goals = {symbol: int(counts.argmax()) for symbol, counts in total.items()}
-    symbols = sorted(total, key=lambda symbol: (goals[symbol], -total[symbol].sum()))
+    goals = goals_of(tables)
+    symbols = list(goals)
     figure = blank(1.5 + 3.5 * len(tables), 1.7 + 0.35 * len(symbols))
     axes = figure.subplots(1, len(tables), squeeze=False).ravel()
     for axis, (agent, table) in zip(axes, tables.items(), strict=True):
@@ -38,6 +37,13 @@ def plot_messages(tables: Mapping[str, Table], path: Path) -> None:
     explanation = "a symbol stands for the same messages in every panel"
     figure.suptitle(f"p(goal | message) of the first seed\n{explanation}", fontsize=10)
     save(figure, path)
+
+
+def goals_of(tables: Mapping[str, Table]) -> dict[int, int]:
+    """Symbol -> the goal that it most often meets, all agents together; by goals, then the most frequent first."""
+    total = _total(tables)
+    goals = {symbol: int(counts.argmax()) for symbol, counts in total.items()}
+    return {symbol: goals[symbol] for symbol in sorted(total, key=lambda each: (goals[each], -total[each].sum()))}
 
 
 def _total(tables: Mapping[str, Table]) -> dict[int, np.ndarray]:

@@ -14,13 +14,13 @@ NOTHING = "-"
 
 def study_table(rows: Sequence[Row], team_names: Sequence[str] = ("good",)) -> str:
     """Markdown, one line per protocol and value: means over the seeds that did not diverge."""
-    columns = _columns(rows, team_names)
+    columns = columns_of(rows, team_names)
     lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
     lines += ["| " + " | ".join(cell(row) for cell in columns.values()) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
-def _columns(rows: Sequence[Row], team_names: Sequence[str]) -> Columns:
+def columns_of(rows: Sequence[Row], team_names: Sequence[str]) -> Columns:
     """Heading -> what stands under it. What concerns no row has no column."""
     over = " or ".join(dict.fromkeys(row["interval_over"] for row in rows))
     columns: Columns = {"run": lambda row: row["protocol"], "setting": _setting}

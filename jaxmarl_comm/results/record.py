@@ -44,7 +44,7 @@ def record_of(path: Path) -> Record:
     folder, cfg = RunFolder.open(path)
     if cfg.opponents:
         raise RunError(f"{path} has trained one side alone (opponents): the page is of runs in which all sides learn")
-    evaluation, env = read_evaluation(folder), cfg.make_env()
+    evaluation, env = read_evaluation(folder.evaluation), cfg.make_env()
     rows = folder.read_metrics(cfg.num_seeds)
     if not rows or rows[-1]["iteration"] < cfg.num_iters:
         raise RunError(f"{path} is not finished: go on with --resume {path}")
@@ -71,18 +71,23 @@ def record_of(path: Path) -> Record:
     }
 
 
-def read_evaluation(folder: RunFolder) -> dict[str, Any]:
-    """The run's own. Raises RunError if there is none that is whole."""
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """What an evaluation.json holds. Raises RunError if there is none that is whole."""
     try:
-        found = json.loads(read_bytes(folder.evaluation))
+        found = json.loads(read_bytes(path))
     except FileNotFoundError:
-        raise RunError(f"{folder.path} was not evaluated: go on with --resume {folder.path}") from None
+        raise RunError(f"{path.parent} was not evaluated: go on with --resume {path.parent}") from None
     except (ValueError, RecursionError):
         found = None
     needed = {"teams", "seconds", "episodes", "control", "baselines", "ladder"}
     if not isinstance(found, dict) or not needed <= set(found):
-        raise RunError(f"{folder.evaluation} is damaged; evaluate the run again")
+        raise RunError(damaged(path))
     return found
+
+
+def damaged(path: Path) -> str:
+    """What to say of such an evaluation."""
+    return f"{path} is damaged; evaluate the run again"
 
 
 def command(cfg: Config) -> str:

@@ -31,7 +31,8 @@ class StudyFolder:
         self.results = path / "results.json"
         self.table = path / "table.md"
         self.picture = path / "study.png"
-        files = (self.study, self.results, self.table, self.picture, self.picture.with_suffix(".svg"))
+        self.report = path / "report.html"
+        files = (self.study, self.results, self.table, self.picture, self.picture.with_suffix(".svg"), self.report)
         self._own = [file.name for file in files]
 
     @classmethod

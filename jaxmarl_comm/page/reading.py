@@ -1,0 +1,76 @@
+"""What a run's folder says of it, checked: a page is made of this, and of nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jaxmarl_comm.checkpoint_record import newest_record
+from jaxmarl_comm.config import Config
+from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.files import RunError
+from jaxmarl_comm.report.found import Evaluated, Found
+from jaxmarl_comm.results.record import damaged, read_evaluation
+from jaxmarl_comm.run_folder import RunFolder
+
+Row = dict[str, Any]
+
+
+class Seen(NamedTuple):
+    """A run. rows: of metrics.jsonl. evaluated: None before it was. versions: of what trained it, as far as known."""
+
+    name: str
+    cfg: Config
+    env: Env
+    rows: list[Row]
+    evaluated: Evaluated | None
+    versions: dict[str, str]
+
+    def found(self, measure: str) -> Found | None:
+        """The estimate of a measure, if it is defined."""
+        return self.evaluated.found.get(measure) if self.evaluated else None
+
+    def before(self, measure: str) -> Found | None:
+        """The same of the untrained team."""
+        return self.evaluated.untrained.get(measure) if self.evaluated else None
+
+    @property
+    def pace(self) -> float | None:
+        """Seconds of training for each environment step of each seed, all seeds at once; None where nobody told."""
+        if self.evaluated is None or not self.evaluated.env_steps:
+            return None
+        return self.evaluated.seconds.get("train", 0.0) / self.evaluated.env_steps or None
+
+    @property
+    def done(self) -> int:
+        """Iterations of which there are metrics."""
+        return self.rows[-1]["iteration"] if self.rows else 0
+
+
+def read_run(path: Path, evaluation: Path | None = None) -> Seen:
+    """A run, finished or not, with this evaluation of it, its own if None.
+
+    Raises RunError if `path` is no run folder, or its evaluation is damaged.
+    """
+    folder, cfg = RunFolder.open(path)
+    env, record = cfg.make_env(), newest_record(folder.checkpoints)
+    file = evaluation or folder.evaluation
+    return Seen(
+        name=path.resolve().name,
+        cfg=cfg,
+        env=env,
+        rows=folder.read_metrics(cfg.num_seeds),
+        evaluated=read_evaluated(file, env) if file.exists() else None,
+        versions=record.versions if record else {},
+    )
+
+
+def read_evaluated(path: Path, env: Env) -> Evaluated:
+    """Raises RunError if it is damaged, or of another task."""
+    content = read_evaluation(path)
+    try:
+        if content["teams"] != list(env.team_names):
+            raise ValueError("other teams")
+        return Evaluated.of(content, env.team_names)
+    except (ValueError, RecursionError):
+        raise RunError(damaged(path)) from None
