@@ -194,7 +194,7 @@ def make_report(runs: Run | Sequence[Run], replays: bool = True, output: str | P
     several runs, `report-1.html` in the first one's, or the first number that is free. Raises RunError if one is no run
     folder, if its files are damaged, or if the page cannot be written.
     """
-    several = [runs] if isinstance(runs, str | Path | TrainResult) else list(runs)
+    several = [runs] if isinstance(runs, str | Path | TrainResult | Evolved) else list(runs)
     if not several:
         raise RunError("there is no run to report on")
     return report_on([_path(run) for run in several], replays, Path(output) if output else None)
