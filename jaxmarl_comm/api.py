@@ -47,7 +47,7 @@ def train_wrapper(cfg: Config | Mapping[str, Any], run_dir: str | Path | None = 
     """
     cfg = as_config(cfg)
     if cfg.evolves:
-        return evolve(cfg, run_dir).best
+        return evolve(cfg, run_dir).fittest
     return train(cfg, _new_run(cfg, run_dir))
 
 
@@ -55,7 +55,7 @@ def evolve(cfg: Config | Mapping[str, Any], run_dir: str | Path | None = None) -
     """Train and evolve `evolution.population_size` members for each seed, and evaluate the fittest of each.
 
     `evolve({"evolution.population_size": 16, "evolution.ranges": {"lr": [1e-4, 1e-1]}})`. The population is left in a
-    new run folder, and the fittest members in the run folder `best` inside, which every other function takes.
+    new run folder, and the fittest members in the run folder `fittest` inside, which every other function takes.
     Raises as `train_wrapper`, and ConfigError where there is no population.
     """
     cfg = as_config(cfg)
@@ -78,7 +78,7 @@ def resume(run: Run, changes: Config | Mapping[str, Any] | None = None, **more: 
     wanted = changes.replace(more) if isinstance(changes, Config) else {**(changes or {}), **more}
     folder, cfg = RunFolder.resume(_path(run), wanted)
     check_memory(cfg)
-    return evolve_run(cfg, folder).best if cfg.evolves else train(cfg, folder)
+    return evolve_run(cfg, folder).fittest if cfg.evolves else train(cfg, folder)
 
 
 def evaluate(

@@ -60,14 +60,14 @@ class RunFolder:
         self.messages = path / "messages.png"
         self.report = path / "report.html"
         self.control = path / "control"
-        self.best = path / "best"
+        self.fittest = path / "fittest"
         self.generations = path / "generations.png"
         self.opponents = path / "opponents"
         self.tensorboard = path / "tensorboard"
         drawn = (self.curves, self.messages, self.generations)
         pictures = [picture.with_suffix(kind) for picture in drawn for kind in KINDS]
         files = (self.config, self.metrics, self.evaluation, self.report)
-        written = (*files, self.control, self.best, self.tensorboard, *pictures)
+        written = (*files, self.control, self.fittest, self.tensorboard, *pictures)
         self._own = [file.name for file in written]
         self._identity = _identity(path)
 
@@ -86,9 +86,9 @@ class RunFolder:
         folder, cfg = cls.read(path)
         if not cfg.evolves:
             return folder, cfg
-        if not folder.best.exists():
+        if not folder.fittest.exists():
             raise RunError(f"{path} is an evolution that has not come to its end: go on with --resume {path}")
-        return cls.read(folder.best)
+        return cls.read(folder.fittest)
 
     @classmethod
     def read(cls, path: Path) -> tuple[RunFolder, Config]:
@@ -96,7 +96,7 @@ class RunFolder:
         folder = cls(path)
         try:
             read_bytes(folder.config)
-            check_folder(folder.best)
+            check_folder(folder.fittest)
             check_folder(folder.control)
             check_folder(folder.opponents)
             return folder, load_config(folder.config)

@@ -13,9 +13,9 @@ from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.algorithms.maddpg import Maddpg
 from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.evolution.architecture import Architecture, Change, leaves_of
-from jaxmarl_comm.evolution.best import histories
 from jaxmarl_comm.evolution.evolver import Evolver
 from jaxmarl_comm.evolution.fitness import fitness_key, measurer
+from jaxmarl_comm.evolution.fittest import histories
 from jaxmarl_comm.evolution.mutation import Mutation
 from jaxmarl_comm.evolution.population import descended, heritage, measured, score
 from jaxmarl_comm.evolution.run import PopulationRunner
@@ -384,25 +384,25 @@ def run(tmp_path_factory):
     return evolve(EVOLVING, tmp_path_factory.mktemp("evolution") / "run")
 
 
-def test_a_run_leaves_populations_and_the_best(run):
+def test_a_run_leaves_populations_and_the_fittest(run):
     rows = [row for row in run.metrics if "fitness" in row]
     assert [row["iteration"] for row in rows] == [2, 4, 6]
     assert ["parent" in row for row in rows] == [True, True, False]
     assert all(len(row["fitness"]) == 8 for row in rows)
     assert (run.run_dir / "generations.svg").exists()
     np.testing.assert_allclose(np.ravel(run.fitness), rows[-1]["fitness"], rtol=1e-6)
-    assert run.best.run_dir == run.run_dir / "best"
-    assert run.best.cfg.num_seeds == 2
-    assert len(run.best.evaluation["return"]["of_each_seed"]) == 2
+    assert run.fittest.run_dir == run.run_dir / "fittest"
+    assert run.fittest.cfg.num_seeds == 2
+    assert len(run.fittest.evaluation["return"]["of_each_seed"]) == 2
 
 
-def test_the_best_are_what_plays(run):
+def test_the_fittest_are_what_plays(run):
     fittest = np.argmax(run.fitness, axis=1) + np.array([0, 4])
     for seed, place in enumerate(fittest):
-        state, _ = Runner(run.best.cfg, RunFolder(run.best.run_dir)).load()
+        state, _ = Runner(run.fittest.cfg, RunFolder(run.fittest.run_dir)).load()
         theirs = jax.tree.map(lambda x, seed=seed: x[seed], state.params.policy)
         assert same(theirs, jax.tree.map(lambda x, place=place: x[place], run.teams.params))
-    assert evaluate(run.run_dir, 30)["return"]["mean"] == evaluate(run.best, 30)["return"]["mean"]
+    assert evaluate(run.run_dir, 30)["return"]["mean"] == evaluate(run.fittest, 30)["return"]["mean"]
     assert load_policy(run.run_dir)
 
 
@@ -410,12 +410,12 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(run, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(run.run_dir, copy)
     shutil.rmtree(copy / "checkpoints" / "6")
-    shutil.rmtree(copy / "best")
+    shutil.rmtree(copy / "fittest")
     with pytest.raises(RunError, match="has not come to its end: go on with --resume"):
         evaluate(copy)
     resume(copy)
     assert (copy / "metrics.jsonl").read_bytes() == (run.run_dir / "metrics.jsonl").read_bytes()
-    files = [json.loads((of / "best" / "evaluation.json").read_text()) for of in (run.run_dir, copy)]
+    files = [json.loads((of / "fittest" / "evaluation.json").read_text()) for of in (run.run_dir, copy)]
     assert files[0]["return"] == files[1]["return"]
     ours, theirs = (PopulationRunner(run.cfg, RunFolder(of)).load()[0] for of in (run.run_dir, copy))
     assert same(plain(ours), plain(theirs))

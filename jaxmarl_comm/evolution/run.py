@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxmarl_comm import interrupts
 from jaxmarl_comm.config import Config
-from jaxmarl_comm.evolution.best import create_best
+from jaxmarl_comm.evolution.fittest import create_fittest
 from jaxmarl_comm.evolution.generations import Generations
 from jaxmarl_comm.evolution.population import Population, score
 from jaxmarl_comm.report.generations import generation_table, plot_generations
@@ -21,7 +21,7 @@ from jaxmarl_comm.runner import Runner, TrainResult, crosses, teams_of, train
 class Evolved(NamedTuple):
     """A finished evolution. metrics: the rows of metrics.jsonl, of all members. fitness: `[S, P]`, the last measured.
 
-    teams: of all members, `[S * P, ...]`. best: the run of the fittest of each population.
+    teams: of all members, `[S * P, ...]`. fittest: the run of the fittest of each population.
     """
 
     run_dir: Any
@@ -29,7 +29,7 @@ class Evolved(NamedTuple):
     metrics: list[dict[str, Any]]
     fitness: np.ndarray
     teams: Any
-    best: TrainResult
+    fittest: TrainResult
 
 
 def evolve_run(cfg: Config, folder: RunFolder) -> Evolved:
@@ -43,10 +43,12 @@ def evolve_run(cfg: Config, folder: RunFolder) -> Evolved:
         state, done = runner.run_to_the_end()
         rows = folder.read_metrics(cfg.num_runs)
         plot_generations(cfg, rows, folder.generations)
-        best = runner.create_best(state, done, rows)
+        fittest = runner.create_fittest(state, done, rows)
         fitness, teams = np.asarray(score(state.fitness)), teams_of(runner.algorithm, state.members)
-        runner.console.say(f"the fittest of {cfg.evolution.population_size}, in a run folder of its own: {best.path}")
-    return Evolved(folder.path, cfg, rows, fitness, teams, train(RunFolder.read(best.path)[1], best))
+        runner.console.say(
+            f"the fittest of {cfg.evolution.population_size}, in a run folder of its own: {fittest.path}"
+        )
+    return Evolved(folder.path, cfg, rows, fitness, teams, train(RunFolder.read(fittest.path)[1], fittest))
 
 
 class PopulationRunner(Runner):
@@ -95,6 +97,6 @@ class PopulationRunner(Runner):
         if "fitness" in row:
             self.console.say(generation_table(self.cfg, row))
 
-    def create_best(self, state: Population, done: int, rows: list[dict[str, Any]]) -> RunFolder:
+    def create_fittest(self, state: Population, done: int, rows: list[dict[str, Any]]) -> RunFolder:
         """The run folder of the fittest of each population, with the history of its ancestors."""
-        return create_best(self, state, self.generations.fittest(state), done, rows)
+        return create_fittest(self, state, self.generations.fittest(state), done, rows)

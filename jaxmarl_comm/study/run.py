@@ -13,7 +13,7 @@ import numpy as np
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
-from jaxmarl_comm.evolution.best import histories
+from jaxmarl_comm.evolution.fittest import histories
 from jaxmarl_comm.evolution.generations import Generations
 from jaxmarl_comm.runner import compile_chunk, teams_of
 from jaxmarl_comm.study.config import Program, StudyConfig, programs

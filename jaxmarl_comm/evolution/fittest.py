@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OF_POPULATIONS = ("fitness", "parent", "mutation")
 
 
-def best_config(cfg: Config, done: int, state: Population) -> Config:
+def fittest_config(cfg: Config, done: int, state: Population) -> Config:
     """The config of such a run of `done` iterations: with the fittest member's hyperparameters, if there is but one.
 
     Where several populations have come to several, those of each are in the checkpoint alone.
@@ -40,14 +40,14 @@ def whole(value: float) -> float | int:
     return int(value) if value.is_integer() else value
 
 
-def create_best(
+def create_fittest(
     runner: PopulationRunner, state: Population, places: np.ndarray, done: int, rows: list[dict[str, Any]]
 ) -> RunFolder:
     """The run folder of the members at these places `[S]`, in the place of what was there of an earlier end.
 
     One that has been trained as long, or on, stays as it is.
     """
-    path, cfg = runner.folder.best, best_config(runner.cfg, done, state)
+    path, cfg = runner.folder.fittest, fittest_config(runner.cfg, done, state)
     if path.exists():
         there, its = RunFolder.read(path)
         if its.num_iters >= done:
