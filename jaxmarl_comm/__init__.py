@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxmarl_comm.api import crossplay, default_cfg, evaluate, exploit, replay, resume, train_wrapper
+    from jaxmarl_comm.api import crossplay, default_cfg, evaluate, exploit, replay, resume, train_study, train_wrapper
     from jaxmarl_comm.checkpoint import CheckpointError
     from jaxmarl_comm.config import Config, ConfigError
     from jaxmarl_comm.envs import make_env
@@ -31,6 +31,7 @@ _HOME = {
     "make_env": "envs",
     "replay": "api",
     "resume": "api",
+    "train_study": "api",
     "train_wrapper": "api",
 }
 
@@ -49,6 +50,7 @@ __all__ = [
     "make_env",
     "replay",
     "resume",
+    "train_study",
     "train_wrapper",
 ]
 

@@ -60,7 +60,7 @@ def quick_evaluation(monkeypatch):
     """An evaluation that says only what it was asked for, and no curves: what they show is tested elsewhere."""
 
     def asked(cfg, *arguments, **options):
-        return {"seed": cfg.seed, "episodes": cfg.eval_episodes, "message_table": None}
+        return {"seed": cfg.seed, "episodes": cfg.eval_episodes, "message_table": None, "control": None}
 
     monkeypatch.setattr("jaxmarl_comm.runner.evaluate_teams", asked)
     monkeypatch.setattr("jaxmarl_comm.runner.evaluation_table", str)
