@@ -20,6 +20,7 @@ import pytest
 
 from jaxmarl_comm import api, default_cfg, runner
 from jaxmarl_comm.algorithms import make_algorithm
+from jaxmarl_comm.cli import QUICK_TEST
 from jaxmarl_comm.comm.presets import PRESETS
 from jaxmarl_comm.commands import COMMANDS
 from jaxmarl_comm.envs import ENVS
@@ -28,7 +29,7 @@ from learners import shapes_of
 from pages import PAGES, blocks, command, first_cells, headings, inline, links, shell_lines
 from runs import TINY, call
 
-SMALL = {**TINY, "num_iters": 2, "eval_interval": 2}
+SMALL = {**QUICK_TEST, **TINY, "num_iters": 2, "learning_delay": 100, "eval_interval": 2}
 EVALUATED = ("README", "add-a-task", "metrics")
 ELSEWHERE = ("pip install", "pytest")  # what .ci/run does
 STANDS_FOR = {
