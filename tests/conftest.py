@@ -10,7 +10,9 @@ import pytest
 # XLA's older generator of code for CPUs compiles in a third of the time, and in an eighth less where it does not cut
 # programs in parts for several threads.
 QUICK = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-LONGEST = "docs run parity channel study exploit frozen recurrence faults critics crossplay teams nets evaluation notebooks"
+LONGEST = (
+    "run docs parity channel study exploit frozen recurrence faults critics crossplay notebooks teams nets evaluation"
+)
 
 
 def hear_signals():

@@ -67,8 +67,17 @@ def headings(page):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
 
 
-def first_cells(page, heading):
-    """The words in backticks in the first cells of all tables under a heading."""
-    section = re.split(rf"^## {re.escape(heading)}$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
-    rows = re.findall(r"^\|([^|]*)\|", section.split("\n## ")[0], re.MULTILINE)
-    return {name for cell in rows for name in re.findall(r"`([^`]+)`", cell)}
+def section(page, heading):
+    """What stands under a heading of second rank."""
+    parts = re.split(r"^## (.*)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))[heading]
+
+
+def named(text):
+    """What stands in backticks."""
+    return set(re.findall(r"`([^`]+)`", text))
+
+
+def first_cells(text):
+    """The same, in the first column of tables."""
+    return set().union(*map(named, re.findall(r"^\|([^|]*)\|", text, re.MULTILINE)))

@@ -10,7 +10,6 @@ config, task and study, up to the function that would begin to work, which must 
 """
 
 import inspect
-import re
 import sys
 from importlib import import_module
 from types import ModuleType
@@ -26,7 +25,7 @@ from jaxmarl_comm.commands import COMMANDS
 from jaxmarl_comm.envs import ENVS
 from jaxmarl_comm.registry import ALGORITHMS
 from learners import shapes_of
-from pages import PAGES, blocks, command, first_cells, headings, inline, links, shell_lines
+from pages import PAGES, blocks, command, first_cells, headings, inline, links, named, section, shell_lines
 from runs import TINY, call
 
 SMALL = {**QUICK_TEST, **TINY, "num_iters": 2, "learning_delay": 100, "eval_interval": 2}
@@ -144,15 +143,14 @@ def stand_in(function, begun):
 
 
 def assert_documented(page, result):
-    """What a run writes is on the page, and nothing else is."""
-    agents = result.cfg.make_env().agents
-    in_rows = {name for row in result.metrics for name in row} | {name for cfg in TOLD for name in told_by(cfg)}
-    in_rows = {re.sub("/.*", "/AGENT", name) for name in in_rows}
-    own, of_agents = first_cells(page, "metrics.jsonl"), {name for name in in_rows if "/" in name}
-    assert own - {"reward/AGENT"} == in_rows - of_agents
-    assert {name.removesuffix("/AGENT") for name in of_agents} <= own | {"reward"}
-    in_evaluation = {name for name in keys(result.evaluation) if name not in agents and not name[0].isdigit()}
-    assert first_cells(page, "evaluation.json") == in_evaluation
+    """What a run writes is on the page, and its tables have a row for nothing else."""
+    written = {name for row in result.metrics for name in row}.union(*map(told_by, TOLD))
+    of_all, of_agents = ({name for name in written if ("/" in name) == each} for each in (False, True))
+    assert first_cells(section(page, "metrics.jsonl")) - {"reward/AGENT"} == of_all
+    assert {name.split("/")[0] for name in of_agents} <= of_all | {"reward"}
+    assert first_cells(section(page, "evaluation.json")) == set(result.evaluation)
+    values_and_agents = {name for name in keys(result.evaluation) if name[0].isdigit() or name[-1].isdigit()}
+    assert keys(result.evaluation) - values_and_agents <= named(section(page, "evaluation.json"))
 
 
 def told_by(settings):
