@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         make_report,
         replay,
         resume,
+        train_study,
         train_wrapper,
     )
     from jaxmarl_comm.checkpoint import CheckpointError
@@ -43,6 +44,7 @@ _HOME = {
     "make_report": "api",
     "replay": "api",
     "resume": "api",
+    "train_study": "api",
     "train_wrapper": "api",
 }
 
@@ -63,6 +65,7 @@ __all__ = [
     "make_report",
     "replay",
     "resume",
+    "train_study",
     "train_wrapper",
 ]
 

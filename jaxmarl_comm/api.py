@@ -14,6 +14,7 @@ from jaxmarl_comm.exploiting.folder import ExploitFolder, is_exploit
 from jaxmarl_comm.exploiting.plan import BOTH
 from jaxmarl_comm.exploiting.run import begin_exploit, run_exploit
 from jaxmarl_comm.film.of_run import film_of
+from jaxmarl_comm.interrupts import parting
 from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.opponents.taking import create_run
 from jaxmarl_comm.page.making import report_on
@@ -21,6 +22,9 @@ from jaxmarl_comm.page.replay import film_page
 from jaxmarl_comm.run_folder import RunError, RunFolder, new_file
 from jaxmarl_comm.runner import Runner, TrainResult, load_control, train
 from jaxmarl_comm.settings import ConfigError
+from jaxmarl_comm.study.config import StudyConfig, build_study, programs
+from jaxmarl_comm.study.folder import StudyFolder
+from jaxmarl_comm.study.run import run_study
 
 __all__ = [
     "crossplay",
@@ -31,6 +35,7 @@ __all__ = [
     "make_report",
     "replay",
     "resume",
+    "train_study",
     "train_wrapper",
 ]
 
@@ -107,6 +112,27 @@ def evaluate(
     state, _ = runner.load()
     compared = load_control(Path(control), runner) if control else _own_control(runner)
     return runner.evaluate(state, changed, paths, compared)
+
+
+def train_study(
+    study: StudyConfig | Mapping[str, Any] | str | Path, run_dir: str | Path | None = None
+) -> list[dict[str, Any]]:
+    """Train several protocols, or other variants of a run, and compare them; return the rows of results.json.
+
+    study: what the files of `configs/studies/` say, as a dictionary; or the folder of a study that was interrupted, to
+    go on with it. run_dir: a new folder, for the rows, a table and a picture; `runs/study-<time>` if None.
+    Raises ConfigError for settings that cannot be or do not fit into memory; RunError if the folder exists or cannot
+    be written, or if there is no such study.
+    """
+    if isinstance(study, str | Path):
+        folder, planned = StudyFolder.open(Path(study))
+    else:
+        planned = study if isinstance(study, StudyConfig) else build_study(study)
+        for program in programs(planned):
+            check_memory(program.cfg, len(program.values))
+        folder = StudyFolder.create(Path(run_dir) if run_dir else RunFolder.default_path("study"), planned)
+    with folder.locked(), parting(f"stopped; what is done is kept: go on with --resume {folder.path}"):
+        return run_study(planned, folder)
 
 
 def crossplay(

@@ -11,7 +11,7 @@ from typing import Any
 
 from jaxmarl_comm.config import Config, build_config, load_config
 from jaxmarl_comm.dotted import merge
-from jaxmarl_comm.interrupts import exit_status, parting
+from jaxmarl_comm.interrupts import exit_status
 from jaxmarl_comm.options import Parser, field_overrides, fields_help
 from jaxmarl_comm.registry import config_class
 from jaxmarl_comm.settings import ConfigError
@@ -267,23 +267,17 @@ def study_main(arguments: Sequence[str] | None = None) -> int:
 
 def run_studying(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
     """Raises ConfigError or RunError."""
-    from jaxmarl_comm.memory import check_memory
+    from jaxmarl_comm import api
     from jaxmarl_comm.run_folder import RunFolder
-    from jaxmarl_comm.study.config import load_study, programs
-    from jaxmarl_comm.study.folder import StudyFolder
-    from jaxmarl_comm.study.run import run_study
+    from jaxmarl_comm.study.config import load_study
 
-    if given.resume is not None:
-        if overrides:
-            raise ConfigError("a study is resumed as it was: leave the settings away")
-        folder, study = StudyFolder.open(given.resume)
-    else:
+    if given.resume is None:
         study = load_study(find_config(given.config, CONFIGS / "studies"), overrides)
-        for program in programs(study):
-            check_memory(program.cfg, len(program.values))
-        folder = StudyFolder.create(given.run_dir or RunFolder.default_path(Path(given.config).stem), study)
-    with folder.locked(), parting(f"stopped; what is done is kept: go on with --resume {folder.path}"):
-        run_study(study, folder)
+        api.train_study(study, given.run_dir or RunFolder.default_path(Path(given.config).stem))
+    elif overrides:
+        raise ConfigError("a study is resumed as it was: leave the settings away")
+    else:
+        api.train_study(given.resume)
 
 
 def guarded(run: Callable[[], None]) -> int:

@@ -68,6 +68,8 @@ class Config(Settings):
     """Headings of `--help` for this class, each with the fields from which on it stands."""
     between_sides: ClassVar[tuple[str, ...]] = ()
     """Settings that mean nothing unless two sides learn."""
+    varied: ClassVar[tuple[str, ...]] = ("lr", "gamma")
+    """Settings that are numbers of the state, which members of a population may differ in."""
     deterministic: ClassVar[bool] = False
     """Whether continuous actions are what networks say, and not drawn from a distribution."""
 

@@ -18,8 +18,6 @@ class CriticConfig(Config):
     """What all critics have."""
 
     headings: ClassVar = {"critics": ("critic_lr",)}
-    varied: ClassVar[tuple[str, ...]] = ("lr", "critic_lr", "gamma")
-    """Settings that are numbers of the state, which members of a population may differ in."""
 
     critic_lr: Real | None = Field(None, gt=0, description="learning rate of the critics, at the start; null: lr")
     share_critics: Literal["team", "group", "agent"] | None = Field(

@@ -10,7 +10,9 @@ import pytest
 # XLA's older generator of code for CPUs compiles in a third of the time, and in an eighth less where it does not cut
 # programs in parts for several threads.
 QUICK = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-LONGEST = "run parity channel study exploit frozen recurrence faults critics crossplay teams nets evaluation"
+LONGEST = (
+    "run docs parity channel study exploit frozen recurrence faults critics crossplay notebooks teams nets evaluation"
+)
 
 
 def hear_signals():
@@ -60,7 +62,7 @@ def quick_evaluation(monkeypatch):
     """An evaluation that says only what it was asked for, and no curves: what they show is tested elsewhere."""
 
     def asked(cfg, *arguments, **options):
-        return {"seed": cfg.seed, "episodes": cfg.eval_episodes, "message_table": None}
+        return {"seed": cfg.seed, "episodes": cfg.eval_episodes, "message_table": None, "control": None}
 
     monkeypatch.setattr("jaxmarl_comm.runner.evaluate_teams", asked)
     monkeypatch.setattr("jaxmarl_comm.runner.evaluation_table", str)

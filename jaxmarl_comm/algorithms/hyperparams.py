@@ -12,20 +12,21 @@ from jaxmarl_comm.comm.channel import Channel, Numbers
 from jaxmarl_comm.team_config import TeamConfig
 
 if TYPE_CHECKING:
-    from jaxmarl_comm.critic_config import CriticConfig
+    from jaxmarl_comm.config import Config
 
 Array = jax.Array
 
 
-def of_config(kind: Any, cfg: CriticConfig) -> Any:
+def of_config(kind: Any, cfg: Config) -> Any:
     """Those of the config. kind: of an algorithm, a named tuple of `[]` each, with `comm`."""
     comm = Numbers(*(jnp.asarray(getattr(cfg.comm, name), float) for name in Numbers._fields))
     own = {name: getattr(cfg, name) for name in kind._fields if name != "comm"}
-    own["critic_lr"] = own["critic_lr"] or cfg.lr
+    if "critic_lr" in own:
+        own["critic_lr"] = own["critic_lr"] or cfg.lr
     return kind(**{name: jnp.asarray(x, float) for name, x in own.items()}, comm=comm)
 
 
-def varied(cfg: CriticConfig, channel: Channel, hparams: Any, changes: Mapping[str, Array]) -> Any:
+def varied(cfg: Config, channel: Channel, hparams: Any, changes: Mapping[str, Array]) -> Any:
     """The hyperparameters with these changes, each as the one that it replaces; `comm.loss` is a name.
 
     A new lr is also the critics', unless they have their own. Raises ValueError for what is no hyperparameter, or
@@ -35,12 +36,12 @@ def varied(cfg: CriticConfig, channel: Channel, hparams: Any, changes: Mapping[s
     numbers = {name: jnp.asarray(value, float) for name, value in changes.items()}
     of_comm = {name.removeprefix("comm."): x for name, x in numbers.items() if name.startswith("comm.")}
     own: dict[str, Any] = {name: x for name, x in numbers.items() if not name.startswith("comm.")}
-    if "lr" in own and cfg.critic_lr is None:
+    if "lr" in own and hasattr(cfg, "critic_lr") and cfg.critic_lr is None:
         own = {"critic_lr": own["lr"], **own}
     return hparams._replace(comm=hparams.comm._replace(**of_comm), **own)
 
 
-def check_varied(cfg: CriticConfig, channel: Channel, names: Iterable[str]) -> None:
+def check_varied(cfg: Config, channel: Channel, names: Iterable[str]) -> None:
     """Raises ValueError for a name that is no hyperparameter of the algorithm, or of a stage that is left out."""
     known = set(cfg.varied) | {f"comm.{name}" for name in Numbers._fields}
     for name in names:
@@ -57,7 +58,7 @@ def number(hparams: Any, name: str) -> Array:
     return found
 
 
-def present(cfg: CriticConfig, teams: Sequence[str], hparams: Any, progress: Array) -> Any:
+def present(cfg: Config, teams: Sequence[str], hparams: Any, progress: Array) -> Any:
     """The hyperparameters as their schedules have them at this progress, from 0 to 1: critics' lr falls as all lr does.
 
     What a team may have of its own (lr, critic_lr, ent_coef) is `[teams]`.
@@ -72,7 +73,7 @@ def present(cfg: CriticConfig, teams: Sequence[str], hparams: Any, progress: Arr
     return hparams._replace(**now)
 
 
-def of_teams(cfg: CriticConfig, teams: Sequence[str], name: str, of_all: Array) -> Array:
+def of_teams(cfg: Config, teams: Sequence[str], name: str, of_all: Array) -> Array:
     """`[teams]`: a team's own number, or that of all. A team's own lr is also its critics', unless they have theirs."""
     settings = [cfg.teams.get(team) for team in teams]
     own = [x and (getattr(x, name) if name != "critic_lr" or x.critic_lr else x.lr) for x in settings]

@@ -15,10 +15,10 @@ from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
 
 if TYPE_CHECKING:
-    from jaxmarl_comm.critic_config import CriticConfig
+    from jaxmarl_comm.config import Config
 
 Array = jax.Array
-Settings = TypeVar("Settings", bound="CriticConfig")
+Settings = TypeVar("Settings", bound="Config")
 
 
 class Learner(Generic[Settings]):

@@ -62,17 +62,23 @@ class Program(NamedTuple):
     cfgs: list[Config]
 
 
-def load_study(path: Path, changes: Mapping[str, Any]) -> StudyConfig:
-    """From a YAML file, with dotted changes to its `run`. Raises ConfigError that names the file."""
+def build_study(values: Mapping[str, Any], changes: Mapping[str, Any] | None = None) -> StudyConfig:
+    """From nested values, with dotted changes to its `run`. Raises ConfigError, in one line."""
     try:
-        study = StudyConfig.model_validate(read_mapping(path))
-        study = study.model_copy(update={"run": merge(study.run, changes)})
-        list(programs(study))
+        study = StudyConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"study {path}: {explain(error, StudyConfig)}") from None
+        raise ConfigError(explain(error, StudyConfig)) from None
+    study = study.model_copy(update={"run": merge(merge({}, study.run), changes or {})})
+    list(programs(study))
+    return study
+
+
+def load_study(path: Path, changes: Mapping[str, Any]) -> StudyConfig:
+    """The same from a YAML file. Raises ConfigError that names it."""
+    try:
+        return build_study(read_mapping(path), changes)
     except ConfigError as error:
         raise ConfigError(f"study {path}: {error}") from None
-    return study
 
 
 def programs(study: StudyConfig) -> Iterator[Program]:
