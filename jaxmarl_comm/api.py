@@ -18,7 +18,8 @@ from jaxmarl_comm.film.shoot import shoot
 from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.opponents.taking import create_run
 from jaxmarl_comm.run_folder import RunError, RunFolder, taken
-from jaxmarl_comm.runner import Runner, TrainResult, load_control, teams_of, train
+from jaxmarl_comm.runner import Runner, TrainResult, load_control, train
+from jaxmarl_comm.saved import LATEST
 from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.trees import unstack
 
@@ -60,15 +61,17 @@ def evaluate(
     seed: int | None = None,
     control: str | Path | None = None,
     output: str | Path | None = None,
+    checkpoint: str | int = LATEST,
 ) -> dict[str, Any]:
-    """Evaluate a run's newest checkpoint; write and return what `evaluation.json` holds, with its seed and episodes.
+    """Evaluate a checkpoint of a run; write and return what `evaluation.json` holds, with its seed and episodes.
 
     episodes: in our environment, episodes_mpe2: in the real mpe2, seed: of the episodes; each as in training if None.
     control: a finished run of silent agents on the same task, to tell what talk is worth; the run's own if None,
     unless that is unfinished, which is said.
     output: a JSON file; `evaluation-1.json` in the run's folder, or the first number that is free, if None.
-    Raises ConfigError for numbers that cannot be, RunError if `run` is not a run folder or the output exists,
-    CheckpointError if its checkpoint is damaged.
+    checkpoint: `latest`, `best` (by short greedy evaluations in training) or an iteration that is kept.
+    Raises ConfigError for numbers that cannot be, RunError if `run` is not a run folder, has no such checkpoint or the
+    output exists, CheckpointError if its checkpoint is damaged.
     """
     folder, cfg = RunFolder.open(_path(run))
     asked = {"eval_episodes": episodes, "eval_episodes_mpe2": episodes_mpe2, "seed": seed}
@@ -76,9 +79,9 @@ def evaluate(
     check_memory(changed)
     paths = [_new_file(Path(output), ".json")] if output else folder.numbered("evaluation", ".json")
     runner = Runner(cfg, folder)
-    state, _ = runner.load()
+    teams, record = runner.load_teams(checkpoint)
     compared = load_control(Path(control), runner) if control else _own_control(runner)
-    return runner.evaluate(state, changed, paths, compared)
+    return runner.evaluate(teams, record.iteration, changed, paths, compared)
 
 
 def crossplay(
@@ -132,14 +135,20 @@ def exploit(
     return run_exploit(folder)
 
 
-def replay(run: Run, seed: int = 0, episodes: int = 1_000, output: str | Path | None = None) -> Path:
+def replay(
+    run: Run,
+    seed: int = 0,
+    episodes: int = 1_000,
+    output: str | Path | None = None,
+    checkpoint: str | int = LATEST,
+) -> Path:
     """Films of the best, the median and the worst of so many greedy episodes, as one HTML page, whose path is returned.
 
     Each is shown as it is and, from the same start, with messages muted and shuffled, step by step: who is where, and
     who says what. seed: which of the run's seeds, from 0. output: a new .html file; `replay-1.html` in the run's
-    folder, or the first number that is free, if None. Raises ConfigError for numbers that cannot be; RunError if `run`
-    is not a run folder, has no such seed or nothing to be seen, or if the output exists; CheckpointError if its
-    checkpoint is damaged.
+    folder, or the first number that is free, if None. checkpoint: as in `evaluate`. Raises ConfigError for numbers that
+    cannot be; RunError if `run` is not a run folder, has no such seed or checkpoint or nothing to be seen, or if the
+    output exists; CheckpointError if its checkpoint is damaged.
     """
     folder, cfg = RunFolder.open(_path(run))
     if not 0 <= seed < cfg.num_seeds:
@@ -150,9 +159,9 @@ def replay(run: Run, seed: int = 0, episodes: int = 1_000, output: str | Path | 
     check_memory(cfg)
     paths = [_new_file(Path(output), ".html")] if output else folder.numbered("replay", ".html")
     runner = Runner(cfg, folder)
-    state, record = runner.load()
+    teams, record = runner.load_teams(checkpoint)
     runner.console.say(f"playing {episodes:,} episodes")
-    film = shoot(cfg, runner.env, runner.algorithm, unstack(teams_of(runner.algorithm, state))[seed], episodes)
+    film = shoot(cfg, runner.env, runner.algorithm, unstack(teams)[seed], episodes)
     subtitle = (
         f"{folder.path.name}, seed {seed}, after {record.iteration} iterations of {cfg.algorithm}, "
         f"communication: {cfg.comm.preset}; greedy"

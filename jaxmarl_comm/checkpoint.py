@@ -7,7 +7,7 @@ import logging
 import os
 import platform
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, ValidationError
+from pydantic import BaseModel, FiniteFloat, NonNegativeFloat, NonNegativeInt, ValidationError
 
 from jaxmarl_comm.files import (
     DRAFT,
@@ -29,7 +29,6 @@ from jaxmarl_comm.files import (
 )
 from jaxmarl_comm.suggest import one_line
 
-KEEP = 2  # newest checkpoints kept, so that one damaged file does not cost the run
 RECORD = "record.json"
 STATE = "state"
 PACKAGES = ("jaxmarl_comm", "jax", "jaxlib", "flax", "optax", "distrax", "numpy", "orbax-checkpoint")
@@ -49,7 +48,7 @@ class Record(BaseModel):
     """What a checkpoint says of itself.
 
     config: the run's settings. versions: of Python and packages that computed it. seconds: spent so far, by phase.
-    files: name -> SHA-256.
+    files: name -> SHA-256. greedy_return: what its teams returned when they were saved for it; else None.
     """
 
     iteration: NonNegativeInt
@@ -57,6 +56,7 @@ class Record(BaseModel):
     versions: dict[str, str]
     seconds: dict[str, NonNegativeFloat]
     files: dict[str, str]
+    greedy_return: FiniteFloat | None = None
 
 
 class Checkpoints:
@@ -81,8 +81,15 @@ class Checkpoints:
         """Iteration of the newest one, None if there is none."""
         return max(self.iterations, default=None)
 
-    def save(self, iteration: int, state: Any, config: Mapping[str, Any], seconds: Mapping[str, float]) -> None:
-        """Save a pytree of arrays and PRNG keys with its record, and let go of the oldest. Raises CheckpointError."""
+    def save(
+        self,
+        iteration: int,
+        state: Any,
+        config: Mapping[str, Any],
+        seconds: Mapping[str, float],
+        greedy_return: float | None = None,
+    ) -> None:
+        """Save a pytree of arrays and PRNG keys with its record. Raises CheckpointError."""
         target = self.folder / str(iteration)
         draft = draft_of(target)
         try:
@@ -95,6 +102,7 @@ class Checkpoints:
                 versions=versions(),
                 seconds=dict(seconds),
                 files=_hash_files(draft),
+                greedy_return=greedy_return,
             )
             write_whole(draft / RECORD, record.model_dump_json())
             _remove(target)
@@ -103,14 +111,15 @@ class Checkpoints:
         except Exception as error:  # orbax and what lies beneath it raise many kinds
             shutil.rmtree(draft, ignore_errors=True)
             raise CheckpointError(f"cannot save checkpoint {target}: {_told(error)}") from error
-        for old in self.iterations[:-KEEP]:
-            _remove(self.folder / str(old))
+
+    def forget(self, iterations: Iterable[int]) -> None:
+        """Remove these."""
+        for iteration in iterations:
+            _remove(self.folder / str(iteration))
 
     def forget_after(self, iteration: int) -> None:
-        """Remove newer ones, which are damaged, and what a killed process left half-written."""
-        for newer in self.iterations:
-            if newer > iteration:
-                _remove(self.folder / str(newer))
+        """Remove newer ones, and what a killed process left half-written."""
+        self.forget(newer for newer in self.iterations if newer > iteration)
         for draft in self.folder.glob(f".*{DRAFT}"):
             discard(draft)
 
@@ -125,9 +134,7 @@ class Checkpoints:
         damaged: dict[int, DamagedError] = {}
         while left := [iteration for iteration in self.iterations if iteration not in damaged]:
             try:
-                record = self.record(left[-1])
-                check(record)
-                return self.load(left[-1], like), record
+                return self.load_checked(left[-1], like, check)
             except DamagedError as error:
                 if os.path.lexists(self.folder / str(left[-1])):
                     damaged[left[-1]] = error
@@ -136,6 +143,12 @@ class Checkpoints:
         if damaged:
             raise CheckpointError(f"{damaged[min(damaged)]}; no other is left")
         raise CheckpointError(f"{self.folder} holds no checkpoint")
+
+    def load_checked(self, iteration: int, like: Any, check: Callable[[Record], None]) -> tuple[Any, Record]:
+        """The same of this iteration's. Raises DamagedError, CheckpointError."""
+        record = self.record(iteration)
+        check(record)
+        return self.load(iteration, like), record
 
     def record(self, iteration: int) -> Record:
         """Raises DamagedError, also where files are not those that the record tells."""
@@ -171,10 +184,11 @@ class Checkpoints:
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages that decide what a run computes."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+    return {"python": platform.python_version(), **{name: package_version(name) for name in PACKAGES}}
 
 
-def _version(package: str) -> str:
+def package_version(package: str) -> str:
+    """`unknown` where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:  # imported from a folder that was never installed

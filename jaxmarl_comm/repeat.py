@@ -13,7 +13,7 @@ from jaxmarl_comm.config import DEFAULT_ALGORITHM, Config
 from jaxmarl_comm.dotted import flatten
 from jaxmarl_comm.options import read_value
 
-TOLD_ELSEWHERE = ("env.name", "control")  # in a command line, or by a record
+TOLD_ELSEWHERE = ("env.name", "control")  # in the command itself
 
 
 def command(cfg: Config) -> str:

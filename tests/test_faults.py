@@ -412,7 +412,7 @@ def test_an_interrupt_in_a_notebook_leaves_a_run_that_can_go_on(run, monkeypatch
     monkeypatch.setattr(Console, "row", lambda *_: [signal.raise_signal(number) for number in press_once])
     with pytest.raises(InterruptedRunError, match="stopped after iteration 10; go on with --resume"):
         runner.run()
-    assert runner.checkpoints.latest == 10
+    assert runner.saved.latest == 10
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     def compiling(*_):
