@@ -42,13 +42,11 @@ def closing(cfg: Config, folder: Path, best: Record | None) -> list[str]:
     """How well it went, and how to do it again. best: of the best checkpoint, if there is one."""
     rows = {}
     if best is not None:
-        evaluated = f"python scripts/evaluate.py --run {shlex.quote(str(folder))} --checkpoint best"
         mean = " (mean over seeds)" if cfg.num_seeds > 1 else ""
-        rows["best return"] = (
-            f"{best.greedy_return:.2f}{mean}, greedy, seen in training after iteration {best.iteration}"
-        )
-        rows["best checkpoint"] = f"{folder / 'best' / str(best.iteration)}; {evaluated}"
-    return aligned(rows | {"to repeat it": command(cfg)})
+        rows["best return"] = f"{best.greedy_return:.2f}{mean}, greedy, in training, after iteration {best.iteration}"
+        rows["best checkpoint"] = str(folder / "best" / str(best.iteration))
+        rows["to evaluate it"] = f"python scripts/evaluate.py --run {shlex.quote(str(folder))} --checkpoint best"
+    return aligned(rows | {"to repeat the run": command(cfg)})
 
 
 def aligned(rows: dict[str, str]) -> list[str]:
@@ -99,4 +97,6 @@ def devices(cfg: Config) -> str:
 
 def in_bytes(number: int) -> str:
     """In MB, or in GB from one on."""
-    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.0f} MB"
+    if number >= 1e9:
+        return f"{number / 1e9:,.1f} GB"
+    return f"{number / 1e6:.0f} MB" if number >= 1e7 else f"{number / 1e6:.1f} MB"

@@ -31,6 +31,7 @@ from jaxmarl_comm.suggest import one_line
 
 RECORD = "record.json"
 STATE = "state"
+MARK = "commit_success.txt"  # orbax writes into it whose folder this is, and asks later only whether it is there
 PACKAGES = ("jaxmarl_comm", "jax", "jaxlib", "flax", "optax", "distrax", "numpy", "orbax-checkpoint")
 
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what is raised anyway
@@ -96,6 +97,8 @@ class Checkpoints:
             self.folder.mkdir(exist_ok=True)
             draft.mkdir()
             self.orbax.save(draft / STATE, args=ocp.args.StandardSave(_saved_leaves(_without_keys(state))))
+            if (mark := draft / STATE / MARK).exists():
+                write_whole(mark, "")
             record = Record(
                 iteration=iteration,
                 config=dict(config),

@@ -15,7 +15,7 @@ from jaxmarl_comm.interrupts import exit_status, parting
 from jaxmarl_comm.options import Parser, field_overrides, fields_help
 from jaxmarl_comm.registry import config_class
 from jaxmarl_comm.settings import ConfigError
-from jaxmarl_comm.suggest import did_you_mean, one_line
+from jaxmarl_comm.suggest import did_you_mean, one_line, shown
 
 HERE = Path(__file__).resolve().parent
 CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parent / "configs"  # in a wheel; in a clone
@@ -121,8 +121,15 @@ def add_checkpoint(parser: argparse.ArgumentParser) -> None:
 
 
 def which_checkpoint(text: str) -> str | int:
-    """`latest`, `best` or a number. Raises ValueError."""
-    return text if text in ("latest", "best") else int(text)
+    """`latest`, `best` or a number. Raises ArgumentTypeError."""
+    words = ("latest", "best")
+    if text in words:
+        return text
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(
+        f"{shown(text)} is neither latest, best nor an iteration{did_you_mean(text, words)}"
+    )
 
 
 def crossplay_main(arguments: Sequence[str] | None = None) -> int:

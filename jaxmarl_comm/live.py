@@ -159,6 +159,7 @@ class Above:
             self._stream.flush()
             if text:
                 self._foot.at_start = text.endswith("\n")
+            self._foot.draw()
         return count
 
     def __getattr__(self, name: str) -> Any:
