@@ -131,9 +131,8 @@ def test_a_checkpoint_that_is_not_there_is_one_line(run, play):
 
 def test_a_word_that_is_no_checkpoint_is_one_line(run, capsys):
     status, errors = call(evaluate_main, ["--run", run, "--checkpoint", "bset"], capsys)
-    assert (
-        status == 2 and errors == "error: argument --checkpoint: invalid which_checkpoint value: 'bset' (see --help)\n"
-    )
+    said = "'bset' is neither latest, best nor an iteration, did you mean 'best'?"
+    assert status == 2 and errors == f"error: argument --checkpoint: {said} (see --help)\n"
 
 
 def test_a_best_of_another_run_is_named(run):
