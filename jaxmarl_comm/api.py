@@ -21,6 +21,7 @@ from jaxmarl_comm.page.making import report_on
 from jaxmarl_comm.page.replay import film_page
 from jaxmarl_comm.run_folder import RunError, RunFolder, new_file
 from jaxmarl_comm.runner import Runner, TrainResult, load_control, train
+from jaxmarl_comm.saved import LATEST
 from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.study.config import StudyConfig, build_study, programs
 from jaxmarl_comm.study.folder import StudyFolder
@@ -93,15 +94,17 @@ def evaluate(
     seed: int | None = None,
     control: str | Path | None = None,
     output: str | Path | None = None,
+    checkpoint: str | int = LATEST,
 ) -> dict[str, Any]:
-    """Evaluate a run's newest checkpoint; write and return what `evaluation.json` holds, with its seed and episodes.
+    """Evaluate a checkpoint of a run; write and return what `evaluation.json` holds, with its seed and episodes.
 
     episodes: in our environment, episodes_mpe2: in the real mpe2, seed: of the episodes; each as in training if None.
     control: a finished run of silent agents on the same task, to tell what talk is worth; the run's own if None,
     unless that is unfinished, which is said.
     output: a JSON file; `evaluation-1.json` in the run's folder, or the first number that is free, if None.
-    Raises ConfigError for numbers that cannot be, RunError if `run` is not a run folder or the output exists,
-    CheckpointError if its checkpoint is damaged.
+    checkpoint: `latest`, `best` (by short greedy evaluations in training) or an iteration that is kept.
+    Raises ConfigError for numbers that cannot be, RunError if `run` is not a run folder, has no such checkpoint or the
+    output exists, CheckpointError if its checkpoint is damaged.
     """
     folder, cfg = RunFolder.open(_path(run))
     asked = {"eval_episodes": episodes, "eval_episodes_mpe2": episodes_mpe2, "seed": seed}
@@ -109,9 +112,9 @@ def evaluate(
     check_memory(changed)
     paths = [new_file(Path(output), ".json")] if output else folder.numbered("evaluation", ".json")
     runner = Runner(cfg, folder)
-    state, _ = runner.load()
+    teams, record = runner.load_teams(checkpoint)
     compared = load_control(Path(control), runner) if control else _own_control(runner)
-    return runner.evaluate(state, changed, paths, compared)
+    return runner.evaluate(teams, record.iteration, changed, paths, compared)
 
 
 def train_study(
@@ -186,14 +189,20 @@ def exploit(
     return run_exploit(folder)
 
 
-def replay(run: Run, seed: int = 0, episodes: int = 1_000, output: str | Path | None = None) -> Path:
+def replay(
+    run: Run,
+    seed: int = 0,
+    episodes: int = 1_000,
+    output: str | Path | None = None,
+    checkpoint: str | int = LATEST,
+) -> Path:
     """Films of the best, the median and the worst of so many greedy episodes, as one HTML page, whose path is returned.
 
     Each is shown as it is and, from the same start, with messages muted and shuffled, step by step: who is where, and
     who says what. seed: which of the run's seeds, from 0. output: a new .html file; `replay-1.html` in the run's
-    folder, or the first number that is free, if None. Raises ConfigError for numbers that cannot be; RunError if `run`
-    is not a run folder, has no such seed or nothing to be seen, or if the output exists; CheckpointError if its
-    checkpoint is damaged.
+    folder, or the first number that is free, if None. checkpoint: as in `evaluate`. Raises ConfigError for numbers that
+    cannot be; RunError if `run` is not a run folder, has no such seed or checkpoint or nothing to be seen, or if the
+    output exists; CheckpointError if its checkpoint is damaged.
     """
     folder, cfg = RunFolder.open(_path(run))
     if not 0 <= seed < cfg.num_seeds:
@@ -201,7 +210,7 @@ def replay(run: Run, seed: int = 0, episodes: int = 1_000, output: str | Path | 
     if episodes < 2:
         raise ConfigError(f"episodes is {episodes}, but must be at least 2")
     paths = [new_file(Path(output), ".html")] if output else folder.numbered("replay", ".html")
-    film, done = film_of(folder, cfg, seed, episodes)
+    film, done = film_of(folder, cfg, seed, episodes, checkpoint)
     subtitle = (
         f"{folder.path.name}, seed {seed}, after {done} iterations of {cfg.algorithm}, "
         f"communication: {cfg.comm.preset}; greedy"

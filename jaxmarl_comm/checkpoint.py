@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ from jaxmarl_comm.files import (
 )
 from jaxmarl_comm.suggest import one_line
 
-KEEP = 2  # newest checkpoints kept, so that one damaged file does not cost the run
 STATE = "state"
+MARK = "commit_success.txt"  # orbax writes into it whose folder this is, and asks later only whether it is there
 
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what is raised anyway
 
@@ -59,20 +59,30 @@ class Checkpoints:
         """Iteration of the newest one, None if there is none."""
         return max(self.iterations, default=None)
 
-    def save(self, iteration: int, state: Any, config: Mapping[str, Any], seconds: Mapping[str, float]) -> None:
-        """Save a pytree of arrays and PRNG keys with its record, and let go of the oldest. Raises CheckpointError."""
+    def save(
+        self,
+        iteration: int,
+        state: Any,
+        config: Mapping[str, Any],
+        seconds: Mapping[str, float],
+        greedy_return: float | None = None,
+    ) -> None:
+        """Save a pytree of arrays and PRNG keys with its record. Raises CheckpointError."""
         target = self.folder / str(iteration)
         draft = draft_of(target)
         try:
             self.folder.mkdir(exist_ok=True)
             draft.mkdir()
             self.orbax.save(draft / STATE, args=ocp.args.StandardSave(_saved_leaves(_without_keys(state))))
+            if (mark := draft / STATE / MARK).exists():
+                write_whole(mark, "")
             record = Record(
                 iteration=iteration,
                 config=dict(config),
                 versions=versions(),
                 seconds=dict(seconds),
                 files=_hash_files(draft),
+                greedy_return=greedy_return,
             )
             write_whole(draft / RECORD, record.model_dump_json())
             _remove(target)
@@ -81,14 +91,15 @@ class Checkpoints:
         except Exception as error:  # orbax and what lies beneath it raise many kinds
             shutil.rmtree(draft, ignore_errors=True)
             raise CheckpointError(f"cannot save checkpoint {target}: {_told(error)}") from error
-        for old in self.iterations[:-KEEP]:
-            _remove(self.folder / str(old))
+
+    def forget(self, iterations: Iterable[int]) -> None:
+        """Remove these."""
+        for iteration in iterations:
+            _remove(self.folder / str(iteration))
 
     def forget_after(self, iteration: int) -> None:
-        """Remove newer ones, which are damaged, and what a killed process left half-written."""
-        for newer in self.iterations:
-            if newer > iteration:
-                _remove(self.folder / str(newer))
+        """Remove newer ones, and what a killed process left half-written."""
+        self.forget(newer for newer in self.iterations if newer > iteration)
         for draft in self.folder.glob(f".*{DRAFT}"):
             discard(draft)
 
@@ -103,9 +114,7 @@ class Checkpoints:
         damaged: dict[int, DamagedError] = {}
         while left := [iteration for iteration in self.iterations if iteration not in damaged]:
             try:
-                record = self.record(left[-1])
-                check(record)
-                return self.load(left[-1], like), record
+                return self.load_checked(left[-1], like, check)
             except DamagedError as error:
                 if os.path.lexists(self.folder / str(left[-1])):
                     damaged[left[-1]] = error
@@ -114,6 +123,12 @@ class Checkpoints:
         if damaged:
             raise CheckpointError(f"{damaged[min(damaged)]}; no other is left")
         raise CheckpointError(f"{self.folder} holds no checkpoint")
+
+    def load_checked(self, iteration: int, like: Any, check: Callable[[Record], None]) -> tuple[Any, Record]:
+        """The same of this iteration's. Raises DamagedError, CheckpointError."""
+        record = self.record(iteration)
+        check(record)
+        return self.load(iteration, like), record
 
     def record(self, iteration: int) -> Record:
         """Raises DamagedError, also where files are not those that the record tells."""

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, NonNegativeFloat, NonNegativeInt, ValidationError
+from pydantic import BaseModel, FiniteFloat, NonNegativeFloat, NonNegativeInt, ValidationError
 
 from jaxmarl_comm.files import RunError, check_folder, read_bytes
 
@@ -23,7 +23,7 @@ class Record(BaseModel):
     """What a checkpoint says of itself.
 
     config: the run's settings. versions: of Python and packages that computed it. seconds: spent so far, by phase.
-    files: name -> SHA-256.
+    files: name -> SHA-256. greedy_return: what its teams returned when they were saved for it; else None.
     """
 
     iteration: NonNegativeInt
@@ -31,6 +31,7 @@ class Record(BaseModel):
     versions: dict[str, str]
     seconds: dict[str, NonNegativeFloat]
     files: dict[str, str]
+    greedy_return: FiniteFloat | None = None
 
 
 def newest_record(folder: Path) -> Record | None:
@@ -52,10 +53,11 @@ def iterations_in(folder: Path) -> list[int]:
 
 def versions() -> dict[str, str]:
     """Of Python and of the packages that decide what a run computes."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}}
+    return {"python": platform.python_version(), **{name: package_version(name) for name in PACKAGES}}
 
 
-def _version(package: str) -> str:
+def package_version(package: str) -> str:
+    """`unknown` where it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:  # imported from a folder that was never installed

@@ -15,7 +15,7 @@ from jaxmarl_comm.interrupts import exit_status
 from jaxmarl_comm.options import Parser, field_overrides, fields_help
 from jaxmarl_comm.registry import config_class
 from jaxmarl_comm.settings import ConfigError
-from jaxmarl_comm.suggest import did_you_mean, one_line
+from jaxmarl_comm.suggest import did_you_mean, one_line, shown
 
 HERE = Path(__file__).resolve().parent
 CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parent / "configs"  # in a wheel; in a clone
@@ -94,10 +94,9 @@ def quick_test(cfg: Config, changes: dict[str, Any]) -> dict[str, Any]:
 
 def evaluate_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/evaluate.py`; returns the exit status."""
-    parser = Parser(
-        description="Evaluate the newest checkpoint of a run again, beside its own evaluation.json.", allow_abbrev=False
-    )
+    parser = Parser(description="Evaluate a checkpoint of a run, beside its own evaluation.json.", allow_abbrev=False)
     parser.add_argument("--run", metavar="DIR", type=Path, required=True, help="run folder")
+    add_checkpoint(parser)
     parser.add_argument("--episodes", type=int, help="in our environment (the run's eval_episodes)")
     parser.add_argument("--episodes-mpe2", type=int, help="in the real mpe2 (the run's)")
     parser.add_argument("--seed", type=int, help="of the episodes (the run's)")
@@ -109,9 +108,28 @@ def evaluate_main(arguments: Sequence[str] | None = None) -> int:
     def run() -> None:
         from jaxmarl_comm.api import evaluate
 
-        evaluate(given.run, given.episodes, given.episodes_mpe2, given.seed, given.control, given.output)
+        numbers = given.episodes, given.episodes_mpe2, given.seed
+        evaluate(given.run, *numbers, given.control, given.output, given.checkpoint)
 
     return guarded(run)
+
+
+def add_checkpoint(parser: argparse.ArgumentParser) -> None:
+    """The option that chooses one of a run's checkpoints."""
+    checkpoint_help = "latest, best (by short greedy evaluations in training) or an iteration that is kept (latest)"
+    parser.add_argument("--checkpoint", metavar="WHICH", type=which_checkpoint, default="latest", help=checkpoint_help)
+
+
+def which_checkpoint(text: str) -> str | int:
+    """`latest`, `best` or a number. Raises ArgumentTypeError."""
+    words = ("latest", "best")
+    if text in words:
+        return text
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    raise argparse.ArgumentTypeError(
+        f"{shown(text)} is neither latest, best nor an iteration{did_you_mean(text, words)}"
+    )
 
 
 def crossplay_main(arguments: Sequence[str] | None = None) -> int:
@@ -146,6 +164,7 @@ def replay_main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", metavar="RUN", type=Path, help="run folder")
     parser.add_argument("--seed", type=int, default=0, help="which of the run's seeds, from 0 (0)")
     parser.add_argument("--episodes", type=int, default=1_000, help="of which these are chosen (1000)")
+    add_checkpoint(parser)
     output_help = "new .html file (RUN/replay-1.html, -2, ...)"
     parser.add_argument("--output", metavar="FILE", type=Path, help=output_help)
     given = parser.parse_args(arguments)
@@ -153,7 +172,7 @@ def replay_main(arguments: Sequence[str] | None = None) -> int:
     def run() -> None:
         from jaxmarl_comm.api import replay
 
-        replay(given.run, given.seed, given.episodes, given.output)
+        replay(given.run, given.seed, given.episodes, given.output, given.checkpoint)
 
     return guarded(run)
 

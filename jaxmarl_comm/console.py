@@ -3,47 +3,60 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
+from jaxmarl_comm import banner, live
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 
 WIDTH = 10  # of a column, at least
+BAR = 24  # characters
 
 
 class Console:
-    """Header, table and progress on standard output. Every line is also useful in a log file."""
+    """Header, table and progress on standard output. Every line is also useful in a log file.
+
+    On a terminal, its last line says how far training is, or for how long something else has been going on.
+    """
 
     def __init__(self, shown: Sequence[str]) -> None:
         """shown: names of the metrics that have a column."""
         self.shown = tuple(shown)
-        self.began = time.perf_counter()
-        self.first_steps: int | None = None
+        self.began = self.rated = time.perf_counter()
+        self.first_steps = 0
+        self.row_shown: Mapping[str, Any] | None = None
 
     def say(self, line: str) -> None:
         print(line, flush=True)
 
+    def say_all(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.say(line)
+
     def header(self, cfg: Config, env: Env, folder: Path) -> None:
         """What is about to run, and where."""
-        device = jax.devices()[0]
-        seeds = f"{cfg.num_seeds} seed{'s' * (cfg.num_seeds > 1)}"
-        agents = ", ".join(f"{len(where)} {group}" for group, where in env.groups.items())
-        self.say(f"{cfg.algorithm} on {env.name} ({agents}), communication: {cfg.comm.preset}")
-        self.say(
-            f"{seeds} of {cfg.env_steps:,} env steps on {jax.device_count()} {device.platform} ({device.device_kind})"
-        )
-        for line in cfg.told(env):
-            self.say(line)
-        self.say(f"run folder {folder}")
+        self.say_all([*banner.header(cfg, env, folder), *cfg.told(env)])
         if cfg.comm.rounds and not cfg.channel(env).reaches_anyone:
             self.say(
                 f"hint: nobody can hear anybody in {env.name} (comm.route: {cfg.comm.route}), so messages do nothing"
             )
+
+    def waiting(self, what: str) -> AbstractContextManager[None]:
+        """While inside, a terminal's last line says that this is going on, and for how long."""
+        return live.foot(live.waiting(what))
+
+    def training(self, cfg: Config) -> AbstractContextManager[None]:
+        """While inside, a terminal's last line says how far training is."""
+        return live.foot(lambda: self._progress(cfg))
+
+    def compiled(self, seconds: float, held: int | None) -> None:
+        """How long it took, and how much memory training will hold, if that is known."""
+        self.say(f"compiled in {seconds:.1f} s" + ("" if held is None else f"; training holds {banner.in_bytes(held)}"))
 
     def start_table(self, env_steps: int) -> None:
         """Column names; rate and time left are counted from here."""
@@ -52,14 +65,30 @@ class Console:
 
     def row(self, row: Mapping[str, Any], cfg: Config) -> None:
         """One row of metrics.jsonl, means over seeds, and how fast it goes."""
-        elapsed = time.perf_counter() - self.began
-        steps = row["env_steps"] - (self.first_steps or 0)
-        rate = steps * cfg.num_runs / elapsed
-        left = elapsed * (cfg.env_steps - row["env_steps"]) / max(steps, 1)
-        numbers = [float(np.mean(row[name])) for name in self.shown]
+        self.row_shown, self.rated = row, time.perf_counter()
+        rate, left = self._pace(row, cfg)
         cells = [f"{row['iteration']:,}", f"{row['env_steps'] / 1e6:.2f} M"]
-        cells += [f"{number:.4f}" if abs(number) < 1 else f"{number:.2f}" for number in numbers]
-        self._line([*cells, f"{rate:,.0f}", f"{int(left) // 60}:{int(left) % 60:02d}"])
+        cells += [_number(row, name) for name in self.shown]
+        self._line([*cells, f"{rate:,.0f}", live.clock(left)])
+
+    def _pace(self, row: Mapping[str, Any], cfg: Config) -> tuple[float, float]:
+        """(steps per second of all seeds, seconds that are left), as of a row that was shown."""
+        elapsed, steps = self.rated - self.began, row["env_steps"] - self.first_steps
+        return steps * cfg.num_runs / elapsed, elapsed * (cfg.env_steps - row["env_steps"]) / max(steps, 1)
+
+    def _progress(self, cfg: Config) -> str:
+        now, row = time.perf_counter(), self.row_shown
+        share = (row["env_steps"] if row else self.first_steps) / cfg.env_steps
+        symbols, filled = live.drawable("━─", "#."), int(BAR * share)
+        bar = f"{symbols[0] * filled}{symbols[1] * (BAR - filled)} {share:4.0%}"
+        if row is None:
+            return f"{bar}  {live.clock(now - self.began)}"
+        rate, left = self._pace(row, cfg)
+        left = max(0.0, left - (now - self.rated))
+        returns = "".join(
+            f"  {self._heading(name)} {_number(row, name)}" for name in self.shown if name.startswith("return")
+        )
+        return f"{bar}  {live.clock(left)} left{returns}  {rate:,.0f} steps/s  {row['iteration']:,} iterations"
 
     def _line(self, cells: Sequence[str]) -> None:
         names = ("iteration", "env_steps", *self.shown, "", "")
@@ -68,3 +97,9 @@ class Console:
     @staticmethod
     def _heading(name: str) -> str:
         return name.replace("_", " ")
+
+
+def _number(row: Mapping[str, Any], name: str) -> str:
+    """The mean over seeds."""
+    number = float(np.mean(row[name]))
+    return f"{number:.4f}" if abs(number) < 1 else f"{number:.2f}"

@@ -1,8 +1,8 @@
 """Ctrl-C, SIGTERM and SIGHUP, heard from a command's first second to its last, even while XLA compiles.
 
 What a run keeps is written whole or not at all, so a command may leave at any moment. Only training is waited for, up
-to the end of its chunk, to save what it has learned. This file imports the standard library alone, so that a script
-can listen before it imports anything that takes long.
+to the end of its chunk, to save what it has learned. This file imports the standard library, and what imports nothing
+else, so that a script can listen before it imports anything that takes long.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any, NoReturn
+
+from jaxmarl_comm import live
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FLUSH_SECONDS = 1.0
@@ -120,6 +122,7 @@ def _leave(status: Any, line: str | None = None) -> NoReturn:
 
 
 def _flush() -> None:
+    live.stop()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()
@@ -128,7 +131,8 @@ def _flush() -> None:
 def _write(target: int, line: str) -> None:
     """To a file descriptor; a terminal that is gone is replaced by nothing, so that later lines do no harm."""
     try:
-        os.write(target, f"{line}\n".encode())
+        with live.cleared():
+            os.write(target, f"{line}\n".encode())
     except OSError:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), target)

@@ -63,6 +63,12 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
     }
 
 
+def largest_need(cfg: Config) -> tuple[str, int]:
+    """What takes most, and its bytes at the very least."""
+    sizes = {what: size for what, (size, _) in needed_bytes(cfg).items()}
+    return max(sizes.items(), key=lambda item: item[1])
+
+
 def memory_of_machine() -> int:
     """Bytes of memory of the device that computes: an accelerator's, or the machine's."""
     of_device = jax.local_devices()[0].memory_stats() or {}

@@ -16,22 +16,26 @@ from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.envs.base import Array, Env
 from jaxmarl_comm.evaluation.mpe2 import PlayStep, agent_actions, group_observations
 from jaxmarl_comm.run_folder import RunFolder
-from jaxmarl_comm.runner import Runner, TrainResult, teams_of
+from jaxmarl_comm.runner import Runner, TrainResult
+from jaxmarl_comm.saved import LATEST
 
 
-def load_policy(run: str | Path | TrainResult, seed: int = 0, greedy: bool = True, key: int = 0) -> Policy:
-    """The team that a run has trained, from its newest checkpoint, as `act({agent: obs}) -> {agent: action}`.
+def load_policy(
+    run: str | Path | TrainResult, seed: int = 0, greedy: bool = True, key: int = 0, checkpoint: str | int = LATEST
+) -> Policy:
+    """The team that a run has trained, as `act({agent: obs}) -> {agent: action}`.
 
     seed: which of the run's seeds, from 0. greedy: each agent's most probable action, instead of a sampled one.
-    key: seed of the sampling. Raises RunError if `run` is not a run folder or has no checkpoint, CheckpointError if
-    its checkpoint is damaged, ValueError if it has no such seed.
+    key: seed of the sampling. checkpoint: `latest`, `best` (by short greedy evaluations in training) or an iteration
+    that is kept. Raises RunError if `run` is not a run folder or has no such checkpoint, CheckpointError if its
+    checkpoint is damaged, ValueError if it has no such seed.
     """
     folder, cfg = RunFolder.open(Path(run) if isinstance(run, str | Path) else run.run_dir)
     if not 0 <= seed < cfg.num_seeds:
         raise ValueError(f"seed is {seed}, but {folder.path} has {cfg.num_seeds} (from 0 to {cfg.num_seeds - 1})")
     runner = Runner(cfg, folder)
     algorithm = runner.algorithm
-    teams = teams_of(algorithm, runner.load()[0])
+    teams, _ = runner.load_teams(checkpoint)
 
     @jax.jit
     def act(team: Any, key: Array, view: View) -> tuple[dict[str, Array], Any]:

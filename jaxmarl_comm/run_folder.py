@@ -19,7 +19,6 @@ from jaxmarl_comm.config import Config, ConfigError, differing_keys, load_config
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.files import (
     RunError,
-    append_line,
     check_folder,
     clear_drafts,
     create_folder,
@@ -28,6 +27,7 @@ from jaxmarl_comm.files import (
     write_new,
     write_whole,
 )
+from jaxmarl_comm.rows import Row, append_row, of_clock, of_metrics, of_starts, read_rows, rewind_rows, without_nan
 
 __all__ = ["RunError", "RunFolder", "check_goes_on", "without_nan", "write_whole"]
 
@@ -42,9 +42,7 @@ MAY_DIFFER = (
 )
 """Settings that change nothing of what was learned so far. num_iters may only grow."""
 
-LARGEST = 3.5e38  # what float32 holds is less
 KINDS = (".png", ".svg")  # of a picture
-Row = dict[str, Any]
 
 
 class RunFolder:
@@ -54,7 +52,10 @@ class RunFolder:
         self.path = path
         self.config = path / "config.yaml"
         self.metrics = path / "metrics.jsonl"
+        self.clock = path / "clock.jsonl"
+        self.starts = path / "starts.jsonl"
         self.checkpoints = path / "checkpoints"
+        self.best = path / "best"
         self.curves = path / "curves.png"
         self.evaluation = path / "evaluation.json"
         self.messages = path / "messages.png"
@@ -66,7 +67,7 @@ class RunFolder:
         self.tensorboard = path / "tensorboard"
         drawn = (self.curves, self.messages, self.generations)
         pictures = [picture.with_suffix(kind) for picture in drawn for kind in KINDS]
-        files = (self.config, self.metrics, self.evaluation, self.report)
+        files = (self.config, self.metrics, self.clock, self.starts, self.evaluation, self.report)
         written = (*files, self.control, self.fittest, self.tensorboard, *pictures)
         self._own = [file.name for file in written]
         self._identity = _identity(path)
@@ -170,35 +171,31 @@ class RunFolder:
         Raises RunError.
         """
         self.check_there()
-        append_line(self.metrics, json.dumps(without_nan(row)))
+        append_row(self.metrics, row)
+
+    def append_clock(self, iteration: int, seconds: float) -> None:
+        """One line of clock.jsonl: how long training had taken by then. Raises RunError."""
+        append_row(self.clock, {"iteration": iteration, "seconds": round(seconds, 3)})
+
+    def append_start(self, iteration: int, start: Row, tell: Callable[[str], None]) -> None:
+        """One line of starts.jsonl, below what was there: how the run went on from this iteration. Raises RunError."""
+        self.check_there()
+        rewind_rows(self.starts, of_starts, math.inf, tell)  # a torn last line would spoil the next
+        append_row(self.starts, {"iteration": iteration, **start})
 
     def read_metrics(self, num_seeds: int) -> list[Row]:
         """The rows so far, without what is damaged. Raises RunError."""
-        return [row for line in self._metrics_lines() if (row := _row(line, num_seeds)) is not None]
+        return read_rows(self.metrics, of_metrics(num_seeds))
 
-    def rewind_metrics(self, iteration: int, num_seeds: int, tell: Callable[[str], None]) -> None:
-        """Forget the rows after this iteration, which a resumed run writes again; say which lines are damaged.
+    def read_clock(self) -> dict[int, float]:
+        """Iteration -> the seconds that training had taken by then, as far as it is known. Raises RunError."""
+        return {row["iteration"]: row["seconds"] for row in read_rows(self.clock, of_clock)}
 
-        A last line without its end was being written when the process died, which is no damage. Raises RunError.
-        """
-        kept, damaged = [], []
-        for number, line in enumerate(lines := self._metrics_lines(), start=1):
-            row = _row(line, num_seeds)
-            if row is None and (number < len(lines) or line.endswith(b"\n")):
-                damaged.append(number)
-            elif row is not None and row["iteration"] <= iteration:
-                kept.append(line.rstrip(b"\n") + b"\n")
-        if damaged:
-            tell(f"{self.metrics}: damaged lines are left out: {len(damaged)}, the first being line {damaged[0]}")
-        if kept != lines:
-            self.check_there()
-            write_whole(self.metrics, b"".join(kept))
-
-    def _metrics_lines(self) -> list[bytes]:
-        try:
-            return read_bytes(self.metrics).splitlines(keepends=True)
-        except FileNotFoundError:
-            return []
+    def rewind(self, iteration: int, num_seeds: int, tell: Callable[[str], None]) -> None:
+        """Forget what was logged after this iteration, which a resumed run writes again. See `rewind_rows`."""
+        self.check_there()
+        rewind_rows(self.metrics, of_metrics(num_seeds), iteration, tell)
+        rewind_rows(self.clock, of_clock, iteration, tell)
 
 
 def picture_beside(evaluation: Path) -> Path:
@@ -259,38 +256,9 @@ def task_differences(one: Config, other: Config) -> list[str]:
     return [] if a == b else [key for key in differing_keys(one, other) if key.startswith("env.")]
 
 
-def without_nan(x: Any) -> Any:
-    """The same content with null for NaN and infinity, which JSON does not know."""
-    if isinstance(x, dict):
-        return {key: without_nan(value) for key, value in x.items()}
-    if isinstance(x, list | tuple):
-        return [without_nan(value) for value in x]
-    return None if isinstance(x, float) and not math.isfinite(x) else x
-
-
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         found = path.stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-def _row(line: bytes, num_seeds: int) -> Row | None:
-    """A row of metrics.jsonl: iteration, env_steps, and lists of a number for each seed by name. None if damaged."""
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(row, dict):
-        return None
-    metrics = dict(row)
-    clocks = [metrics.pop(name, None) for name in ("iteration", "env_steps")]
-    whole = all(type(x) is int and 0 <= x <= LARGEST for x in clocks)
-    return row if whole and all(_is_of_seeds(x, num_seeds) for x in metrics.values()) else None
-
-
-def _is_of_seeds(x: Any, num_seeds: int) -> bool:
-    """Whether this is a list of float32 numbers, null where undefined, for all seeds."""
-    fits = isinstance(x, list) and len(x) == num_seeds
-    return fits and all(n is None or (type(n) in (int, float) and abs(n) <= LARGEST) for n in x)

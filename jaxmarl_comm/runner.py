@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm import interrupts
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
-from jaxmarl_comm.checkpoint import Checkpoints
-from jaxmarl_comm.checkpoint_record import CheckpointError, Record, versions
-from jaxmarl_comm.config import Config, ConfigError, build_config, silent_control
+from jaxmarl_comm.banner import closing
+from jaxmarl_comm.best import Better
+from jaxmarl_comm.checkpoint_record import Record, versions
+from jaxmarl_comm.chunks import bytes_held, compile_chunk, crosses
+from jaxmarl_comm.config import Config, silent_control
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs.against import opponent_of
 from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
@@ -24,12 +25,22 @@ from jaxmarl_comm.evaluation.control import Control, check_control
 from jaxmarl_comm.files import InterruptedRunError
 from jaxmarl_comm.opponents.copies import load_copies, save_copies, sides_of
 from jaxmarl_comm.page.report import write_report
+from jaxmarl_comm.provenance import provenance
 from jaxmarl_comm.report.curves import plot_curves
 from jaxmarl_comm.report.messages import plot_messages
 from jaxmarl_comm.report.table import evaluation_table
-from jaxmarl_comm.run_folder import RunError, RunFolder, check_goes_on, picture_beside, report_beside
+from jaxmarl_comm.run_folder import RunError, RunFolder, picture_beside, report_beside
+from jaxmarl_comm.saved import LATEST, Saved
 
 Array = jax.Array
+
+
+class Logged(NamedTuple):
+    """A chunk's metrics, after this iteration, and its teams if they did better than all before."""
+
+    iteration: int
+    metrics: Mapping[str, Any]
+    better: Better | None
 
 
 class TrainResult(NamedTuple):
@@ -41,8 +52,10 @@ class TrainResult(NamedTuple):
     evaluation: Evaluation
 
 
-def train(cfg: Config, folder: RunFolder) -> TrainResult:
+def train(cfg: Config, folder: RunFolder, close: bool = True) -> TrainResult:
     """Train all seeds of a config in a run folder, from its newest checkpoint if it has one; then evaluate.
+
+    close: whether to say at the end how well it went, and how to do it again.
 
     Raises RunError (another process at work here, divergence, interruption) or CheckpointError.
     """
@@ -54,11 +67,16 @@ def train(cfg: Config, folder: RunFolder) -> TrainResult:
         with interrupts.parting(f"stopped after training, which is saved; --resume {folder.path} evaluates it"):
             rows, env = folder.read_metrics(cfg.num_runs), runner.env
             title = f"{cfg.algorithm} on {cfg.env.name}, communication: {cfg.comm.preset}"
-            draw = partial(plot_curves, rows, folder.curves, title, ladder=env.ladder, team_names=env.team_names)
+            seconds = folder.read_clock()
+            draw = partial(
+                plot_curves, rows, folder.curves, title, env.ladder, seconds=seconds, team_names=env.team_names
+            )
             draw()
-            evaluation = runner.evaluate(state, cfg, control=control)
+            evaluation = runner.evaluate(runner.teams_of(state), cfg.num_iters, cfg, control=control)
             if control is not None:
                 draw(control=evaluation["control"])
+            if close:
+                runner.console.say_all(closing(cfg, folder.path, runner.saved.best.record()))
             return TrainResult(folder.path, cfg, rows, evaluation)
 
 
@@ -105,45 +123,45 @@ class Runner:
         self.cfg, self.folder = cfg, folder
         self.env = cfg.make_env(sides_of(cfg, folder.opponents))
         self.algorithm = make_algorithm(cfg, self.env)
-        self.checkpoints = Checkpoints(folder.checkpoints)
         self.console = Console(self.algorithm.shown)
         self.seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
-        self.init = jax.jit(jax.vmap(self.algorithm.init, out_axes=self.algorithm.state_axes))
+        self.began = 0.0  # when training would have begun, had it never stopped
+        self.init = self.starter()
         self.seed_keys = jax.random.split(jax.random.key(cfg.seed), cfg.num_seeds)
         self.chunks: dict[int, Any] = {}
+        like = partial(jax.eval_shape, self.init, self.seed_keys)
+        self.saved = Saved(cfg, folder, like, self.teams_of, self.console.say)
         self.quick_evaluate = quick_evaluator(cfg, self.env, self.algorithm)
 
-    def load(self) -> tuple[Any, Record]:
-        """(state of the newest checkpoint that is whole, what it says of itself).
+    def starter(self) -> Any:
+        """Keys of seeds -> the state in which all begin, compiled when it is first called."""
+        return jax.jit(jax.vmap(self.algorithm.init, out_axes=self.algorithm.state_axes))
 
-        Raises RunError if there is none or if it belongs to another config, CheckpointError if all are damaged.
-        """
-        if self.checkpoints.latest is None:
-            raise RunError(f"{self.folder.path} has no checkpoint yet")
-        shapes = jax.eval_shape(self.init, self.seed_keys)
-        state, record = self.checkpoints.load_newest(shapes, self.check_belongs, self.console.say)
-        self.seconds |= {phase: record.seconds.get(phase, 0.0) for phase in self.seconds}
+    def teams_of(self, state: Any) -> Any:
+        """See `teams_of`."""
+        return teams_of(self.algorithm, state)
+
+    def load(self) -> tuple[Any, Record]:
+        """See `Saved.load_state`."""
+        state, record = self.saved.load_state()
+        self.take_seconds(record)
         return jax.device_put(state), record
 
-    def check_belongs(self, record: Record) -> None:
-        """Raises RunError if a checkpoint is of a run that cannot go on under this config."""
-        check_goes_on(self.config_of(record), self.cfg, self._where(record))
+    def load_teams(self, which: str | int = LATEST) -> tuple[Any, Record]:
+        """See `Saved.load_teams`."""
+        teams, record = self.saved.load_teams(which)
+        self.take_seconds(record)
+        return jax.device_put(teams), record
 
-    def config_of(self, record: Record) -> Config:
-        """What a checkpoint was trained with. Raises CheckpointError."""
-        try:
-            return build_config(record.config)
-        except ConfigError as error:
-            raise CheckpointError(f"{self._where(record)} of a config that is unknown here: {error}") from None
-
-    def _where(self, record: Record) -> str:
-        return f"checkpoint {self.checkpoints.folder / str(record.iteration)} is"
+    def take_seconds(self, record: Record) -> None:
+        """Go on counting from what was spent until then."""
+        self.seconds |= {phase: record.seconds.get(phase, 0.0) for phase in self.seconds}
 
     def run(self) -> Any:
         """The state after all iterations. Raises InterruptedRunError if the user stops it."""
         state, done = self.begin()
-        self.compile_chunks(state, done)
-        with interrupts.waiting() as stopped:
+        self.compile_programs(state, done)
+        with interrupts.waiting() as stopped, self.console.training(self.cfg):
             state, done = self.advance(state, done, stopped)
         folder = self.folder.path
         if stopped() and done < self.cfg.num_iters:
@@ -156,7 +174,7 @@ class Runner:
 
     def begin(self) -> tuple[Any, int]:
         """(the state to go on from, its iteration), the folder's files being as they were at that iteration."""
-        if self.checkpoints.latest is None:
+        if self.saved.latest is None:
             state, done = self.init(self.seed_keys), 0
             self.save(0, state)
         else:
@@ -165,8 +183,9 @@ class Runner:
             self.console.say(f"resuming after iteration {done}")
             self.say_what_changed(record)
         self.folder.write_config(self.cfg)
-        self.checkpoints.forget_after(done)
-        self.folder.rewind_metrics(done, self.cfg.num_runs, self.console.say)
+        self.saved.rewind(done)
+        self.folder.rewind(done, self.cfg.num_runs, self.console.say)
+        self.folder.append_start(done, provenance(), self.console.say)
         return state, done
 
     def say_what_changed(self, record: Record) -> None:
@@ -175,7 +194,7 @@ class Runner:
         changed = [f"{name} {before.get(name)} is now {new}" for name, new in now.items() if before.get(name) != new]
         if changed:
             self.console.say(f"what follows may differ in rounding: {', '.join(changed)}")
-        planned = self.config_of(record).num_iters
+        planned = self.saved.config_of(record).num_iters
         scheduled = [name for name in self.cfg.scheduled if getattr(self.cfg, f"{name}_schedule") != "constant"]
         if planned < self.cfg.num_iters and scheduled:
             self.console.say(
@@ -185,56 +204,71 @@ class Runner:
 
     def advance(self, state: Any, done: int, stopped: Callable[[], bool]) -> tuple[Any, int]:
         """(state, iterations done) once all are done and saved, or where `stopped`, asked at each chunk, is true."""
-        cfg, began, train_before = self.cfg, time.perf_counter(), self.seconds["train"]
+        cfg, self.began = self.cfg, time.perf_counter() - self.seconds["train"]
         pending, stopping = None, False
         while done < cfg.num_iters and not stopping:
             length = min(cfg.log_interval, cfg.num_iters - done)
             state, metrics = self.chunks[length](state)
             self.record(pending)  # of the chunk before, so that the device never waits
             before, done = done, done + length
-            if crosses(cfg.eval_interval, before, done):
-                metrics |= self.quick_evaluate(teams_of(self.algorithm, state))
-            pending, stopping = (done, metrics), stopped()
+            pending, stopping = self.logged(before, done, state, metrics), stopped()
             if crosses(cfg.checkpoint_interval, before, done) or done == cfg.num_iters or stopping:
                 self.record(pending)
                 pending = None
-                self.seconds["train"] = train_before + time.perf_counter() - began
                 self.save(done, state)
         return state, done
 
+    def logged(self, before: int, done: int, state: Any, metrics: dict[str, Array]) -> Logged:
+        """What there is to record of the chunk between these iterations, with a short evaluation if one is due."""
+        if not crosses(self.cfg.eval_interval, before, done):
+            return Logged(done, metrics, None)
+        teams = self.teams_of(state)
+        measured = self.quick_evaluate(teams)
+        return Logged(done, metrics | measured, self.saved.best.better(teams, measured))
+
     def save(self, iteration: int, state: Any) -> None:
         """Raises RunError or CheckpointError."""
-        self.folder.check_there()
-        self.checkpoints.save(iteration, state, self.cfg.model_dump(), self.seconds)
+        self.saved.save(iteration, state, self.seconds)
 
-    def compile_chunks(self, state: Any, done: int) -> None:
+    def compile_programs(self, state: Any, done: int) -> None:
         """Compile all programs that the rest of the run needs, so that nothing has to wait for it later."""
-        began, left = time.perf_counter(), self.cfg.num_iters - done
-        for length in {min(self.cfg.log_interval, left), left % self.cfg.log_interval} - {0}:
-            self.chunks[length] = self.compile_chunk(state, length)
-        if self.chunks:
-            seconds = time.perf_counter() - began
-            self.seconds["compile"] += seconds
-            self.console.say(f"compiled in {seconds:.1f} s")
-            self.console.start_table(done * self.cfg.num_envs * self.cfg.rollout_len)
+        cfg, began, left = self.cfg, time.perf_counter(), self.cfg.num_iters - done
+        lengths = {min(cfg.log_interval, left), left % cfg.log_interval} - {0}
+        if not lengths:
+            return
+        with self.console.waiting("compiling"):
+            self.chunks = {length: self.compile_chunk(state, length) for length in lengths}
+            self.compile_rest(state)
+        seconds = time.perf_counter() - began
+        self.seconds["compile"] += seconds
+        self.console.compiled(seconds, bytes_held(self.chunks[max(lengths)]))
+        self.console.start_table(self.steps_at(done))
 
-    def compile_chunk(self, state: Any, length: int) -> Callable[[Any], tuple[Any, dict[str, Array]]]:
+    def compile_chunk(self, state: Any, length: int) -> Any:
         """So many iterations, as a program: state -> (state, metrics)."""
-        chunk: Callable[[Any], tuple[Any, dict[str, Array]]] = compile_chunk(self.algorithm, state, length)
-        return chunk
+        return compile_chunk(self.algorithm, state, length)
 
-    def record(self, pending: tuple[int, dict[str, Array]] | None) -> None:
-        """Write one chunk's metrics. Raises RunError if training diverged in it."""
+    def compile_rest(self, state: Any) -> None:
+        """What is run between chunks."""
+        if self.cfg.eval_interval:
+            self.quick_evaluate(self.teams_of(state))
+
+    def record(self, pending: Logged | None) -> None:
+        """Write one chunk's metrics, and its teams if they are the best. Raises RunError if training diverged in it."""
         if pending is None:
             return
-        done, metrics = pending
+        done, metrics, better = pending
         values = {name: np.asarray(value) for name, value in metrics.items()}
         first_bad = values.pop("first_bad")
-        row = {"iteration": done, "env_steps": done * self.cfg.num_envs * self.cfg.rollout_len}
+        row = {"iteration": done, "env_steps": self.steps_at(done)}
         row |= {name: value.tolist() for name, value in values.items()}
+        self.seconds["train"] = time.perf_counter() - self.began
         self.folder.append_metrics(row)
+        self.folder.append_clock(done, self.seconds["train"])
         self.show(row)
         self.check_healthy(first_bad)
+        if better is not None:
+            self.saved.save_best(done, better, self.seconds)
 
     def show(self, row: Mapping[str, Any]) -> None:
         """Tell the user of a chunk."""
@@ -246,8 +280,12 @@ class Runner:
             seed = int(np.argmax(first_bad >= 0))
             raise RunError(
                 f"training diverged: a metric of seed {seed} is not finite at iteration {first_bad[seed] + 1}; "
-                f"the last good checkpoint is that of iteration {self.checkpoints.latest}; try a lower lr"
+                f"the last good checkpoint is that of iteration {self.saved.latest}; try a lower lr"
             )
+
+    def steps_at(self, iteration: int) -> int:
+        """Environment steps of each seed until then."""
+        return iteration * self.cfg.num_envs * self.cfg.rollout_len
 
     def untrained(self) -> Any:
         """The teams that training begins with, and nothing else of that state, which may be large."""
@@ -256,25 +294,30 @@ class Runner:
 
     def as_control(self, state: Any) -> Control:
         """This run in that state, for others to be compared with."""
-        return Control(self.cfg, self.algorithm, teams_of(self.algorithm, state), str(self.folder.path))
+        return Control(self.cfg, self.algorithm, self.teams_of(state), str(self.folder.path))
 
     def evaluate(
-        self, state: Any, cfg: Config, paths: Iterable[Path] | None = None, control: Control | None = None
+        self,
+        teams: Any,
+        iteration: int,
+        cfg: Config,
+        paths: Iterable[Path] | None = None,
+        control: Control | None = None,
     ) -> Evaluation:
-        """Evaluate a state's policies as this config asks: print the table, write it to a file, and draw messages and
-        make a page of the run beside.
+        """Evaluate the teams of an iteration as this config asks: print the table, write it to a file, and draw
+        messages and make a page of the run beside.
 
         paths: new JSON files, of which the first that is free is taken; None: the run's own evaluation.json. control: a
         silent team to compare with. Raises RunError.
         """
         began = time.perf_counter()
-        teams, untrained = teams_of(self.algorithm, state), self.untrained()
         rows = self.folder.read_metrics(self.cfg.num_runs)
-        evaluation = evaluate_teams(
-            cfg, self.env, self.algorithm, teams, untrained, self.console.say, control=control, rows=rows
-        )
+        with self.console.waiting("evaluating"):
+            evaluation = evaluate_teams(
+                cfg, self.env, self.algorithm, teams, self.untrained(), self.console.say, control=control, rows=rows
+            )
         self.seconds["evaluate"] = time.perf_counter() - began
-        evaluation |= {"env_steps": self.cfg.env_steps, "seconds": self.seconds}
+        evaluation |= {"iteration": iteration, "env_steps": self.steps_at(iteration), "seconds": self.seconds}
         path = self.folder.write_new_json(paths, evaluation) if paths else None
         if path is None:
             self.folder.write_json(self.folder.evaluation, evaluation)
@@ -299,34 +342,6 @@ class Runner:
             self.console.say(f"there is no report: {error}")
 
 
-def compile_chunk(algorithm: Algorithm, state: Any, length: int) -> Any:
-    """`length` iterations of all seeds as one compiled program: state (donated) -> (state, metrics name -> `[seeds]`).
-
-    Metrics are means over the iterations; `first_bad` is the first iteration with one that is not finite, or -1.
-    """
-
-    def chunk(state: Any) -> tuple[Any, dict[str, Array]]:
-        start = state.iteration
-        state, metrics = jax.lax.scan(lambda s, _: algorithm.update(s), state, length=length)
-        finite = jnp.stack([jnp.isfinite(m) for name, m in metrics.items() if not may_be_nan(name)]).all(axis=0)
-        means = {name: jnp.nanmean(m) if may_be_nan(name) else m.mean() for name, m in metrics.items()}
-        return state, {**means, "first_bad": jnp.where(finite.all(), -1, start + jnp.argmin(finite))}
-
-    axes = algorithm.state_axes
-    over_seeds = jax.vmap(chunk, in_axes=(axes,), out_axes=(axes, 0))
-    return jax.jit(over_seeds, donate_argnums=0).lower(state).compile()
-
-
 def teams_of(algorithm: Algorithm, state: Any) -> Any:
     """The teams of all seeds in a state, a leading axis on every array."""
     return jax.vmap(algorithm.team, in_axes=(algorithm.state_axes,))(state)
-
-
-def may_be_nan(metric: str) -> bool:
-    """Whether this metric may be undefined: no episode may have ended in a short rollout."""
-    return metric.startswith(("return", "truncated_share"))
-
-
-def crosses(interval: int, before: int, done: int) -> bool:
-    """Whether a multiple of the interval lies in (before, done]; never for interval 0."""
-    return interval > 0 and done // interval > before // interval

@@ -64,6 +64,9 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_and_a_finished_run_goe
     """Damage in the newest checkpoint and in the metrics is said; all other rows stay; two more iterations follow."""
     before = (run / "metrics.jsonl").read_bytes().splitlines(keepends=True)
     (run / "metrics.jsonl").write_bytes(b"\xff\x00[\n" + before[0] + b"[1]\n" + before[1] + before[2][:20])
+    clock, starts = (run / "clock.jsonl").read_bytes(), (run / "starts.jsonl").read_bytes()
+    (run / "clock.jsonl").write_bytes(clock[:-5])
+    (run / "starts.jsonl").write_bytes(starts + b'{"iteration": 0, "command": "pyth')
     damage(run / "checkpoints" / "6")
     draft = run / "checkpoints" / ".8.0123.part"
     draft.mkdir()
@@ -78,6 +81,10 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_and_a_finished_run_goe
     lines = (run / "metrics.jsonl").read_bytes().splitlines(keepends=True)
     assert lines[:2] == before[:2]
     assert [json.loads(line)["iteration"] for line in lines] == [2, 4, 6, 8]
+    assert (run / "clock.jsonl").read_bytes().startswith(clock[: clock.index(b'{"iteration": 6')])
+    assert list(RunFolder(run).read_clock()) == [2, 4, 6, 8]
+    assert (run / "starts.jsonl").read_bytes().startswith(starts)
+    assert [json.loads(line)["iteration"] for line in (run / "starts.jsonl").read_text().splitlines()] == [0, 4]
     assert Checkpoints(run / "checkpoints").iterations == [6, 8] and not draft.exists()
     assert RunFolder.open(run)[1].num_iters == 8
 
@@ -178,6 +185,14 @@ def test_a_row_that_is_not_of_all_seeds_is_damaged(tmp_path, metrics):
     assert [row["iteration"] for row in folder.read_metrics(1)] == [2]
 
 
+@pytest.mark.parametrize("seconds", ["-1", "null", '"1"', "NaN", "1e999", "[1]", "true"])
+def test_a_time_that_cannot_be_is_damaged(tmp_path, seconds):
+    folder = RunFolder.create(tmp_path / "run", default_cfg())
+    folder.clock.write_text(f'{{"iteration": 1, "seconds": {seconds}}}\n{{"seconds": 1}}\n')
+    folder.append_clock(2, 2.5)
+    assert folder.read_clock() == {2: 2.5}
+
+
 def test_rows_that_lack_a_metric_are_drawn_and_judged_without_it(tmp_path):
     rows = [
         {"iteration": 1, "env_steps": 10},
@@ -212,7 +227,10 @@ def test_nothing_is_written_through_a_link(tmp_path):
     assert victim.read_text() == "precious"
 
 
-@pytest.mark.parametrize("name", ["checkpoints", "control", "config.yaml", "metrics.jsonl"])
+LINKED = ["checkpoints", "best", "control", "config.yaml", "metrics.jsonl", "clock.jsonl", "starts.jsonl"]
+
+
+@pytest.mark.parametrize("name", LINKED)
 def test_links_and_other_things_are_refused_in_one_line(run, tmp_path, name):
     (run / name).exists() and (run / name).rename(tmp_path / name)
     (run / name).symlink_to(tmp_path / name)
@@ -412,7 +430,7 @@ def test_an_interrupt_in_a_notebook_leaves_a_run_that_can_go_on(run, monkeypatch
     monkeypatch.setattr(Console, "row", lambda *_: [signal.raise_signal(number) for number in press_once])
     with pytest.raises(InterruptedRunError, match="stopped after iteration 10; go on with --resume"):
         runner.run()
-    assert runner.checkpoints.latest == 10
+    assert runner.saved.latest == 10
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     def compiling(*_):

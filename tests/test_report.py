@@ -63,6 +63,24 @@ def test_curves_show_silent_optimum_oracle_and_trained_control(drawn):
     assert curves.PANELS["eval_message_information"] in found and curves.PANELS["approx_kl"] not in found
 
 
+def test_returns_are_drawn_against_seconds_where_these_are_known(drawn):
+    """An iteration whose time is unknown is left out there, and nowhere else."""
+    rows = [row | {"iteration": 10 * (k + 1)} for k, row in enumerate(rows_of(BIMODAL, eval_return=[-7.0, -16.0]))]
+    curves.plot_curves(rows, None, "a run", Ladder(-16.7, -7.24), seconds={10: 1.5, 30: 4.0})
+    found = panels(drawn[0])
+    axis, steps = found[f"{curves.PANELS['return']}, in time"], found[curves.PANELS["return"]]
+    assert [list(line.get_xdata()) for line in axis.get_lines()][:3] == [[1.5, 4.0]] * 3
+    assert seen(axis)[2] == [np.mean(BIMODAL[0]), np.mean(BIMODAL[2])] and heights(axis, "silent optimum") == [-16.7]
+    assert axis.get_xlabel() == "seconds of training" and f"{curves.PANELS['eval_return']}, in time" in found
+    assert list(steps.get_lines()[0].get_xdata()) == [0, 1, 2] and steps.get_xlim() != axis.get_xlim()
+
+
+def test_curves_show_gradients_and_divergence_between_policies(drawn):
+    measures = {name: [0.1, 0.2] for name in ("policy_grad_norm", "critic_grad_norm", "approx_kl", "eval_success")}
+    curves.plot_curves(rows_of(BIMODAL, **measures), None, "a run")
+    assert {curves.PANELS[name] for name in measures} <= set(panels(drawn[0]))
+
+
 def test_curves_have_a_line_for_each_side(drawn):
     rows = [{"env_steps": k, "return_good": [-1.0], "return_adversary": [1.0]} for k in range(3)]
     control = {"return_good": {"mean": -2.0}, "return_adversary": {"mean": 2.0}}

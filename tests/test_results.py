@@ -11,7 +11,8 @@ from jaxmarl_comm.cli import results_main
 from jaxmarl_comm.config import build_config
 from jaxmarl_comm.dotted import merge
 from jaxmarl_comm.options import Parser, field_overrides
-from jaxmarl_comm.results.record import KEYS, command, record_of
+from jaxmarl_comm.repeat import command
+from jaxmarl_comm.results.record import KEYS, record_of
 from jaxmarl_comm.run_folder import RunFolder
 from runs import TINY, call
 

@@ -2,20 +2,24 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 from jaxmarl_comm import evaluate, train_wrapper
+from jaxmarl_comm.banner import closing
 from jaxmarl_comm.checkpoint import Checkpoints
 from jaxmarl_comm.cli import train_main
 from jaxmarl_comm.config import load_config
 from jaxmarl_comm.evaluation.mpe2 import play_mpe2
+from jaxmarl_comm.repeat import command
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner, teams_of
 from runs import ROOT, SIMPLEST, TINY, as_options, call, finish, start
@@ -41,6 +45,35 @@ def test_a_run_leaves_everything_in_its_folder(finished):
     assert all(len(row["return"]) == 2 for row in rows)
     assert all(np.isfinite(value).all() for row in rows for value in row.values())
     assert "eval_return" in rows[1] and "eval_return" not in rows[0]
+    assert {"eval_success", "eval_message_information"} <= set(rows[1])
+    assert {"best", "clock.jsonl", "starts.jsonl", "curves.svg"} <= there
+
+
+def test_a_run_folder_does_not_tell_whose_machine_it_was_made_on(finished):
+    """No file has its own path in it, nor the name of the machine, as far as that is no common word."""
+    secrets = [str(finished.run_dir.parent), str(ROOT), str(Path.home()) + "/"]
+    secrets += [name for name in [platform.node()] if len(name) > 4]
+    for file in finished.run_dir.rglob("*"):
+        content = file.read_bytes() if file.is_file() else b""
+        assert not [secret for secret in secrets if secret.encode() in content], file
+
+
+def test_a_run_says_what_it_was_started_with(finished):
+    (start,) = [json.loads(line) for line in (finished.run_dir / "starts.jsonl").read_text().splitlines()]
+    assert start["iteration"] == 0 and start["versions"]["jax"] == jax.__version__ and "mpe2" in start["versions"]
+    assert start["devices"] == {jax.devices()[0].device_kind: jax.device_count()}
+    assert start["time"].endswith("Z") and "pytest" in start["command"]
+
+
+def test_a_run_ends_with_its_best_return_and_the_command_that_repeats_it(finished):
+    best = Runner(finished.cfg, RunFolder(finished.run_dir)).saved.best.record()
+    assert best.iteration == 40 and best.greedy_return == pytest.approx(np.mean(finished.metrics[1]["eval_return"]))
+    lines = closing(finished.cfg, Path("runs/my run"), best)
+    told = {line[:17].strip(): line[19:] for line in lines}
+    assert told["best return"].startswith(f"{best.greedy_return:.2f} (mean over seeds), greedy")
+    assert told["to evaluate it"] == "python scripts/evaluate.py --run 'runs/my run' --checkpoint best"
+    assert told["to repeat the run"] == command(finished.cfg)
+    assert [line.partition("  ")[0] for line in closing(finished.cfg, Path("x"), None)] == ["to repeat the run"]
 
 
 def test_the_evaluation_has_what_it_must(finished):
@@ -49,6 +82,7 @@ def test_the_evaluation_has_what_it_must(finished):
         estimate = evaluation[name]
         assert estimate["low"] <= estimate["mean"] <= estimate["high"], name
     assert evaluation["env_steps"] == 6000
+    assert evaluation["iteration"] == 60
     assert set(evaluation["seconds"]) == {"compile", "train", "evaluate"}
     assert evaluation["baselines"]["oracle"]["return"]["mean"] > -9
 
@@ -86,6 +120,11 @@ def test_a_killed_run_resumes_bit_for_bit(finished, tmp_path, capsys, quick_eval
 
     assert call(train_main, ["--resume", killed], capsys) == (0, "")
     assert (killed / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+    clock = RunFolder(killed).read_clock()
+    assert list(clock) == [20, 40, 60] and 0 < clock[20] < clock[40] < clock[60]
+    starts = [json.loads(line) for line in (killed / "starts.jsonl").read_text().splitlines()]
+    assert len(starts) == 2 and starts[0]["iteration"] == 0 < starts[1]["iteration"]
+    assert starts[0]["command"].endswith("--run-dir killed") and "--config mappo_ref.yaml" in starts[0]["command"]
     assert_same_checkpoint(whole, killed, 60)
     assert (killed / "evaluation.json").exists()
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.chunks import compile_chunk, crosses
 from jaxmarl_comm.evolution.evolver import Evolver
 from jaxmarl_comm.evolution.fitness import fitness_key, measurer
 from jaxmarl_comm.evolution.population import Population, score, taken
-from jaxmarl_comm.runner import compile_chunk, crosses, teams_of
+from jaxmarl_comm.runner import teams_of
 
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
@@ -21,26 +23,45 @@ if TYPE_CHECKING:
 Array = jax.Array
 
 
+class Chunk(NamedTuple):
+    """Iterations of all members, compiled: see `compile_chunk`."""
+
+    program: Any
+
+    def __call__(self, state: Population) -> tuple[Population, dict[str, Array]]:
+        """(state, metrics `[S * P]`); the members that are given are used up."""
+        members, metrics = self.program(state.members)
+        return state._replace(members=members), metrics
+
+    def memory_analysis(self) -> Any:
+        """That of the program."""
+        return self.program.memory_analysis()
+
+
 class Generations:
-    """The programs of a config; nothing here changes."""
+    """The programs of a config, compiled when they are first run, or before by `compile`."""
 
     def __init__(self, cfg: Config, env: Env, algorithm: Algorithm) -> None:
         self.cfg, self.algorithm = cfg, algorithm
         evolver = Evolver(cfg, env, algorithm)
-        self.start = jax.jit(evolver.start)
-        self.measure = jax.jit(measurer(cfg, env, algorithm))
-        self.judge, self.breed = jax.jit(evolver.judge), jax.jit(evolver.breed, donate_argnums=0)
+        self.start: Any = jax.jit(evolver.start)
+        self.measure: Any = jax.jit(measurer(cfg, env, algorithm))
+        self.judge: Any = jax.jit(evolver.judge)
+        self.breed: Any = jax.jit(evolver.breed, donate_argnums=0)
         self.tell, self.over = jax.jit(evolver.told), jax.jit(evolver.over)
 
-    def chunk(self, state: Population, length: int) -> Any:
-        """So many iterations of all members, compiled: state, its members donated -> (state, metrics `[S * P]`)."""
-        learn = compile_chunk(self.algorithm, state.members, length)
+    def chunk(self, state: Population, length: int) -> Chunk:
+        """So many iterations of all members, compiled."""
+        return Chunk(compile_chunk(self.algorithm, state.members, length))
 
-        def run(state: Population) -> tuple[Population, dict[str, Array]]:
-            members, metrics = learn(state.members)
-            return state._replace(members=members), metrics
-
-        return run
+    def compile(self, state: Population) -> None:
+        """Compile all else now, so that no generation waits for it."""
+        alive = jax.ShapeDtypeStruct((self.cfg.num_runs,), bool)
+        fitness = jax.ShapeDtypeStruct((self.cfg.num_runs,), float)
+        teams = jax.eval_shape(partial(teams_of, self.algorithm), state.members)
+        self.measure = self.measure.lower(fitness_key(self.cfg, state.generation), teams).compile()
+        self.judge = self.judge.lower(state, fitness, alive).compile()
+        self.breed = self.breed.lower(state, alive).compile()
 
     def after(
         self, state: Population, metrics: dict[str, Array], before: int, done: int

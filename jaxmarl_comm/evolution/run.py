@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxmarl_comm import interrupts
+from jaxmarl_comm.banner import closing
+from jaxmarl_comm.chunks import crosses
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.evolution.fittest import create_fittest
 from jaxmarl_comm.evolution.generations import Generations
 from jaxmarl_comm.evolution.population import Population, score
 from jaxmarl_comm.report.generations import generation_table, plot_generations
 from jaxmarl_comm.run_folder import RunError, RunFolder
-from jaxmarl_comm.runner import Runner, TrainResult, crosses, teams_of, train
+from jaxmarl_comm.runner import Logged, Runner, TrainResult, train
 
 
 class Evolved(NamedTuple):
@@ -44,42 +46,48 @@ def evolve_run(cfg: Config, folder: RunFolder) -> Evolved:
         rows = folder.read_metrics(cfg.num_runs)
         plot_generations(cfg, rows, folder.generations)
         fittest = runner.create_fittest(state, done, rows)
-        fitness, teams = np.asarray(score(state.fitness)), teams_of(runner.algorithm, state.members)
+        fitness, teams = np.asarray(score(state.fitness)), runner.teams_of(state)
         runner.console.say(
             f"the fittest of {cfg.evolution.population_size}, in a run folder of its own: {fittest.path}"
         )
-    return Evolved(folder.path, cfg, rows, fitness, teams, train(RunFolder.read(fittest.path)[1], fittest))
+    result = train(RunFolder.read(fittest.path)[1], fittest, close=False)
+    runner.console.say_all(closing(cfg, folder.path, None))
+    return Evolved(folder.path, cfg, rows, fitness, teams, result)
 
 
 class PopulationRunner(Runner):
     """One run of populations in its folder."""
 
-    def __init__(self, cfg: Config, folder: RunFolder) -> None:
-        super().__init__(cfg, folder)
-        self.generations = Generations(cfg, self.env, self.algorithm)
-        self.init = self.generations.start
+    def starter(self) -> Any:
+        self.generations = Generations(self.cfg, self.env, self.algorithm)
+        return self.generations.start
+
+    def teams_of(self, state: Population) -> Any:
+        return super().teams_of(state.members)
 
     def run_to_the_end(self) -> tuple[Population, int]:
         """(the populations, iterations that they have learned for): all, or until they are good enough."""
         state = self.run()
-        return state, self.checkpoints.latest or 0
+        return state, self.saved.latest or 0
 
     def compile_chunk(self, state: Population, length: int) -> Any:
         return self.generations.chunk(state, length)
 
+    def compile_rest(self, state: Population) -> None:
+        self.generations.compile(state)
+
     def advance(self, state: Population, done: int, stopped: Callable[[], bool]) -> tuple[Population, int]:
         """(populations, iterations done) once all are done, or enough, or where `stopped` is true; saved."""
-        cfg, began, train_before = self.cfg, time.perf_counter(), self.seconds["train"]
+        cfg, self.began = self.cfg, time.perf_counter() - self.seconds["train"]
         going = done < cfg.num_iters and not self.generations.over(state)
         while going:
             length = min(cfg.log_interval, cfg.num_iters - done)
             state, metrics = self.chunks[length](state)
             before, done = done, done + length
             state, metrics = self.generations.after(state, metrics, before, done)
-            self.record((done, metrics))
+            self.record(Logged(done, metrics, None))
             going = done < cfg.num_iters and not stopped() and not self.generations.over(state)
             if crosses(cfg.checkpoint_interval, before, done) or not going:
-                self.seconds["train"] = train_before + time.perf_counter() - began
                 self.save(done, state)
         return state, done
 
@@ -89,7 +97,7 @@ class PopulationRunner(Runner):
         if lost.any():
             raise RunError(
                 f"every member of population {int(np.argmax(lost))} diverged; the last good checkpoint is that of "
-                f"iteration {self.checkpoints.latest}; try lower ranges of lr"
+                f"iteration {self.saved.latest}; try lower ranges of lr"
             )
 
     def show(self, row: Mapping[str, Any]) -> None:

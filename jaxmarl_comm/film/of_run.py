@@ -6,20 +6,23 @@ from jaxmarl_comm.config import Config
 from jaxmarl_comm.film.shoot import Film, shoot
 from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.run_folder import RunFolder
-from jaxmarl_comm.runner import Runner, teams_of
+from jaxmarl_comm.runner import Runner
+from jaxmarl_comm.saved import LATEST
 from jaxmarl_comm.trees import unstack
 
 EPISODES = 1_000  # of which those to be seen are chosen
 
 
-def film_of(folder: RunFolder, cfg: Config, seed: int = 0, episodes: int = EPISODES) -> tuple[Film, int]:
-    """(film of this seed's newest checkpoint, its iteration). Raises RunError, CheckpointError, or ConfigError for
-    episodes that do not fit into memory.
+def film_of(
+    folder: RunFolder, cfg: Config, seed: int = 0, episodes: int = EPISODES, checkpoint: str | int = LATEST
+) -> tuple[Film, int]:
+    """(film of this seed as of a checkpoint: see `evaluate`; its iteration).
+
+    Raises RunError, CheckpointError, or ConfigError for episodes that do not fit into memory.
     """
     cfg = cfg.replace(eval_episodes=episodes)
     check_memory(cfg)
     runner = Runner(cfg, folder)
-    state, record = runner.load()
+    teams, record = runner.load_teams(checkpoint)
     runner.console.say(f"playing {episodes:,} episodes of {folder.path}")
-    team = unstack(teams_of(runner.algorithm, state))[seed]
-    return shoot(cfg, runner.env, runner.algorithm, team, episodes), record.iteration
+    return shoot(cfg, runner.env, runner.algorithm, unstack(teams)[seed], episodes), record.iteration

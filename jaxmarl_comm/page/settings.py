@@ -15,7 +15,7 @@ from jaxmarl_comm.fields import describe_fields
 from jaxmarl_comm.page.markup import Markup, tag
 from jaxmarl_comm.page.numbers import NOTHING
 from jaxmarl_comm.page.reading import Seen
-from jaxmarl_comm.results.record import command, defaults
+from jaxmarl_comm.repeat import command, defaults
 
 Row = tuple[str, str, str, str]
 """A setting, what it is, what it would have been, and what it means."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,8 +29,21 @@ PANELS = {
     "value_loss": "value loss",
     "critic_loss": "critics' squared error",
     "approx_kl": "approximate KL of an update (nats)",
+    "policy_grad_norm": "norm of policies' gradients",
+    "critic_grad_norm": "norm of critics' gradients",
 }
+AGAINST_SECONDS = ("return", "eval_return")
+"""What is shown a second time, against the seconds of training where these are known."""
+LABELS = {"steps": "million environment steps per seed", "seconds": "seconds of training"}
 WIDTH = 3  # panels side by side
+
+
+class Panel(NamedTuple):
+    """name: of PANELS. against: of LABELS. columns: team -> the column of metrics.jsonl; all together is ""."""
+
+    name: str
+    against: str
+    columns: dict[str, str]
 
 
 def plot_curves(
@@ -39,32 +53,46 @@ def plot_curves(
     ladder: Ladder | None = None,
     control: Mapping[str, Any] | None = None,
     team_names: Sequence[str] = ("good",),
+    seconds: Mapping[int, float] = MappingProxyType({}),
 ) -> None:
     """Draw what rows of metrics.jsonl hold of PANELS: the mean over seeds, each seed, and a line per team.
 
     ladder: silent optimum and oracle, drawn where returns are. control: estimates of the trained silent control by
-    measure, as in evaluation.json. The picture is a PNG at `path`, with an SVG beside it. Raises RunError.
+    measure, as in evaluation.json. seconds: of training until an iteration, against which returns are drawn, too. The
+    picture is a PNG at `path`, with an SVG beside it. Raises RunError.
     """
-    known = {name for row in rows for name in row}
-    panels = {name: columns for name in PANELS if (columns := columns_of(name, team_names, known))}
+    timed = [row for row in rows if row.get("iteration") in seconds]
+    places = {
+        "steps": [(row, row["env_steps"] / 1e6) for row in rows],
+        "seconds": [(row, seconds[row["iteration"]]) for row in timed],
+    }
+    panels = _panels(rows, timed, team_names)
     height = max(1, ceil(len(panels) / WIDTH))
     figure = blank(4 * WIDTH, 1.2 + 2.6 * height)
-    axes = figure.subplots(height, WIDTH, sharex=True, squeeze=False).ravel()
-    for axis, (name, columns) in zip(axes, panels.items(), strict=False):
-        _draw_panel(axis, rows, columns)
-        if name == "eval_success":
-            axis.set_ylim(*SHARE)
-        _draw_yardsticks(axis, name.removeprefix("eval_"), ladder, control or {}, team_names)
-        axis.set_title(PANELS[name], fontsize=10)
-        axis.grid(alpha=0.3)
-        axis.tick_params(labelbottom=True)
-    for axis in axes[max(0, len(panels) - WIDTH) : len(panels)]:
-        axis.set_xlabel("million environment steps per seed", fontsize=9)
+    axes = figure.subplots(height, WIDTH, squeeze=False).ravel()
+    of_kind: dict[str, Axes] = {}
+    for axis, panel in zip(axes, panels, strict=False):
+        axis.sharex(of_kind.setdefault(panel.against, axis))
+        _draw_panel(axis, panel, places[panel.against])
+        _draw_yardsticks(axis, panel.name.removeprefix("eval_"), ladder, control or {}, team_names)
+    for k, panel in enumerate(panels):
+        if k + WIDTH >= len(panels) or panels[k + WIDTH].against != panel.against:
+            axes[k].set_xlabel(LABELS[panel.against], fontsize=9)
     for axis in axes[len(panels) :]:
         axis.set_axis_off()
     figure.suptitle("\n".join([title, *_explanation(rows, team_names)]), fontsize=11)
     draw_legend(figure)
     save(figure, path)
+
+
+def _panels(rows: Sequence[Row], timed: Sequence[Row], team_names: Sequence[str]) -> list[Panel]:
+    """Those for which there is something to draw, in their order."""
+    wanted = [(name, "steps", rows) for name in PANELS] + [(name, "seconds", timed) for name in AGAINST_SECONDS]
+    panels = [
+        Panel(name, against, columns_of(name, team_names, {column for row in some for column in row}))
+        for name, against, some in wanted
+    ]
+    return [panel for panel in panels if panel.columns]
 
 
 def columns_of(name: str, team_names: Sequence[str], known: set[str]) -> dict[str, str]:
@@ -75,9 +103,14 @@ def columns_of(name: str, team_names: Sequence[str], known: set[str]) -> dict[st
     return {team: column for team, column in columns.items() if column in known}
 
 
-def _draw_panel(axis: Axes, rows: Sequence[Row], columns: Mapping[str, str]) -> None:
-    for k, (team, column) in enumerate(columns.items()):
-        of_column = [(row["env_steps"] / 1e6, row[column]) for row in rows if row.get(column) is not None]
+def _draw_panel(axis: Axes, panel: Panel, rows: Sequence[tuple[Row, float]]) -> None:
+    """rows: each with its place on the horizontal axis."""
+    axis.set_title(PANELS[panel.name] + ", in time" * (panel.against == "seconds"), fontsize=10)
+    axis.grid(alpha=0.3)
+    if panel.name == "eval_success":
+        axis.set_ylim(*SHARE)
+    for k, (team, column) in enumerate(panel.columns.items()):
+        of_column = [(at, row[column]) for row, at in rows if row.get(column) is not None]
         steps, values = np.array([at for at, _ in of_column]), np.array([seeds for _, seeds in of_column], float)
         colour = COLOURS[k]
         if values.shape[-1] > 1:

@@ -11,11 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
+from jaxmarl_comm.chunks import compile_chunk
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.evolution.fittest import histories
 from jaxmarl_comm.evolution.generations import Generations
-from jaxmarl_comm.runner import compile_chunk, teams_of
+from jaxmarl_comm.runner import teams_of
 from jaxmarl_comm.study.config import Program, StudyConfig, programs
 from jaxmarl_comm.study.curve import Curves, mean_of_known
 from jaxmarl_comm.study.folder import StudyFolder, is_done

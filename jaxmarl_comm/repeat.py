@@ -1,0 +1,39 @@
+"""The command that trains a run again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from typing import Any
+
+from pydantic import BaseModel
+
+from jaxmarl_comm.comm.config import CommConfig
+from jaxmarl_comm.config import DEFAULT_ALGORITHM, Config
+from jaxmarl_comm.dotted import flatten
+from jaxmarl_comm.options import read_value
+
+TOLD_ELSEWHERE = ("env.name", "control")  # in the command itself
+
+
+def command(cfg: Config) -> str:
+    """The command that trains such a run: all settings that are not the defaults of its kind."""
+    usual = dict(flatten({**defaults(cfg), "comm": CommConfig(preset=cfg.comm.preset).model_dump()}))
+    words = [f"--env.name {cfg.env.name}", f"--comm.preset {cfg.comm.preset}"]
+    for key, value in flatten(cfg.model_dump(mode="json")):
+        if key not in TOLD_ELSEWHERE and usual.get(key) != value:
+            words.append(f"--{key} {shell_word(value)}")
+    return " ".join(["python scripts/train.py", *dict.fromkeys(words), *(["--control"] if cfg.control else [])])
+
+
+def defaults(cfg: Config) -> dict[str, Any]:
+    """What this algorithm's settings are where none is given, and which algorithm it is where that is not."""
+    own = {name: field.get_default(call_default_factory=True) for name, field in type(cfg).model_fields.items()}
+    plain = {name: value.model_dump() if isinstance(value, BaseModel) else value for name, value in own.items()}
+    return plain | {"algorithm": DEFAULT_ALGORITHM}
+
+
+def shell_word(value: Any) -> str:
+    """A value as one word of a command line, which YAML reads as it was."""
+    is_plain = isinstance(value, str) and read_value(value) == value
+    return shlex.quote(value if is_plain else json.dumps(value))
