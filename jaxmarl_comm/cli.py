@@ -169,7 +169,7 @@ def export_main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
 
     def run() -> None:
-        from jaxmarl_comm.report.tensorboard import export_tensorboard
+        from jaxmarl_comm.tracking.tensorboard import export_tensorboard
 
         for path in given.runs:
             print(f"written to {export_tensorboard(path)}")

@@ -61,8 +61,9 @@ class RunFolder:
         self.control = path / "control"
         self.opponents = path / "opponents"
         self.tensorboard = path / "tensorboard"
+        self.wandb = path / "wandb"
         pictures = [picture.with_suffix(kind) for picture in (self.curves, self.messages) for kind in KINDS]
-        written = (self.config, self.metrics, self.control, self.evaluation, self.tensorboard, *pictures)
+        written = (self.config, self.metrics, self.control, self.evaluation, self.tensorboard, self.wandb, *pictures)
         self._own = [file.name for file in written]
         self._identity = _identity(path)
 

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
@@ -36,18 +36,31 @@ CROSSPLAY = ("rows", "columns", "runs", "episodes")
 EXPLOIT = ("sides", "responders", "env_steps", "episodes")
 
 
-def record_of(path: Path) -> Record:
-    """Of the finished run in this folder.
+class Finished(NamedTuple):
+    """A run that was trained and evaluated to the end, all of whose sides learned."""
 
-    Raises RunError if it is none, was not evaluated to the end, or needs more than a command line: others' runs.
-    """
+    folder: RunFolder
+    cfg: Config
+    env: Env
+    evaluation: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+
+def finished(path: Path) -> Finished:
+    """The run in this folder. Raises RunError if it is none, is not finished, or needs more than itself: others' runs."""
     folder, cfg = RunFolder.open(path)
     if cfg.opponents:
-        raise RunError(f"{path} has trained one side alone (opponents): the page is of runs in which all sides learn")
+        raise RunError(f"{path} has trained one side alone (opponents), but only runs in which all learn are compared")
     evaluation, env = read_evaluation(folder), cfg.make_env()
     rows = folder.read_metrics(cfg.num_seeds)
     if not rows or rows[-1]["iteration"] < cfg.num_iters:
         raise RunError(f"{path} is not finished: go on with --resume {path}")
+    return Finished(folder, cfg, env, evaluation, rows)
+
+
+def record_of(path: Path) -> Record:
+    """Of the finished run in this folder. Raises RunError, see `finished`."""
+    _, cfg, env, evaluation, rows = finished(path)
     names = [name for measure in OF_TEAMS for name in per_team(measure, env.team_names)]
     return {
         "name": STAMP.sub("", path.resolve().name),
