@@ -20,6 +20,7 @@ from jaxmarl_comm.opponents.taking import create_run
 from jaxmarl_comm.run_folder import RunError, RunFolder, taken
 from jaxmarl_comm.runner import Runner, TrainResult, load_control, teams_of, train
 from jaxmarl_comm.settings import ConfigError
+from jaxmarl_comm.tracking.live import follower
 from jaxmarl_comm.trees import unstack
 
 __all__ = ["crossplay", "default_cfg", "evaluate", "exploit", "replay", "resume", "train_wrapper"]
@@ -28,29 +29,40 @@ Run = str | Path | TrainResult
 """A finished or interrupted run: its folder, or what `train_wrapper` returned."""
 
 
-def train_wrapper(cfg: Config | Mapping[str, Any], run_dir: str | Path | None = None) -> TrainResult:
+def train_wrapper(
+    cfg: Config | Mapping[str, Any], run_dir: str | Path | None = None, wandb: bool | str = False
+) -> TrainResult:
     """Train and evaluate what the config says, leaving everything in a new run folder (`runs/<task>-<time>`).
 
     cfg: or a dictionary of what differs from the defaults, `{"env.name": "simple_spread_v3", "num_iters": 100}`.
+    wandb: whether Weights & Biases follows, offline unless WANDB_MODE says online; or the name of its project.
     Raises ConfigError for settings that cannot be or do not fit into memory; RunError if the folder exists (`resume`
-    goes on with it) or cannot be written, or if training diverges.
+    goes on with it) or cannot be written, if training diverges, or if wandb is asked for and cannot be used.
     """
     cfg = as_config(cfg)
     check_memory(cfg)
     path = Path(run_dir) if run_dir else RunFolder.default_path(cfg.env.name)
-    return train(cfg, create_run(path, cfg))
+    follow = follower(wandb)
+    folder = create_run(path, cfg)
+    with follow(folder, cfg):
+        return train(cfg, folder)
 
 
-def resume(run: Run, changes: Config | Mapping[str, Any] | None = None, **more: Any) -> TrainResult:
+def resume(
+    run: Run, changes: Config | Mapping[str, Any] | None = None, *, wandb: bool | str = False, **more: Any
+) -> TrainResult:
     """Go on with an interrupted run, or longer with a finished one: `resume("runs/words", num_iters=1_000)`.
 
     What was learned must stay true, so only num_iters may change, to a larger number, and how often to log, save and
-    evaluate. Raises RunError if `run` is not a run folder or cannot go on so, CheckpointError if it is damaged.
+    evaluate. wandb: see `train_wrapper`. Raises RunError if `run` is not a run folder or cannot go on so,
+    CheckpointError if it is damaged.
     """
+    follow = follower(wandb)
     wanted = changes.replace(more) if isinstance(changes, Config) else {**(changes or {}), **more}
     folder, cfg = RunFolder.resume(_path(run), wanted)
     check_memory(cfg)
-    return train(cfg, folder)
+    with follow(folder, cfg):
+        return train(cfg, folder)
 
 
 def evaluate(
@@ -74,7 +86,7 @@ def evaluate(
     asked = {"eval_episodes": episodes, "eval_episodes_mpe2": episodes_mpe2, "seed": seed}
     changed = cfg.replace({name: value for name, value in asked.items() if value is not None})
     check_memory(changed)
-    paths = [_new_file(Path(output), ".json")] if output else folder.numbered("evaluation", ".json")
+    paths = [new_file(Path(output), ".json")] if output else folder.numbered("evaluation", ".json")
     runner = Runner(cfg, folder)
     state, _ = runner.load()
     compared = load_control(Path(control), runner) if control else _own_control(runner)
@@ -148,7 +160,7 @@ def replay(run: Run, seed: int = 0, episodes: int = 1_000, output: str | Path | 
         raise ConfigError(f"episodes is {episodes}, but must be at least 2")
     cfg = cfg.replace(eval_episodes=episodes)
     check_memory(cfg)
-    paths = [_new_file(Path(output), ".html")] if output else folder.numbered("replay", ".html")
+    paths = [new_file(Path(output), ".html")] if output else folder.numbered("replay", ".html")
     runner = Runner(cfg, folder)
     state, record = runner.load()
     runner.console.say(f"playing {episodes:,} episodes")
@@ -176,7 +188,7 @@ def _path(run: Run) -> Path:
     return run.run_dir if isinstance(run, TrainResult) else Path(run)
 
 
-def _new_file(path: Path, suffix: str) -> Path:
+def new_file(path: Path, suffix: str) -> Path:
     """Raises RunError before work is done whose results could not be kept."""
     if there := taken(path):
         raise RunError(f"{there} exists; choose another file")

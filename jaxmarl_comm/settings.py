@@ -12,14 +12,37 @@ from pydantic_core import PydanticCustomError
 from jaxmarl_comm.suggest import did_you_mean, one_line, shown
 from jaxmarl_comm.synonyms import ours
 
-MAX_ERRORS = 3  # that are told at once
+MAX_MISTAKES = 20  # that are told at once
 
 
 class ConfigError(ValueError):
-    """A mistake in a config, told in one line: what was wrong, where, and what would be right."""
+    """Mistakes in a config, each told in one line: what was wrong, where, and what would be right."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(one_line(message))
+    def __init__(self, *mistakes: str) -> None:
+        several = list(dict.fromkeys(one_line(mistake) for mistake in mistakes))
+        more = len(several) - MAX_MISTAKES
+        super().__init__(*several[:MAX_MISTAKES], *([f"and {more} more mistakes"] if more > 0 else []))
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """One line each."""
+        return self.args
+
+    def __str__(self) -> str:
+        return "; ".join(self.mistakes)
+
+    def within(self, where: str) -> ConfigError:
+        """The same, each told to be of that file."""
+        return ConfigError(*(f"{where}: {mistake}" for mistake in self.mistakes))
+
+
+class ClashError(ConfigError):
+    """Of settings each of which might be right, but not beside the others, or not in this task."""
+
+
+def mistakes_of(error: ValueError) -> tuple[str, ...]:
+    """What is wrong, one line each."""
+    return error.mistakes if isinstance(error, ConfigError) else (str(error),)
 
 
 def _no_switch(value: Any) -> Any:
@@ -44,15 +67,19 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-def explain(error: ValidationError, model: type[BaseModel], *more_keys: str) -> str:
-    """Pydantic's errors about such a model, the first few, as clauses that name the key.
+def explain(error: ValidationError, model: type[BaseModel], *more_keys: str) -> ConfigError:
+    """Pydantic's errors about such a model, in words that name the key.
 
     more_keys: other names that its fields go by.
     """
-    errors = error.errors()
-    clauses = [_clause(each, [*dotted_fields(model), *more_keys]) for each in errors[:MAX_ERRORS]]
-    more = [f"and {len(errors) - MAX_ERRORS} more mistakes"] if len(errors) > MAX_ERRORS else []
-    return "; ".join(clauses + more)
+    known = [*dotted_fields(model), *more_keys]
+    return ConfigError(*(mistake for each in error.errors() for mistake in _told(each, known)))
+
+
+def _told(error: Any, known: list[str]) -> tuple[str, ...]:
+    if error["type"] == "value_error":
+        return mistakes_of(error["ctx"]["error"])
+    return (_clause(error, known),)
 
 
 def _clause(error: Any, known: list[str]) -> str:
@@ -62,9 +89,7 @@ def _clause(error: Any, known: list[str]) -> str:
         return f"unknown key '{where}'" + (f": here it is {here}" if here else did_you_mean(where, known))
     if error["type"] == "missing":
         return f"'{where}' is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "value_error":
-        return message
+    message = error["msg"]
     return f"'{where}' is {shown(error['input'])}: {message[0].lower()}{message[1:]}"
 
 

@@ -8,8 +8,8 @@ from tensorboardX.proto.event_pb2 import Event
 
 from jaxmarl_comm import RunError, default_cfg
 from jaxmarl_comm.cli import export_main
-from jaxmarl_comm.tracking.tensorboard import export_tensorboard
 from jaxmarl_comm.run_folder import RunFolder
+from jaxmarl_comm.tracking.tensorboard import export_tensorboard
 from runs import TINY, call
 
 ROWS = [

@@ -47,7 +47,7 @@ class Finished(NamedTuple):
 
 
 def finished(path: Path) -> Finished:
-    """The run in this folder. Raises RunError if it is none, is not finished, or needs more than itself: others' runs."""
+    """The run in this folder. Raises RunError if it is none, is not finished, or needs others' runs."""
     folder, cfg = RunFolder.open(path)
     if cfg.opponents:
         raise RunError(f"{path} has trained one side alone (opponents), but only runs in which all learn are compared")

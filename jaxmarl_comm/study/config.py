@@ -69,9 +69,9 @@ def load_study(path: Path, changes: Mapping[str, Any]) -> StudyConfig:
         study = study.model_copy(update={"run": merge(study.run, changes)})
         list(programs(study))
     except ValidationError as error:
-        raise ConfigError(f"study {path}: {explain(error, StudyConfig)}") from None
+        raise explain(error, StudyConfig).within(f"study {path}") from None
     except ConfigError as error:
-        raise ConfigError(f"study {path}: {error}") from None
+        raise error.within(f"study {path}") from None
     return study
 
 

@@ -81,7 +81,10 @@ def named(runs: list[Evaluated]) -> list[Evaluated]:
     Raises RunError if that does not tell them apart either.
     """
     names = [(run.task, run.algorithm) for run in runs]
-    renamed = [run._replace(algorithm=folder_name(run)) if names.count(at) > 1 else run for at, run in zip(names, runs)]
+    renamed = [
+        run._replace(algorithm=folder_name(run)) if names.count(at) > 1 else run
+        for at, run in zip(names, runs, strict=True)
+    ]
     first: dict[tuple[str, str], Evaluated] = {}
     for run in renamed:
         before = first.setdefault((run.task, run.algorithm.lower()), run)  # as marl-eval reads it
@@ -113,7 +116,7 @@ def check_alike(runs: Sequence[Evaluated]) -> None:
 
 
 def common_metrics(runs: Sequence[Evaluated]) -> list[str]:
-    """Measures that are known of every seed of every run, in each short evaluation and the whole one. Raises RunError."""
+    """Measures known of every seed of every run, in each short evaluation and the whole one. Raises RunError."""
     known = [
         name
         for name in (key.removeprefix(SHORT) for key in runs[0].rows[0] if key.startswith(SHORT))

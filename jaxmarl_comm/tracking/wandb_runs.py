@@ -1,4 +1,4 @@
-"""The metrics of a run in Weights & Biases, made of metrics.jsonl as often as one likes. The only file that knows wandb.
+"""The metrics of a run in Weights & Biases, made of metrics.jsonl as often as one likes. Only this file knows wandb.
 
 Offline, unless WANDB_MODE says otherwise: files in the run folder, which `wandb sync` sends when it is told to.
 """
@@ -147,7 +147,7 @@ def config_of(cfg: Config, seed: int) -> dict[str, Any]:
 
 
 def run_id(cfg: Config, first: Row, seed: int) -> str:
-    """The same for the same run, resumed or copied, and another for every other: what it learns by, and its first row."""
+    """The same of the same run, resumed or copied, and no other's: it is of what it learns by, and its first row."""
     learned_by = {name: value for name, value in config_of(cfg, seed).items() if name not in MAY_DIFFER}
     content = json.dumps([learned_by, first], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
