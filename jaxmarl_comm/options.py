@@ -49,6 +49,18 @@ class Parser(argparse.ArgumentParser):
         meant = closest(name, [*(option.lstrip("-") for option in self._option_string_actions), *fields])
         return f"unknown option '--{name}'" + (f", did you mean '--{meant}'?" if meant else "")
 
+    @property
+    def positionals(self) -> list[argparse.Action]:
+        """What is told apart by its place."""
+        return [action for action in self._actions if not action.option_strings]
+
+    def values(self) -> Iterator[tuple[str, Sequence[str] | None]]:
+        """Of each option, the words that its value may be, where these are known; None where it has no value."""
+        for action in self._actions:
+            for option in action.option_strings:
+                if option.startswith("--"):
+                    yield option, None if action.nargs == 0 else tuple(action.choices or ())
+
     def _spelled(self, word: str) -> str:
         name, equals, value = word.partition("=")
         dashed = name.replace("_", "-")
