@@ -145,7 +145,7 @@ class Config(Settings):
         try:
             super().__init__(**kept)
         except ValidationError as error:
-            mistakes += explain(error, type(self), *ALIASES).mistakes
+            mistakes += explain(error, type(self), *ALIASES).args
         if mistakes:
             raise ConfigError(*mistakes)
         if clashes := self._clashes():
@@ -154,20 +154,21 @@ class Config(Settings):
     @classmethod
     def _placed(cls, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """(what is to be judged field by field, by the fields' own names, and what is wrong with the rest)."""
-        algorithm = given.get("algorithm", cls.model_fields["algorithm"].default)
-        others = strangers(given, algorithm)
-        misplaced = {
+        twice = [
+            f"'{alias}' and '{name}' are the same setting; give one of them"
+            for alias, name in ALIASES.items()
+            if alias in given and name in given
+        ]
+        given = {ALIASES.get(key, key): value for key, value in given.items()}
+        no_sections = {
             name: no_section(name, section)
             for name, section in given.items()
             if name in SECTIONS and not isinstance(section, Mapping | BaseModel)
-        } | {
-            alias: f"'{alias}' and '{name}' are the same setting; give one of them"
-            for alias, name in ALIASES.items()
-            if alias in given and name in given
         }
-        left = given.keys() - misplaced.keys() - set(names_of_strangers(given, algorithm))
-        kept = {ALIASES.get(key, key): value for key, value in given.items() if key in left}
-        return kept, [*misplaced.values(), *([others] if others else [])]
+        algorithm = given.get("algorithm", cls.model_fields["algorithm"].default)
+        others = names_of_strangers(given, algorithm)
+        kept = {name: value for name, value in given.items() if name not in (*no_sections, *others)}
+        return kept, [*twice, *no_sections.values(), *([strangers(others, algorithm)] if others else [])]
 
     def _clashes(self) -> list[str]:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -19,21 +19,20 @@ class ConfigError(ValueError):
     """Mistakes in a config, each told in one line: what was wrong, where, and what would be right."""
 
     def __init__(self, *mistakes: str) -> None:
-        several = list(dict.fromkeys(one_line(mistake) for mistake in mistakes))
-        more = len(several) - MAX_MISTAKES
-        super().__init__(*several[:MAX_MISTAKES], *([f"and {more} more mistakes"] if more > 0 else []))
+        super().__init__(*dict.fromkeys(one_line(mistake) for mistake in mistakes))
 
     @property
     def mistakes(self) -> tuple[str, ...]:
-        """One line each."""
-        return self.args
+        """What is told: one line each, and one for those beyond MAX_MISTAKES."""
+        more = len(self.args) - MAX_MISTAKES
+        return (*self.args[:MAX_MISTAKES], *([f"and {more} more mistakes"] if more > 0 else []))
 
     def __str__(self) -> str:
         return "; ".join(self.mistakes)
 
-    def within(self, where: str) -> ConfigError:
+    def within(self, where: str) -> Self:
         """The same, each told to be of that file."""
-        return ConfigError(*(f"{where}: {mistake}" for mistake in self.mistakes))
+        return type(self)(*(f"{where}: {mistake}" for mistake in self.args))
 
 
 class ClashError(ConfigError):
@@ -42,7 +41,7 @@ class ClashError(ConfigError):
 
 def mistakes_of(error: ValueError) -> tuple[str, ...]:
     """What is wrong, one line each."""
-    return error.mistakes if isinstance(error, ConfigError) else (str(error),)
+    return error.args if isinstance(error, ConfigError) else (str(error),)
 
 
 def _no_switch(value: Any) -> Any:

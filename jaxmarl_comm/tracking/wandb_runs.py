@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from jaxmarl_comm.config import Config
-from jaxmarl_comm.files import RunError
+from jaxmarl_comm.files import RunError, discard
 from jaxmarl_comm.run_folder import MAY_DIFFER, Row, RunFolder
 from jaxmarl_comm.suggest import one_line
 from jaxmarl_comm.tracking.rows import logged, make_again, scalars
@@ -91,6 +91,8 @@ def export_wandb(run: Path, project: str | None = None) -> str:
     def fill(draft: Path) -> None:
         write_all(folder, cfg, rows, draft, project)
         for each in (draft / "wandb").iterdir():
+            discard(each / "logs")  # of wandb's own doings, with a link out of the run folder
+            discard(each / "tmp")
             each.rename(draft / each.name)
         (draft / "wandb").rmdir()
 
@@ -127,7 +129,7 @@ def check_usable() -> None:
         import wandb
 
         with refusals():
-            if not wandb.login(prompt=False):
+            if not wandb.login(prompt=False, verify=False):
                 raise RunError("WANDB_MODE is online, but nobody is logged in: wandb login")
 
 
