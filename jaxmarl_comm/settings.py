@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from jaxmarl_comm.suggest import did_you_mean, one_line, shown
 from jaxmarl_comm.synonyms import ours
 
+LARGEST = 2**20  # bytes of a config
 MAX_MISTAKES = 20  # that are told at once
 
 
@@ -105,10 +106,14 @@ def dotted_fields(model: type[BaseModel], prefix: str = "") -> list[str]:
 def read_mapping(path: str | Path) -> dict[str, Any]:
     """What a YAML file says. Raises ConfigError if it cannot be read, or is no mapping."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST + 1)  # of a device there is no end
+        text = content.decode()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
         raise ConfigError(f"cannot read it: {reason}") from None
+    if len(content) > LARGEST:
+        raise ConfigError(f"cannot read it: it has more than {LARGEST:,} bytes")
     values = read_yaml(text)
     if values is None:
         return {}

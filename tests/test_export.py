@@ -44,9 +44,10 @@ def evaluated(path, rows=SHORT, found=None, **changes):
     folder = RunFolder.create(path, cfg)
     for row in rows:
         folder.append_metrics(row)
-    known = {"return": {"of_each_seed": [-0.5, -2.5]}, "success": {"of_each_seed": [0.5, 0.6]}} | (found or {})
-    nothing = {"teams": ["good"], "seconds": {}, "episodes": 10, "control": None, "baselines": {}, "ladder": None}
-    folder.write_json(folder.evaluation, known | nothing)
+    known = {"return": [-0.5, -2.5], "success": [0.5, 0.6]} | (found or {})
+    estimates = {name: {"mean": 0.0, "low": None, "high": None, "of_each_seed": each} for name, each in known.items()}
+    more = {"teams": ["good"], "seconds": {"train": 1.0}, "episodes": 10, "control": None, "baselines": {}}
+    folder.write_json(folder.evaluation, estimates | more | {"ladder": None})
     return path
 
 
@@ -226,7 +227,7 @@ def test_tasks_are_told_apart_by_their_arguments_and_like_runs_by_their_folders(
 
 def test_a_measure_that_is_not_known_everywhere_is_left_out(tmp_path):
     rows = [row | ({"eval_message_information": [0.5, 0.6]} if "eval_return" in row else {}) for row in SHORT]
-    told = {"message_information": {"of_each_seed": [1.0, 1.1]}}
+    told = {"message_information": [1.0, 1.1]}
     whole = evaluated(tmp_path / "whole", rows, told)
     once = evaluated(tmp_path / "once", [*rows[:2], rows[2] | {"eval_success": [None, 0.1]}], told, lr=0.01)
     everywhere = {"return", "message_information"}
@@ -244,7 +245,7 @@ def test_a_measure_that_is_not_known_everywhere_is_left_out(tmp_path):
         ({"rows": [SHORT[0], SHORT[2]]}, "other has 1 short evaluations in training, but "),
         ({"env.name": "simple_v3", "comm.preset": "none"}, "there is no run of mappo_none on simple_reference_v3"),
         ({"num_iters": 8}, "other is not finished"),
-        ({"found": {"return": {"of_each_seed": [None, 1.0]}, "success": {"of_each_seed": []}}}, "there is no measure"),
+        ({"found": {"return": [None, 1.0], "success": []}}, "there is no measure"),
     ],
 )
 def test_what_marl_eval_could_not_compare_is_refused(tmp_path, capsys, other, message):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.config import DEFAULT_ALGORITHM, Config
 from jaxmarl_comm.dotted import flatten
 from jaxmarl_comm.envs.base import Env, per_team
+from jaxmarl_comm.evaluation.schema import is_evaluation
 from jaxmarl_comm.files import RunError, read_bytes
 from jaxmarl_comm.options import read_value
 from jaxmarl_comm.run_folder import RunFolder
@@ -51,7 +52,8 @@ def finished(path: Path) -> Finished:
     folder, cfg = RunFolder.open(path)
     if cfg.opponents:
         raise RunError(f"{path} has trained one side alone (opponents), but only runs in which all learn are compared")
-    evaluation, env = read_evaluation(folder), cfg.make_env()
+    env = cfg.make_env()
+    evaluation = read_evaluation(folder, measures_of(env))
     rows = folder.read_metrics(cfg.num_seeds)
     if not rows or rows[-1]["iteration"] < cfg.num_iters:
         raise RunError(f"{path} is not finished: go on with --resume {path}")
@@ -61,7 +63,6 @@ def finished(path: Path) -> Finished:
 def record_of(path: Path) -> Record:
     """Of the finished run in this folder. Raises RunError, see `finished`."""
     _, cfg, env, evaluation, rows = finished(path)
-    names = [name for measure in OF_TEAMS for name in per_team(measure, env.team_names)]
     return {
         "name": STAMP.sub("", path.resolve().name),
         "task": cfg.env.name,
@@ -74,7 +75,7 @@ def record_of(path: Path) -> Record:
         "train_seconds": evaluation["seconds"]["train"],
         "episodes": evaluation["episodes"],
         "command": command(cfg),
-        "found": {name: evaluation.get(name) for name in (*names, *OF_ALL)},
+        "found": {name: evaluation.get(name) for name in measures_of(env)},
         "control": evaluation["control"] and {"env_steps": evaluation["control"]["env_steps"]},
         "baselines": evaluation["baselines"],
         "ladder": evaluation["ladder"],
@@ -84,16 +85,20 @@ def record_of(path: Path) -> Record:
     }
 
 
-def read_evaluation(folder: RunFolder) -> dict[str, Any]:
-    """The run's own. Raises RunError if there is none that is whole."""
+def measures_of(env: Env) -> list[str]:
+    """What is told of a run of this task."""
+    return [*(name for measure in OF_TEAMS for name in per_team(measure, env.team_names)), *OF_ALL]
+
+
+def read_evaluation(folder: RunFolder, measures: Iterable[str]) -> dict[str, Any]:
+    """The run's own. Raises RunError if there is none that is whole, with these measures as far as they are known."""
     try:
         found = json.loads(read_bytes(folder.evaluation))
     except FileNotFoundError:
         raise RunError(f"{folder.path} was not evaluated: go on with --resume {folder.path}") from None
     except (ValueError, RecursionError):
         found = None
-    needed = {"teams", "seconds", "episodes", "control", "baselines", "ladder"}
-    if not isinstance(found, dict) or not needed <= set(found):
+    if not isinstance(found, dict) or not is_evaluation(found, measures):
         raise RunError(f"{folder.evaluation} is damaged; evaluate the run again")
     return found
 
@@ -143,7 +148,9 @@ def newest(run: Path, kind: str, keys: tuple[str, ...]) -> dict[str, Any] | None
         except (FileNotFoundError, NotADirectoryError):
             return found
         except (ValueError, RecursionError):
-            raise RunError(f"{run / f'{kind}-{k}' / f'{kind}.json'} is damaged; delete its folder") from None
+            content = None
+        if not isinstance(content, dict):
+            raise RunError(f"{run / f'{kind}-{k}' / f'{kind}.json'} is damaged; delete its folder")
         found = {key: without_paths(content.get(key)) for key in keys}
     return None
 

@@ -5,26 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError
+from pydantic import Field, NonNegativeInt, ValidationError
 
 from jaxmarl_comm.envs.base import per_team
+from jaxmarl_comm.evaluation.schema import Found, Part
 
 OF_TEAMS = ("return", "success", "return_muted")
-
-
-class Part(BaseModel):
-    """Some keys of a mapping from JSON, exactly of these types."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-
-
-class Found(Part):
-    """An estimate; None where it is undefined."""
-
-    mean: float | None
-    low: float | None
-    high: float | None
-    of_each_seed: list[float | None]
 
 
 class Untrained(Part):

@@ -128,8 +128,8 @@ def common_metrics(runs: Sequence[Evaluated]) -> list[str]:
 
 
 def is_known(run: Evaluated, name: str) -> bool:
-    values = [run.measures.get(name), *(row.get(f"{SHORT}{name}") for row in run.rows)]
-    return all(each is not None and len(each) == run.num_seeds and None not in each for each in values)
+    values = [run.measures.get(name, []), *(row.get(f"{SHORT}{name}", []) for row in run.rows)]
+    return all(len(each) == run.num_seeds and all(type(x) in (int, float) for x in each) for each in values)
 
 
 def of_seeds(run: Evaluated, metrics: Sequence[str]) -> dict[str, Any]:
