@@ -64,7 +64,8 @@ Share = Annotated[float, _Number, Field(ge=0, le=1)]
 class Settings(BaseModel):
     """Frozen, finite, and strict about unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Whoever is only described, as --help does, needs no validator.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 def explain(error: ValidationError, model: type[BaseModel], *more_keys: str) -> ConfigError:

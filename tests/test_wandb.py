@@ -10,7 +10,7 @@ from jaxmarl_comm import RunError, default_cfg, resume, train_wrapper
 from jaxmarl_comm.cli import export_main
 from jaxmarl_comm.run_folder import RunFolder
 from jaxmarl_comm.tracking import live
-from jaxmarl_comm.tracking.wandb_runs import export_wandb, run_id
+from jaxmarl_comm.tracking.wandb_runs import WandbRuns, export_wandb, run_id
 from runs import SIMPLEST, TINY, call
 
 wandb = pytest.importorskip("wandb", reason="wandb is not installed")
@@ -109,6 +109,18 @@ def test_made_again_or_of_a_copy_it_is_the_same_run_once(run, tmp_path):
     assert offline(run / "wandb")["run-seed_1"][1]["return", 600] == 0.5
     others = [run_id(cfg.replace(lr=0.1), ROWS[0], 0), run_id(cfg, ROWS[1], 0), run_id(cfg, ROWS[0], 1)]
     assert len({run_id(cfg, ROWS[0], 0), *others}) == 4
+
+
+def test_rows_that_are_there_are_not_sent_again(run, tmp_path, monkeypatch):
+    """Neither those that were given before, nor those that the server has of an earlier part of the run."""
+    sent = []
+    runs = WandbRuns(*RunFolder.open(run), ROWS[0], tmp_path, None)
+    monkeypatch.setattr(type(runs.runs[0]), "log", lambda self, data, step: sent.append((self.name[-6:], step)))
+    runs.next_steps[1] = 201
+    runs.write(ROWS[:1])
+    runs.write(ROWS)
+    runs.close()
+    assert sent == [("seed_0", 200), ("seed_0", 400), ("seed_1", 400)]
 
 
 def test_a_run_is_followed_to_its_end_and_when_resumed(tmp_path, capsys, quick_evaluation):
