@@ -68,11 +68,15 @@ def described(files: Iterable[Path]) -> list[str]:
     return lines
 
 
-def list_main(arguments: Sequence[str] | None = None) -> int:
-    """`jaxmarl-comm list`; returns the exit status."""
+def list_parser() -> Parser:
     parser = Parser(description="What can be named in a config or on a command line.", allow_abbrev=False)
     parser.add_argument("kind", nargs="?", choices=list(KINDS), help="only these (everything)")
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def list_main(arguments: Sequence[str] | None = None) -> int:
+    """`jaxmarl-comm list`; returns the exit status."""
+    given = list_parser().parse_args(arguments)
 
     def run() -> None:
         for kind in [given.kind] if given.kind else KINDS:

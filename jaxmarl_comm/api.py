@@ -26,6 +26,7 @@ from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.study.config import StudyConfig, build_study, programs
 from jaxmarl_comm.study.folder import StudyFolder
 from jaxmarl_comm.study.run import run_study
+from jaxmarl_comm.tracking.live import Follow, follower
 
 __all__ = [
     "crossplay",
@@ -44,17 +45,23 @@ Run = str | Path | TrainResult | Evolved
 """A finished or interrupted run: its folder, or what `train_wrapper` or `evolve` returned."""
 
 
-def train_wrapper(cfg: Config | Mapping[str, Any], run_dir: str | Path | None = None) -> TrainResult:
+def train_wrapper(
+    cfg: Config | Mapping[str, Any], run_dir: str | Path | None = None, wandb: bool | str = False
+) -> TrainResult:
     """Train and evaluate what the config says, leaving everything in a new run folder (`runs/<task>-<time>`).
 
     cfg: or a dictionary of what differs from the defaults, `{"env.name": "simple_spread_v3", "num_iters": 100}`.
+    wandb: whether Weights & Biases follows, offline unless WANDB_MODE says online; or the name of its project.
     Raises ConfigError for settings that cannot be or do not fit into memory; RunError if the folder exists (`resume`
-    goes on with it) or cannot be written, or if training diverges.
+    goes on with it) or cannot be written, if training diverges, or if wandb is asked for and cannot be used.
     """
     cfg = as_config(cfg)
+    follow = _follower(cfg, wandb)
     if cfg.evolves:
         return evolve(cfg, run_dir).fittest
-    return train(cfg, _new_run(cfg, run_dir))
+    folder = _new_run(cfg, run_dir)
+    with follow(folder, cfg):
+        return train(cfg, folder)
 
 
 def evolve(cfg: Config | Mapping[str, Any], run_dir: str | Path | None = None) -> Evolved:
@@ -70,21 +77,35 @@ def evolve(cfg: Config | Mapping[str, Any], run_dir: str | Path | None = None) -
     return evolve_run(cfg, _new_run(cfg, run_dir))
 
 
+def _follower(cfg: Config, wandb: bool | str) -> Follow:
+    """Raises ConfigError for a population, whose members would be as many runs; RunError: see `follower`."""
+    if wandb and cfg.evolves:
+        raise ConfigError("wandb follows a run, not a population: export its fittest members once they are known")
+    return follower(wandb)
+
+
 def _new_run(cfg: Config, run_dir: str | Path | None) -> RunFolder:
     check_memory(cfg)
     return create_run(Path(run_dir) if run_dir else RunFolder.default_path(cfg.env.name), cfg)
 
 
-def resume(run: Run, changes: Config | Mapping[str, Any] | None = None, **more: Any) -> TrainResult:
+def resume(
+    run: Run, changes: Config | Mapping[str, Any] | None = None, *, wandb: bool | str = False, **more: Any
+) -> TrainResult:
     """Go on with an interrupted run, or longer with a finished one: `resume("runs/words", num_iters=1_000)`.
 
     What was learned must stay true, so only num_iters may change, to a larger number, and how often to log, save and
-    evaluate. Raises RunError if `run` is not a run folder or cannot go on so, CheckpointError if it is damaged.
+    evaluate. wandb: see `train_wrapper`. Raises RunError if `run` is not a run folder or cannot go on so,
+    CheckpointError if it is damaged.
     """
+    follow = follower(wandb)
     wanted = changes.replace(more) if isinstance(changes, Config) else {**(changes or {}), **more}
     folder, cfg = RunFolder.resume(_path(run), wanted)
     check_memory(cfg)
-    return evolve_run(cfg, folder).fittest if cfg.evolves else train(cfg, folder)
+    if cfg.evolves:
+        return evolve_run(cfg, folder).fittest
+    with follow(folder, cfg):
+        return train(cfg, folder)
 
 
 def evaluate(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import shutil
@@ -23,6 +22,7 @@ from jaxmarl_comm.files import (
     discard,
     draft_of,
     read_bytes,
+    sha256,
     sync_folder,
     write_whole,
 )
@@ -197,11 +197,7 @@ def _with_key(saved: Any, like: Any) -> Any:
 def _hash_files(folder: Path) -> dict[str, str]:
     """Name -> SHA-256 of all files but the record. Raises RunError for a link, OSError."""
     there = sorted(path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir())
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(read_bytes(path)).hexdigest()
-        for path in there
-        if path != folder / RECORD
-    }
+    return {str(path.relative_to(folder)): sha256(path) for path in there if path != folder / RECORD}
 
 
 def _told(error: Exception) -> str:

@@ -12,10 +12,23 @@ from typing import Any
 from jaxmarl_comm.config import Config, build_config, load_config
 from jaxmarl_comm.dotted import merge
 from jaxmarl_comm.interrupts import exit_status
-from jaxmarl_comm.options import Parser, field_overrides, fields_help
+from jaxmarl_comm.options import field_overrides
+from jaxmarl_comm.parsers import (
+    MARL_EVAL,
+    TENSORBOARD,
+    WANDB,
+    crossplay_parser,
+    evaluate_parser,
+    exploit_parser,
+    export_parser,
+    replay_parser,
+    results_parser,
+    study_parser,
+    train_parser,
+)
 from jaxmarl_comm.registry import config_class
 from jaxmarl_comm.settings import ConfigError
-from jaxmarl_comm.suggest import did_you_mean, one_line, shown
+from jaxmarl_comm.suggest import did_you_mean, one_line
 
 HERE = Path(__file__).resolve().parent
 CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parent / "configs"  # in a wheel; in a clone
@@ -39,25 +52,13 @@ QUICK_TEST = {
 
 def train_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/train.py`; returns the exit status."""
-    parser = Parser(
-        description="Train a team of agents and evaluate it; everything is left in a run folder.",
-        epilog=fields_help(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        usage="%(prog)s [--config FILE] [--run-dir DIR] [--resume [DIR]] [--test] [--FIELD VALUE ...]",
-    )
-    parser.add_argument(
-        "--config", metavar="FILE", help="YAML file, or the name of one under configs/; default: all defaults"
-    )
-    parser.add_argument(
-        "--run-dir", metavar="DIR", type=Path, help="new folder for results; default: runs/<config>-<time>"
-    )
-    resume_help = "go on with the run in DIR, or in --run-dir"
-    parser.add_argument("--resume", metavar="DIR", type=Path, nargs="?", const=Path(), help=resume_help)
-    parser.add_argument("--test", action="store_true", help="a tiny run of everything, in seconds")
-    parser.add_argument("--print-config", action="store_true", help="say all settings of such a run, and start none")
+    parser = train_parser()
     given, rest = parser.parse_known_args(arguments)
-    return guarded(lambda: run_training(given, field_overrides(rest, parser)))
+
+    def check(changes: dict[str, Any]) -> Config:
+        return read_config(given.config, changes)
+
+    return guarded(lambda: run_training(given, field_overrides(rest, parser, check)))
 
 
 def run_training(given: argparse.Namespace, changes: dict[str, Any]) -> None:
@@ -65,6 +66,7 @@ def run_training(given: argparse.Namespace, changes: dict[str, Any]) -> None:
     from jaxmarl_comm import api
     from jaxmarl_comm.run_folder import RunError, RunFolder
 
+    wandb = given.wandb_project or given.wandb
     if given.resume is None:
         changes = {**quick_test(read_config(given.config, {}), changes), **changes} if given.test else changes
         cfg = read_config(given.config, changes)
@@ -72,7 +74,7 @@ def run_training(given: argparse.Namespace, changes: dict[str, Any]) -> None:
             print(cfg.to_yaml(), end="")
             return
         name = Path(given.config).stem if given.config else cfg.env.name
-        api.train_wrapper(cfg, given.run_dir or RunFolder.default_path(name))
+        api.train_wrapper(cfg, given.run_dir or RunFolder.default_path(name), wandb=wandb)
     else:
         path = given.run_dir if given.resume == Path() else given.resume
         if path is None:
@@ -80,7 +82,7 @@ def run_training(given: argparse.Namespace, changes: dict[str, Any]) -> None:
         if given.print_config:
             raise ConfigError(f"--print-config is of new runs; what {path} has is in its config.yaml")
         changes = {**quick_test(RunFolder.read(path)[1], changes), **changes} if given.test else changes
-        api.resume(path, read_config(given.config, changes) if given.config else changes)
+        api.resume(path, read_config(given.config, changes) if given.config else changes, wandb=wandb)
 
 
 def quick_test(cfg: Config, changes: dict[str, Any]) -> dict[str, Any]:
@@ -94,15 +96,7 @@ def quick_test(cfg: Config, changes: dict[str, Any]) -> dict[str, Any]:
 
 def evaluate_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/evaluate.py`; returns the exit status."""
-    parser = Parser(description="Evaluate a checkpoint of a run, beside its own evaluation.json.", allow_abbrev=False)
-    parser.add_argument("--run", metavar="DIR", type=Path, required=True, help="run folder")
-    add_checkpoint(parser)
-    parser.add_argument("--episodes", type=int, help="in our environment (the run's eval_episodes)")
-    parser.add_argument("--episodes-mpe2", type=int, help="in the real mpe2 (the run's)")
-    parser.add_argument("--seed", type=int, help="of the episodes (the run's)")
-    control_help = "finished run of silent agents on the same task, to compare with (the run's own)"
-    parser.add_argument("--control", metavar="DIR", type=Path, help=control_help)
-    parser.add_argument("--output", metavar="FILE", type=Path, help="new .json file (DIR/evaluation-1.json, -2, ...)")
+    parser = evaluate_parser()
     given = parser.parse_args(arguments)
 
     def run() -> None:
@@ -114,36 +108,9 @@ def evaluate_main(arguments: Sequence[str] | None = None) -> int:
     return guarded(run)
 
 
-def add_checkpoint(parser: argparse.ArgumentParser) -> None:
-    """The option that chooses one of a run's checkpoints."""
-    checkpoint_help = "latest, best (by short greedy evaluations in training) or an iteration that is kept (latest)"
-    parser.add_argument("--checkpoint", metavar="WHICH", type=which_checkpoint, default="latest", help=checkpoint_help)
-
-
-def which_checkpoint(text: str) -> str | int:
-    """`latest`, `best` or a number. Raises ArgumentTypeError."""
-    words = ("latest", "best")
-    if text in words:
-        return text
-    if text.isascii() and text.isdecimal():
-        return int(text)
-    raise argparse.ArgumentTypeError(
-        f"{shown(text)} is neither latest, best nor an iteration{did_you_mean(text, words)}"
-    )
-
-
 def crossplay_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/crossplay.py`; returns the exit status."""
-    parser = Parser(
-        description="Where sides compete: all seeds of all runs, and scripted sides, against each other. Where agents "
-        "cooperate: each seed's with those of the others. A table, and a folder with crossplay.json and a picture.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="run folder; all of the same task")
-    parser.add_argument("--episodes", type=int, default=1_000, help="in each cell (1000)")
-    parser.add_argument("--seed", type=int, help="of the episodes (the first run's)")
-    output_help = "new folder (crossplay-1, -2, ... in the first run's)"
-    parser.add_argument("--output", metavar="DIR", type=Path, help=output_help)
+    parser = crossplay_parser()
     given = parser.parse_args(arguments)
 
     def run() -> None:
@@ -156,17 +123,7 @@ def crossplay_main(arguments: Sequence[str] | None = None) -> int:
 
 def replay_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/replay.py`; returns the exit status."""
-    parser = Parser(
-        description="Films of a run's best, median and worst episode on one HTML page: who goes where and who says "
-        "what, as it is and, from the same start, with messages muted and shuffled.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("run", metavar="RUN", type=Path, help="run folder")
-    parser.add_argument("--seed", type=int, default=0, help="which of the run's seeds, from 0 (0)")
-    parser.add_argument("--episodes", type=int, default=1_000, help="of which these are chosen (1000)")
-    add_checkpoint(parser)
-    output_help = "new .html file (RUN/replay-1.html, -2, ...)"
-    parser.add_argument("--output", metavar="FILE", type=Path, help=output_help)
+    parser = replay_parser()
     given = parser.parse_args(arguments)
 
     def run() -> None:
@@ -179,33 +136,32 @@ def replay_main(arguments: Sequence[str] | None = None) -> int:
 
 def export_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/export.py`; returns the exit status."""
-    parser = Parser(
-        description="Metrics of runs as files for TensorBoard, in RUN/tensorboard, made anew each time: look at all "
-        "with tensorboard --logdir runs.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="run folder, finished or not")
+    parser = export_parser()
     given = parser.parse_args(arguments)
+    for option, value, of in (("--output", given.output, MARL_EVAL), ("--wandb-project", given.wandb_project, WANDB)):
+        if value is not None and given.to != of:
+            parser.error(f"{option} is of --to {of}, not of --to {given.to}")
+    return guarded(lambda: run_exporting(given))
 
-    def run() -> None:
-        from jaxmarl_comm.report.tensorboard import export_tensorboard
 
-        for path in given.runs:
-            print(f"written to {export_tensorboard(path)}")
+def run_exporting(given: argparse.Namespace) -> None:
+    """Raises RunError."""
+    from jaxmarl_comm.api import new_file
+    from jaxmarl_comm.tracking.marl_eval import export_marl_eval
+    from jaxmarl_comm.tracking.tensorboard import export_tensorboard
+    from jaxmarl_comm.tracking.wandb_runs import export_wandb
 
-    return guarded(run)
+    if given.to == MARL_EVAL:
+        print(export_marl_eval(given.runs, new_file(given.output, ".json") if given.output else None))
+        return
+    for path in given.runs:
+        of_tensorboard = given.to == TENSORBOARD
+        print(f"written to {export_tensorboard(path)}" if of_tensorboard else export_wandb(path, given.wandb_project))
 
 
 def results_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/results.py`; returns the exit status."""
-    parser = Parser(
-        description="Put finished runs on a page of results, with what they were last crossed with (crossplay.py); "
-        "records of all runs are kept beside it, so that it can be made again without them.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("runs", metavar="RUN", type=Path, nargs="*", help="run folder; none: the page is made again")
-    page_help = "Markdown file; records and pictures lie in the folder of its name (docs/results.md)"
-    parser.add_argument("--page", metavar="FILE", type=Path, default=Path("docs/results.md"), help=page_help)
+    parser = results_parser()
     given = parser.parse_args(arguments)
 
     def run() -> None:
@@ -220,25 +176,7 @@ def results_main(arguments: Sequence[str] | None = None) -> int:
 
 def exploit_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/exploit.py`; returns the exit status."""
-    parser = Parser(
-        description="How much can be taken, at the least, from the sides of a finished run: fresh responses are "
-        "trained against each. A table, and a folder with exploit.json, a picture and the responses' run folders.",
-        epilog=fields_help(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        usage="%(prog)s RUN [--side SIDE] [--seeds N] [--of-seeds 0,1] [--output DIR] [--FIELD VALUE ...]\n"
-        "       %(prog)s --resume DIR",
-    )
-    parser.add_argument(
-        "run", metavar="RUN", type=Path, nargs="?", help="folder of a finished run of sides that compete"
-    )
-    parser.add_argument("--resume", metavar="DIR", type=Path, help="go on with the exploit in DIR")
-    parser.add_argument("--side", default="both", help="whose play is exploited: good, adversary or both (both)")
-    parser.add_argument(
-        "--seeds", type=int, default=3, help="responses trained against each, the best of which counts (3)"
-    )
-    parser.add_argument("--of-seeds", metavar="0,1,...", type=seed_list, help="seeds of the run (all)")
-    parser.add_argument("--output", metavar="DIR", type=Path, help="new folder (exploit-1, -2, ... in the run's)")
+    parser = exploit_parser()
     given, rest = parser.parse_known_args(arguments)
     if (given.run is None) == (given.resume is None):
         parser.error("give a run, or --resume and the folder of an exploit")
@@ -257,29 +195,9 @@ def run_exploiting(given: argparse.Namespace, overrides: dict[str, Any]) -> None
     api.exploit(given.resume or given.run, overrides, **options)
 
 
-def seed_list(text: str) -> list[int]:
-    """`0,2` as numbers. Raises ValueError."""
-    numbers = [int(word) for word in text.split(",")]
-    if min(numbers) < 0:
-        raise ValueError(text)
-    return numbers
-
-
 def study_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/study.py`; returns the exit status."""
-    parser = Parser(
-        description="Train several protocols, with a setting of the channel in several values, and compare them; "
-        "results are written after each, as results.json, table.md and study.png.",
-        epilog=fields_help(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        usage="%(prog)s --config FILE [--run-dir DIR] [--resume DIR] [--FIELD VALUE ...]",
-    )
-    what = parser.add_mutually_exclusive_group(required=True)
-    what.add_argument("--config", metavar="FILE", help="study as YAML, or the name of one under configs/studies/")
-    what.add_argument("--resume", metavar="DIR", type=Path, help="go on with the study in DIR")
-    where_help = "new folder for results; default: runs/<study>-<time>"
-    parser.add_argument("--run-dir", metavar="DIR", type=Path, help=where_help)
+    parser = study_parser()
     given, rest = parser.parse_known_args(arguments)
     return guarded(lambda: run_studying(given, field_overrides(rest, parser)))
 
@@ -300,13 +218,16 @@ def run_studying(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
 
 
 def guarded(run: Callable[[], None]) -> int:
-    """Exit status of a command; what the user can mend is told in one line."""
+    """Exit status of a command; what the user can mend is told in one line, or one for each of several mistakes."""
     from jaxmarl_comm.checkpoint_record import CheckpointError
     from jaxmarl_comm.files import InterruptedRunError, RunError
 
     try:
         run()
-    except (ConfigError, RunError, CheckpointError) as error:
+    except ConfigError as error:
+        print("\n".join(f"error: {mistake}" for mistake in error.mistakes), file=sys.stderr)
+        return 1
+    except (RunError, CheckpointError) as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return exit_status() if isinstance(error, InterruptedRunError) else 1
     except OSError as error:  # a full disk or a closed pipe behind standard output

@@ -7,19 +7,32 @@ does until a config is checked against its task.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.dotted import ALIASES, SECTIONS, flatten, merge, no_section
 from jaxmarl_comm.evolution_config import EvolutionConfig, check_evolution
 from jaxmarl_comm.net_config import Net, NetConfig
-from jaxmarl_comm.registry import config_class, strangers
-from jaxmarl_comm.settings import ConfigError, Count, Real, Seed, Settings, Share, Size, Whole, explain, read_mapping
+from jaxmarl_comm.registry import config_class, names_of_strangers, strangers
+from jaxmarl_comm.settings import (
+    ClashError,
+    ConfigError,
+    Count,
+    Real,
+    Seed,
+    Settings,
+    Share,
+    Size,
+    Whole,
+    explain,
+    mistakes_of,
+    read_mapping,
+)
 from jaxmarl_comm.suggest import shown
 from jaxmarl_comm.team_config import AgentGroups, RewardSharing, TeamConfig
 
@@ -41,7 +54,7 @@ class EnvConfig(Settings):
 
     model_config = ConfigDict(extra="allow")
 
-    name: str = Field("simple_reference_v3", description="task, as PettingZoo names it")
+    name: str = Field("simple_reference_v3", description="task, as PettingZoo names it, or one more")
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -50,7 +63,7 @@ class EnvConfig(Settings):
 
 
 class Config(Settings):
-    """What every algorithm has. Frozen: `replace` makes a changed copy. Raises ConfigError for what cannot be.
+    """What every algorithm has. Frozen: `replace` makes a changed copy. Raises ConfigError for all that cannot be.
 
     `Config(...)` makes a config of the class that belongs to its `algorithm`, as `pathlib.Path(...)` makes a path of
     the class that belongs to the machine: there is no other.
@@ -133,51 +146,54 @@ class Config(Settings):
         return super().__new__(made)
 
     def __init__(self, **values: Any) -> None:
+        kept, mistakes = self._placed(values)
         try:
-            super().__init__(**values)
+            super().__init__(**kept)
         except ValidationError as error:
-            raise ConfigError(explain(error, type(self), *ALIASES)) from None
+            mistakes += explain(error, type(self), *ALIASES).args
+        if mistakes:
+            raise ConfigError(*mistakes)
+        if clashes := self._clashes():
+            raise ClashError(*clashes)
 
-    @model_validator(mode="before")
     @classmethod
-    def _sections_are_sections(cls, given: Any) -> Any:
-        for name, section in given.items():
-            if name in SECTIONS and not isinstance(section, Mapping | BaseModel):
-                raise ValueError(no_section(name, section))
-        return given
+    def _placed(cls, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """(what is to be judged field by field, by the fields' own names, and what is wrong with the rest)."""
+        twice = [
+            f"'{alias}' and '{name}' are the same setting; give one of them"
+            for alias, name in ALIASES.items()
+            if alias in given and name in given
+        ]
+        given = {ALIASES.get(key, key): value for key, value in given.items()}
+        no_sections = {
+            name: no_section(name, section)
+            for name, section in given.items()
+            if name in SECTIONS and not isinstance(section, Mapping | BaseModel)
+        }
+        algorithm = given.get("algorithm", cls.model_fields["algorithm"].default)
+        others = names_of_strangers(given, algorithm)
+        kept = {name: value for name, value in given.items() if name not in (*no_sections, *others)}
+        return kept, [*twice, *no_sections.values(), *([strangers(others, algorithm)] if others else [])]
 
-    @model_validator(mode="before")
-    @classmethod
-    def _are_of_the_algorithm(cls, given: Any) -> Any:
-        if others := strangers(given, given.get("algorithm", cls.model_fields["algorithm"].default)):
-            raise ValueError(others)
-        return given
+    def _clashes(self) -> list[str]:
+        try:
+            found = list(self.check(self.make_env()))
+            if self.control and not found:
+                silent_control(self)
+        except ValueError as error:
+            return list(mistakes_of(error))
+        return found
 
-    @model_validator(mode="before")
-    @classmethod
-    def _rename_aliases(cls, given: Any) -> Any:
-        for alias, name in ALIASES.items():
-            if alias in given and name in given:
-                raise ValueError(f"'{alias}' and '{name}' are the same setting; give one of them")
-        return {ALIASES.get(key, key): value for key, value in given.items()}
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Config:
-        self.check(self.make_env())
-        if self.control:
-            silent_control(self)
-        return self
-
-    def check(self, env: Env) -> None:
-        """Raises ValueError, in one line, for settings that do not go together, or not with this task."""
+    def check(self, env: Env) -> Iterator[str]:
+        """What does not go together, or not with this task, in one line each."""
         # These import jax, which reading a config alone does not need.
         from jaxmarl_comm.checks import check_nets, check_schedules, check_task, check_teams
 
-        check_task(self, env)
-        check_schedules(self)
-        check_nets(self, env)
-        check_teams(self, env)
-        check_evolution(self, env)
+        yield from check_task(self, env)
+        yield from check_schedules(self)
+        yield from check_nets(self, env)
+        yield from check_teams(self, env)
+        yield from check_evolution(self, env)
 
     def told(self, env: Env) -> list[str]:
         """Lines for the user before the run begins, of what may come as a surprise."""
@@ -276,10 +292,9 @@ def default_cfg() -> Config:
 
 
 def build_config(values: Mapping[str, Any]) -> Config:
-    """Config from nested values. Raises ConfigError, in one line, for anything unknown, mistyped or impossible."""
-    for key in values:
-        if not isinstance(key, str):
-            raise ConfigError(f"unknown key {shown(key)}: keys are words")
+    """Config from nested values. Raises ConfigError, with a line for all that is unknown, mistyped or impossible."""
+    if wrong := [f"unknown key {shown(key)}: keys are words" for key in values if not isinstance(key, str)]:
+        raise ConfigError(*wrong)
     return Config(**values)
 
 
@@ -311,7 +326,7 @@ def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> C
     try:
         return build_config(merge(read_mapping(path), changes or {}))
     except ConfigError as error:
-        raise ConfigError(f"config {path}: {error}") from None
+        raise error.within(f"config {path}") from None
 
 
 def differing_keys(a: Config, b: Config) -> list[str]:

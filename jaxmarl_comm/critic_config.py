@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
@@ -35,22 +36,22 @@ class CriticConfig(Config):
     def critics_see_actions(self) -> bool:
         """Whether critics go by actions, too."""
 
-    def check(self, env: Env) -> None:
-        super().check(env)
+    def check(self, env: Env) -> Iterator[str]:
+        yield from super().check(env)
         if self.critic_id != "none" and self.critic_sharing == "agent":
-            raise ValueError("critic_id tells agents apart that share a critic, but each has its own")
+            yield "critic_id tells agents apart that share a critic, but each has its own"
         if self.critic_sharing == "team":
-            self._check_shared_critics(env)
+            yield from self._check_shared_critics(env)
 
-    def _check_shared_critics(self, env: Env) -> None:
+    def _check_shared_critics(self, env: Env) -> Iterator[str]:
         """Whether what a team's critic goes by, and what it is made of, is the same for all groups."""
         acts = self.critics_see_actions
         for team, name in enumerate(env.team_names):
             groups = [group for group, of in env.group_teams.items() if of == team]
             if len({(env.obs_dims[group], env.action_spaces[group].dim * acts) for group in groups}) > 1:
-                raise ValueError(
+                yield (
                     f"share_critics is team, but in team {name} of {env.name} {' and '.join(groups)} see observations "
                     f"{'or take actions ' * acts}of different length; set it to group"
                 )
         if len({self.net.of_group(group, self.hidden_dim) for group in env.groups}) > 1:
-            raise ValueError("share_critics is team, but net.groups gives groups other networks; set it to group")
+            yield "share_critics is team, but net.groups gives groups other networks; set it to group"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -86,16 +87,16 @@ class EvolutionConfig(Settings):
         return {name: (x / USUAL_FACTOR, x * USUAL_FACTOR) for name, x in values.items() if x}
 
 
-def check_evolution(cfg: Config, env: Env) -> None:
-    """Raises ValueError, in one line, for what cannot evolve so."""
+def check_evolution(cfg: Config, env: Env) -> Iterator[str]:
+    """What cannot evolve so, in one line each."""
     evolution = cfg.evolution
     if not cfg.evolves:
         if changed := [name for name in type(evolution).model_fields if not is_default(evolution, name)]:
-            raise ValueError(f"evolution.{changed[0]} means nothing in a population_size of 1")
+            yield f"evolution.{changed[0]} means nothing in a population_size of 1"
         return
-    _check_generations(cfg, env)
-    _check_selection(evolution)
-    _check_mutations(cfg, env)
+    yield from _check_generations(cfg, env)
+    yield from _check_selection(evolution)
+    yield from _check_mutations(cfg, env)
 
 
 def is_default(settings: Settings, name: str) -> bool:
@@ -103,34 +104,34 @@ def is_default(settings: Settings, name: str) -> bool:
     return bool(getattr(settings, name) == type(settings).model_fields[name].get_default(call_default_factory=True))
 
 
-def _check_generations(cfg: Config, env: Env) -> None:
+def _check_generations(cfg: Config, env: Env) -> Iterator[str]:
     evolution = cfg.evolution
     if evolution.evo_interval % cfg.log_interval:
-        raise ValueError(
+        yield (
             f"evolution.evo_interval ({evolution.evo_interval}) must be a multiple of log_interval ({cfg.log_interval})"
         )
     if evolution.evo_interval >= cfg.num_iters:
-        raise ValueError(
+        yield (
             f"evolution.evo_interval ({evolution.evo_interval}) must be below num_iters ({cfg.num_iters}), or there is "
             "no generation"
         )
     if len(env.team_names) > 1:
-        raise ValueError(
+        yield (
             f"fitness is that of one team, but in {env.name} two learn: {' and '.join(env.team_names)}; let one be "
             "played, as by opponents: {" + f"{env.team_names[-1]}: random" + "}"
         )
     if evolution.bit_price and cfg.comm.rounds == 0 and cfg.comm.speech == "none":
-        raise ValueError("evolution.bit_price means nothing where nobody can send: comm.preset is none")
+        yield "evolution.bit_price means nothing where nobody can send: comm.preset is none"
 
 
-def _check_selection(evolution: EvolutionConfig) -> None:
+def _check_selection(evolution: EvolutionConfig) -> Iterator[str]:
     size, parts = evolution.population_size, len(evolution.frequencies)
     if evolution.tournament_size > size:
-        raise ValueError(f"evolution.tournament_size ({evolution.tournament_size}) is more than the {size} members")
+        yield f"evolution.tournament_size ({evolution.tournament_size}) is more than the {size} members"
     if evolution.selection == "truncation" and size < 4:
-        raise ValueError(f"truncation takes quarters of the population: population_size is {size}, but must be 4")
+        yield f"truncation takes quarters of the population: population_size is {size}, but must be 4"
     if evolution.selection == "multi_frequency" and (size % parts or size // parts < 4):
-        raise ValueError(
+        yield (
             f"multi_frequency takes quarters of {parts} subpopulations: population_size ({size}) must be a multiple of "
             f"{parts}, and at least {4 * parts}"
         )
@@ -142,25 +143,28 @@ def _check_selection(evolution: EvolutionConfig) -> None:
         ("probabilities", evolution.selection != "none"),
     ):
         if not used and not is_default(evolution, setting):
-            raise ValueError(f"evolution.{setting} means nothing here: selection is {evolution.selection}")
+            yield f"evolution.{setting} means nothing here: selection is {evolution.selection}"
     if not evolution.probabilities.possible:
-        raise ValueError("evolution.probabilities are all 0: set none to 1 for descendants without mutation")
+        yield "evolution.probabilities are all 0: set none to 1 for descendants without mutation"
 
 
-def _check_mutations(cfg: Config, env: Env) -> None:
+def _check_mutations(cfg: Config, env: Env) -> Iterator[str]:
     evolution, happens = cfg.evolution, cfg.evolution.probabilities.possible
     for name, (low, high) in evolution.ranges.items():
         if low >= high:
-            raise ValueError(f"evolution.ranges.{name} is [{low:g}, {high:g}]: the least value comes first")
-    _check_varied(cfg, env, list(evolution.ranges_of(cfg)))
+            yield f"evolution.ranges.{name} is [{low:g}, {high:g}]: the least value comes first"
+    yield from _check_varied(cfg, env, list(evolution.ranges_of(cfg)))
     nets = cfg.nets(env.groups).values()
     if "architecture" in happens and not (cfg.net.max_width or cfg.net.max_layers):
-        raise ValueError("evolution of architecture needs room: set net.max_width or net.max_layers")
+        yield "evolution of architecture needs room: set net.max_width or net.max_layers"
     if "activation" in happens and not any(net.start and len(net.start.activations) > 1 for net in nets):
-        raise ValueError("evolution of activation needs a choice: set net.activations, as to [relu, elu, gelu]")
+        yield "evolution of activation needs a choice: set net.activations, as to [relu, elu, gelu]"
 
 
-def _check_varied(cfg: Any, env: Env, names: list[str]) -> None:
+def _check_varied(cfg: Any, env: Env, names: list[str]) -> Iterator[str]:
     from jaxmarl_comm.algorithms.hyperparams import check_varied
 
-    check_varied(cfg, cfg.channel(env), names)
+    try:
+        check_varied(cfg, cfg.channel(env), names)
+    except ValueError as error:
+        yield str(error)

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from types import UnionType
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from jaxmarl_comm.comm.presets import PRESETS
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.dotted import ALIASES
-from jaxmarl_comm.registry import config_classes
+from jaxmarl_comm.envs import ENVS
+from jaxmarl_comm.registry import ALGORITHMS, config_classes
 from jaxmarl_comm.suggest import listed
 
 BEYOND_USE = 2**16  # a limit from here on is one of the machine: nobody asks for so much
 
 
+NAMED: dict[str, Iterable[str]] = {"algorithm": ALGORITHMS, "env.name": ENVS, "comm.preset": PRESETS}
+"""Settings that are names, and what these may be of."""
+
+
 class Description(NamedTuple):
-    """One setting. limits: what it may be, in words; empty if that goes without saying."""
+    """One setting. limits: what it may be, in words; empty if that goes without saying. choices: where it is a word."""
 
     key: str
     default: Any
     meaning: str
     limits: str
+    choices: tuple[str, ...]
     heading: str
 
 
@@ -56,7 +63,9 @@ def _described(name: str, field: FieldInfo, heading: str) -> Iterator[Descriptio
     for key, inner, default in _leaves(name, field, field.get_default(call_default_factory=True)):
         names = [alias for alias, stands_for in ALIASES.items() if stands_for == key]
         also = f" (also {', '.join(names)})" if names else ""
-        yield Description(key, default, f"{inner.description}{also}", limits_of(inner), heading)
+        choices = tuple(NAMED.get(key, ())) or choices_of(inner)
+        limits = limits_of(inner, choices)
+        yield Description(key, default, f"{inner.description}{also}", limits, choices, heading)
 
 
 def _leaves(name: str, field: FieldInfo, default: Any) -> Iterator[tuple[str, FieldInfo, Any]]:
@@ -67,14 +76,19 @@ def _leaves(name: str, field: FieldInfo, default: Any) -> Iterator[tuple[str, Fi
         yield from _leaves(f"{name}.{inner}", its, getattr(default, inner))
 
 
-def limits_of(field: FieldInfo) -> str:
+def choices_of(field: FieldInfo) -> tuple[str, ...]:
+    """The words that a setting may be."""
+    parts = _parts(field.annotation)
+    return tuple(str(choice) for part in parts if get_origin(part) is Literal for choice in get_args(part))
+
+
+def limits_of(field: FieldInfo, choices: Sequence[str]) -> str:
     """What a setting may be, in words: its choices or its bounds; empty if it has none, or may be more than that."""
     parts = [*_parts(field.annotation), *field.metadata]
     if any(get_origin(part) is dict for part in parts):
         return ""
-    choices = [str(choice) for part in parts if get_origin(part) is Literal for choice in get_args(part)]
     bounds = _bounds({name: [getattr(x, name) for x in parts if hasattr(x, name)] for name in ("ge", "gt", "le", "lt")})
-    words = choices or bounds
+    words = list(choices) or bounds
     return listed([*words, "null"] if words and type(None) in parts else words, "or", most=len(words) + 1)
 
 

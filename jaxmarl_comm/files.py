@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 
 LOCK = ".lock"
 DRAFT = ".part"
+LARGEST = 2**30  # bytes of what is read at once
 
 
 class RunError(RuntimeError):
@@ -79,10 +82,29 @@ def append_line(path: Path, line: str) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """What a regular file holds. Raises FileNotFoundError, or RunError for a link, pipe, folder or unreadable file."""
+    """What a regular file holds. Raises FileNotFoundError, or RunError for a link, pipe, folder or unreadable file.
+
+    So it does for one larger than any that is read at once, which may well be larger than memory.
+    """
+    with opened(path) as file:
+        if (size := os.fstat(file.fileno()).st_size) > LARGEST:
+            raise RunError(f"{path} has {size / 1e9:,.1f} GB, which none of a run's files has that is read at once")
+        return file.read()
+
+
+def sha256(path: Path) -> str:
+    """Of a regular file of any size. Raises as `read_bytes`."""
+    with opened(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[BufferedReader]:
+    """A regular file, to be read. Raises as `read_bytes`."""
     try:
         check_kind(path, stat.S_IFREG)
-        return path.read_bytes()
+        with path.open("rb") as file:
+            yield file
     except FileNotFoundError:
         raise
     except OSError as error:

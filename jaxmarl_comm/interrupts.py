@@ -7,6 +7,7 @@ else, so that a script can listen before it imports anything that takes long.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -30,6 +31,8 @@ _waits = threading.Event()
 def run_command(module: str, name: str) -> NoReturn:
     """Listen, then leave with the exit status of that function of one of our modules, which is imported only now."""
     listen()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # for names of files that are no text
     try:
         status = getattr(import_module(f"jaxmarl_comm.{module}"), name)()
     except SystemExit as request:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar
 
 from pydantic import Field
@@ -146,59 +147,59 @@ class OffPolicyConfig(CriticConfig):
         """Steps that are learned from in a row."""
         return self.rollout_len if self.remembers else 1
 
-    def check(self, env: Env) -> None:
-        super().check(env)
-        self._check_windows(env)
-        self._check_replay()
-        self._check_noise(env)
+    def check(self, env: Env) -> Iterator[str]:
+        yield from super().check(env)
+        yield from self._check_windows(env)
+        yield from self._check_replay()
+        yield from self._check_noise(env)
 
-    def _check_windows(self, env: Env) -> None:
+    def _check_windows(self, env: Env) -> Iterator[str]:
         """Whether rollouts are episodes, where those are what is kept."""
         if not env.ends_early and self.rollout_len != env.max_cycles:
-            raise ValueError(
+            yield (
                 f"{self.algorithm} keeps whole episodes: rollout_len ({self.rollout_len}) must be env.max_cycles "
                 f"({env.max_cycles})"
             )
         if env.ends_early and self.remembers:
-            raise ValueError(
+            yield (
                 f"episodes of {env.name} may end early, so {self.algorithm} learns from single steps of it: that needs "
                 "agents without memory, messages heard at once and not held, and no differentiable words"
             )
         if self.net.critic_memory != "none":
-            raise ValueError(f"net.critic_memory must be none: {self.algorithm}'s critics see everything")
+            yield f"net.critic_memory must be none: {self.algorithm}'s critics see everything"
         if self.comm.rounds and self.comm.integrate_into != "policy":
-            raise ValueError(f"comm.integrate_into must be policy: {self.algorithm}'s critics see everything")
+            yield f"comm.integrate_into must be policy: {self.algorithm}'s critics see everything"
         if self.comm.listening_coef:
-            raise ValueError(f"comm.listening_coef is for algorithms that learn distributions: not {self.algorithm}")
+            yield f"comm.listening_coef is for algorithms that learn distributions: not {self.algorithm}"
 
-    def _check_replay(self) -> None:
+    def _check_replay(self) -> Iterator[str]:
         rollout = self.num_envs * self.rollout_len
         if self.slots < 1:
-            raise ValueError(
-                f"buffer_size ({self.buffer_size}) must hold a rollout: num_envs * rollout_len = {rollout}"
-            )
+            yield (f"buffer_size ({self.buffer_size}) must hold a rollout: num_envs * rollout_len = {rollout}")
+            return
         if self.batch_size > self.slots * rollout:
-            raise ValueError(
+            yield (
                 f"batch_size ({self.batch_size}) is more than the {self.slots * rollout} steps that buffer_size keeps"
             )
         if self.batch_size < self.window:
-            raise ValueError(
+            yield (
                 f"batch_size ({self.batch_size}) must be at least the {self.window} steps of an episode, as agents "
                 "remember"
             )
+            return
         if self.updates < 1:
-            raise ValueError(
+            yield (
                 f"replay_ratio ({self.replay_ratio:g}) gives no update per iteration: with batch_size "
                 f"{self.batch_size}, policy_freq {self.delay} and {rollout} steps (num_envs * rollout_len) it must be "
                 f"above {self._ratio_of_a_turn / 2:.3g}"
             )
         if self.learn_from >= self.num_iters:
-            raise ValueError(
+            yield (
                 f"learning_delay ({self.learning_delay}) is as long as the run, of {self.env_steps} env steps: nothing "
                 "would be learned"
             )
 
-    def _check_noise(self, env: Env) -> None:
+    def _check_noise(self, env: Env) -> Iterator[str]:
         """Whether what is said of actions is said of such that there are."""
         continuous = (
             "exploration",
@@ -213,16 +214,14 @@ class OffPolicyConfig(CriticConfig):
         for setting in discrete if env.continuous_actions else continuous:
             if not self._is_default(setting):
                 kind = "continuous" if env.continuous_actions else "discrete"
-                raise ValueError(f"{setting} means nothing where actions are {kind}")
+                yield f"{setting} means nothing where actions are {kind}"
         for setting in ("ou_theta", "ou_dt"):
             if self.exploration != "ou" and not self._is_default(setting):
-                raise ValueError(f"{setting} means nothing unless exploration is ou")
+                yield f"{setting} means nothing unless exploration is ou"
         if self.smoothing == 0 and not self._is_default("target_noise_clip"):
-            raise ValueError("target_noise_clip means nothing where target_noise is 0")
+            yield "target_noise_clip means nothing where target_noise is 0"
         if self.ou_theta * self.ou_dt >= 2:
-            raise ValueError(
-                f"ou_theta * ou_dt ({self.ou_theta * self.ou_dt:g}) must be below 2, or the noise swings ever wider"
-            )
+            yield (f"ou_theta * ou_dt ({self.ou_theta * self.ou_dt:g}) must be below 2, or the noise swings ever wider")
 
     def told(self, env: Env) -> list[str]:
         from jaxmarl_comm.algorithms.maddpg import kept_bytes

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from jaxmarl_comm.dotted import ALIASES
 from jaxmarl_comm.fields import Description, describe_fields
-from jaxmarl_comm.settings import ConfigError, read_yaml
+from jaxmarl_comm.settings import ClashError, ConfigError, read_yaml
 from jaxmarl_comm.suggest import closest, one_line
 from jaxmarl_comm.synonyms import ours
 
@@ -28,19 +28,38 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         given, rest = self.parse_known_args(args, namespace)
         if rest:
-            self.unknown(rest[0])
+            self.refuse([self.unknown(word) for word in rest])
         return given
 
-    def unknown(self, word: str, fields: Iterable[str] = ()) -> NoReturn:
-        """Refuse a word that is no option; fields: of a config, which may stand as options, too."""
+    def refuse(self, mistakes: Iterable[str]) -> NoReturn:
+        """Leave with one line for each of them."""
+        *others, last = dict.fromkeys(mistakes)
+        for mistake in others:
+            print(f"error: {one_line(mistake)}", file=sys.stderr)
+        self.error(last)
+
+    def unknown(self, word: str, fields: Iterable[str] = ()) -> str:
+        """What is wrong with a word that is no option; fields: of a config, which may stand as options, too."""
         if not word.startswith("--"):
-            self.error(f"unexpected argument '{word}'")
+            return f"unexpected argument '{word}'"
         name = word.removeprefix("--").partition("=")[0]
         fields = list(fields)
         if fields and (here := ours(name)):
-            self.error(f"unknown option '--{name}': here it is {here}")
+            return f"unknown option '--{name}': here it is {here}"
         meant = closest(name, [*(option.lstrip("-") for option in self._option_string_actions), *fields])
-        self.error(f"unknown option '--{name}'" + (f", did you mean '--{meant}'?" if meant else ""))
+        return f"unknown option '--{name}'" + (f", did you mean '--{meant}'?" if meant else "")
+
+    @property
+    def positionals(self) -> list[argparse.Action]:
+        """What is told apart by its place."""
+        return [action for action in self._actions if not action.option_strings]
+
+    def values(self) -> Iterator[tuple[str, Sequence[str] | None]]:
+        """Of each option, the words that its value may be, where these are known; None where it has no value."""
+        for action in self._actions:
+            for option in action.option_strings:
+                if option.startswith("--"):
+                    yield option, None if action.nargs == 0 else tuple(action.choices or ())
 
     def _spelled(self, word: str) -> str:
         name, equals, value = word.partition("=")
@@ -61,33 +80,69 @@ SPELLINGS = {"iterations": "num_iters", "checkpoint_freq": "checkpoint_interval"
 """Other names of settings, on the command line only."""
 
 
-def field_overrides(words: Sequence[str], parser: Parser) -> dict[str, Any]:
-    """`--lr 1e-3 --comm.preset=none --control` as {dotted key: value}; values are read as YAML."""
+def field_overrides(
+    words: Sequence[str], parser: Parser, check: Callable[[dict[str, Any]], object] = len
+) -> dict[str, Any]:
+    """`--lr 1e-3 --comm.preset=none --control` as {dotted key: value}; values are read as YAML.
+
+    Leaves with one line for each word that is none of a config. check: makes a config of the others, whose mistakes are
+    told in the same go, but for clashes, which may come of what is missing.
+    """
     fields = {each.key: each.default for each in describe_fields()}
-    sections_and_names = {key.partition(".")[0] for key in [*fields, *ALIASES]}
-    overrides, left = {}, list(words)
-    while left:
-        word = left.pop(0)
-        name, equals, value = word.removeprefix("--").partition("=")
-        key = name.replace("-", "_")
-        key = SPELLINGS.get(key, key)
-        has_value = bool(equals or (left and not left[0].startswith("--")))
-        if not word.startswith("--"):
-            parser.unknown(word)
-        if made := switched(key, fields):
-            if has_value:
-                parser.error(f"'--{name}' takes no value: alone it is --{made[0]} {str(made[1]).lower()}")
-            key, chosen = made
-        elif key.partition(".")[0] not in sections_and_names:
-            parser.unknown(word, [*fields, *ALIASES])
-        elif has_value:
-            chosen = read_value(value if equals else left.pop(0))
-        elif key.startswith("env.") or isinstance(fields.get(key), bool):
-            chosen = True  # a switch needs no value
-        else:
-            parser.error(f"'--{name}' needs a value")
-        overrides[key] = chosen
+    overrides: dict[str, Any] = {}
+    mistakes: list[str] = []
+    for word, value in pairs(words):
+        try:
+            key, chosen = read_override(word, value, fields, parser)
+            overrides[key] = chosen
+        except ConfigError as error:
+            mistakes += error.mistakes
+    if mistakes:
+        parser.refuse([*mistakes, *mistakes_in(check, overrides)])
     return overrides
+
+
+def pairs(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """`--NAME=VALUE`, `--NAME VALUE` or `--NAME` as (word, value or None); a word that is no option by itself."""
+    left = list(words)
+    while left:
+        word, equals, value = left.pop(0).partition("=")
+        if not word.startswith("--"):
+            yield word + equals + value, None
+        elif equals:
+            yield word, value
+        else:
+            yield word, left.pop(0) if left and not left[0].startswith("--") else None
+
+
+def read_override(word: str, value: str | None, fields: Mapping[str, Any], parser: Parser) -> tuple[str, Any]:
+    """(dotted key, value) of a word and its value as typed. Raises ConfigError."""
+    key = word.removeprefix("--").replace("-", "_")
+    key = SPELLINGS.get(key, key)
+    if not word.startswith("--"):
+        raise ConfigError(parser.unknown(word))
+    if made := switched(key, fields):
+        if value is not None:
+            raise ConfigError(f"'{word}' takes no value: alone it is --{made[0]} {str(made[1]).lower()}")
+        return made
+    if key.partition(".")[0] not in {known.partition(".")[0] for known in [*fields, *ALIASES]}:
+        raise ConfigError(parser.unknown(word, [*fields, *ALIASES]))
+    if value is not None:
+        return key, read_value(value)
+    if key.startswith("env.") or isinstance(fields.get(key), bool):
+        return key, True  # a switch needs no value
+    raise ConfigError(f"'{word}' needs a value")
+
+
+def mistakes_in(check: Callable[[dict[str, Any]], object], overrides: dict[str, Any]) -> tuple[str, ...]:
+    """Those of single settings."""
+    try:
+        check(overrides)
+    except ClashError:
+        return ()
+    except ConfigError as error:
+        return error.mistakes
+    return ()
 
 
 def switched(key: str, fields: Mapping[str, Any]) -> tuple[str, Any] | None:
@@ -119,7 +174,7 @@ def fields_help() -> str:
 
 
 def _row(option: str, meaning: str) -> str:
-    return f"  --{option}".ljust(42) + meaning
+    return f"  --{option}".ljust(41) + " " + meaning
 
 
 def _told(field: Description) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
@@ -100,48 +101,45 @@ class PPOConfig(CriticConfig):
     def critics_see_actions(self) -> bool:
         return self.critic_sees == "joint_actions"
 
-    def check(self, env: Env) -> None:
-        super().check(env)
-        self._check_updates()
-        self._check_critics()
-        self._check_turns(env)
+    def check(self, env: Env) -> Iterator[str]:
+        yield from super().check(env)
+        yield from self._check_updates()
+        yield from self._check_critics()
+        yield from self._check_turns(env)
 
-    def _check_updates(self) -> None:
+    def _check_updates(self) -> Iterator[str]:
         """Whether rollouts can be cut as asked."""
         if self.num_envs % self.num_minibatches:
-            raise ValueError(
+            yield (
                 f"num_envs ({self.num_envs}) must be a multiple of num_minibatches ({self.num_minibatches}): "
                 "minibatches are cut along environments"
             )
-        size = self.num_envs // self.num_minibatches
-        if size % self.grad_accumulation:
-            raise ValueError(
+        elif (size := self.num_envs // self.num_minibatches) % self.grad_accumulation:
+            yield (
                 f"a minibatch of {size} environments cannot be cut into grad_accumulation ({self.grad_accumulation}) "
                 "equal parts"
             )
         if self.grad_accumulation > 1 and self.comm.signalling_coef:
-            raise ValueError("comm.signalling_coef needs grad_accumulation 1: its loss is one of a whole minibatch")
+            yield "comm.signalling_coef needs grad_accumulation 1: its loss is one of a whole minibatch"
 
-    def _check_critics(self) -> None:
+    def _check_critics(self) -> Iterator[str]:
         """Whether critics are what the algorithm says, and who is told apart has something in common."""
         if self.algorithm == "ippo" and self.critic_sees != "own":
-            raise ValueError(
+            yield (
                 f"ippo's critics see their own agent's observation, but critic_input is {self.critic_input}: that is "
                 "mappo"
             )
         if self.critic_embed_dim and self.critic_sees == "own":
-            raise ValueError("critic_embed_dim compresses what is not an agent's own, but critic_input is own")
+            yield "critic_embed_dim compresses what is not an agent's own, but critic_input is own"
 
-    def _check_turns(self, env: Env) -> None:
+    def _check_turns(self, env: Env) -> Iterator[str]:
         """Whether there are sides to take turns, and a pool where its settings are given."""
         for setting in ("alternate_every", "pool_share"):
             if getattr(self, setting) and len(env.team_names) == 1:
-                raise ValueError(
-                    f"{setting} needs two teams that learn, but in {env.name} one does: {env.team_names[0]}"
-                )
+                yield (f"{setting} needs two teams that learn, but in {env.name} one does: {env.team_names[0]}")
         for setting in ("pool_size", "pool_interval"):
             if not self.pool_share and not self._is_default(setting):
-                raise ValueError(f"{setting} means nothing while pool_share is 0")
+                yield f"{setting} means nothing while pool_share is 0"
 
     def numbers_held(self, env: Env) -> dict[str, tuple[int, dict[str, int]]]:
         steps = self.num_envs * self.rollout_len

@@ -55,13 +55,17 @@ def owners(field: str) -> list[str]:
     return [name for cls, names in config_classes().items() if field in cls.model_fields for name in names]
 
 
-def strangers(fields: Iterable[str], algorithm: str) -> str:
-    """Which of these are settings of other algorithms only, in words; nothing if none is."""
+def names_of_strangers(fields: Iterable[str], algorithm: str) -> list[str]:
+    """Which of these are settings of other algorithms only."""
     known = config_class(algorithm).model_fields
+    return [field for field in fields if field not in known and owners(field)]
+
+
+def strangers(fields: Iterable[str], algorithm: str) -> str:
+    """The same in words; nothing if none is."""
     whose: dict[str, list[str]] = {}
-    for field in fields:
-        if field not in known and (names := owners(field)):
-            whose.setdefault(listed(names), []).append(f"'{field}'")
+    for field in names_of_strangers(fields, algorithm):
+        whose.setdefault(listed(owners(field)), []).append(f"'{field}'")
     return "; ".join(
         f"{listed(names)} {'is a setting' if len(names) == 1 else 'are settings'} of {others}, not of {algorithm}"
         for others, names in whose.items()

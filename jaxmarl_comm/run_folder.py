@@ -65,10 +65,11 @@ class RunFolder:
         self.generations = path / "generations.png"
         self.opponents = path / "opponents"
         self.tensorboard = path / "tensorboard"
+        self.wandb = path / "wandb"
         drawn = (self.curves, self.messages, self.generations)
         pictures = [picture.with_suffix(kind) for picture in drawn for kind in KINDS]
         files = (self.config, self.metrics, self.clock, self.starts, self.evaluation, self.report)
-        written = (*files, self.control, self.fittest, self.tensorboard, *pictures)
+        written = (*files, self.control, self.fittest, self.tensorboard, self.wandb, *pictures)
         self._own = [file.name for file in written]
         self._identity = _identity(path)
 

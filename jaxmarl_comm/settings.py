@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -12,14 +12,37 @@ from pydantic_core import PydanticCustomError
 from jaxmarl_comm.suggest import did_you_mean, one_line, shown
 from jaxmarl_comm.synonyms import ours
 
-MAX_ERRORS = 3  # that are told at once
+LARGEST = 2**20  # bytes of a config
+MAX_MISTAKES = 20  # that are told at once
 
 
 class ConfigError(ValueError):
-    """A mistake in a config, told in one line: what was wrong, where, and what would be right."""
+    """Mistakes in a config, each told in one line: what was wrong, where, and what would be right."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(one_line(message))
+    def __init__(self, *mistakes: str) -> None:
+        super().__init__(*dict.fromkeys(one_line(mistake) for mistake in mistakes))
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """What is told: one line each, and one for those beyond MAX_MISTAKES."""
+        more = len(self.args) - MAX_MISTAKES
+        return (*self.args[:MAX_MISTAKES], *([f"and {more} more mistakes"] if more > 0 else []))
+
+    def __str__(self) -> str:
+        return "; ".join(self.mistakes)
+
+    def within(self, where: str) -> Self:
+        """The same, each told to be of that file."""
+        return type(self)(*(f"{where}: {mistake}" for mistake in self.args))
+
+
+class ClashError(ConfigError):
+    """Of settings each of which might be right, but not beside the others, or not in this task."""
+
+
+def mistakes_of(error: ValueError) -> tuple[str, ...]:
+    """What is wrong, one line each."""
+    return error.args if isinstance(error, ConfigError) else (str(error),)
 
 
 def _no_switch(value: Any) -> Any:
@@ -41,18 +64,23 @@ Share = Annotated[float, _Number, Field(ge=0, le=1)]
 class Settings(BaseModel):
     """Frozen, finite, and strict about unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Whoever is only described, as --help does, needs no validator.
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
-def explain(error: ValidationError, model: type[BaseModel], *more_keys: str) -> str:
-    """Pydantic's errors about such a model, the first few, as clauses that name the key.
+def explain(error: ValidationError, model: type[BaseModel], *more_keys: str) -> ConfigError:
+    """Pydantic's errors about such a model, in words that name the key.
 
     more_keys: other names that its fields go by.
     """
-    errors = error.errors()
-    clauses = [_clause(each, [*dotted_fields(model), *more_keys]) for each in errors[:MAX_ERRORS]]
-    more = [f"and {len(errors) - MAX_ERRORS} more mistakes"] if len(errors) > MAX_ERRORS else []
-    return "; ".join(clauses + more)
+    known = [*dotted_fields(model), *more_keys]
+    return ConfigError(*(mistake for each in error.errors() for mistake in _told(each, known)))
+
+
+def _told(error: Any, known: list[str]) -> tuple[str, ...]:
+    if error["type"] == "value_error":
+        return mistakes_of(error["ctx"]["error"])
+    return (_clause(error, known),)
 
 
 def _clause(error: Any, known: list[str]) -> str:
@@ -62,9 +90,7 @@ def _clause(error: Any, known: list[str]) -> str:
         return f"unknown key '{where}'" + (f": here it is {here}" if here else did_you_mean(where, known))
     if error["type"] == "missing":
         return f"'{where}' is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    if error["type"] == "value_error":
-        return message
+    message = error["msg"]
     return f"'{where}' is {shown(error['input'])}: {message[0].lower()}{message[1:]}"
 
 
@@ -81,10 +107,14 @@ def dotted_fields(model: type[BaseModel], prefix: str = "") -> list[str]:
 def read_mapping(path: str | Path) -> dict[str, Any]:
     """What a YAML file says. Raises ConfigError if it cannot be read, or is no mapping."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        with Path(path).open("rb") as file:
+            content = file.read(LARGEST + 1)  # of a device there is no end
+        text = content.decode()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a text file"
         raise ConfigError(f"cannot read it: {reason}") from None
+    if len(content) > LARGEST:
+        raise ConfigError(f"cannot read it: it has more than {LARGEST:,} bytes")
     values = read_yaml(text)
     if values is None:
         return {}

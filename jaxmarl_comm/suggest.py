@@ -42,9 +42,16 @@ def shown(value: Any) -> str:
 
 
 def one_line(message: str) -> str:
-    """The same message without line breaks, its middle left out where it is too long to read."""
-    line, half = " ".join(message.split()), LONGEST_LINE // 2
+    """The same message without line breaks, its middle left out where it is too long to read.
+
+    What is not printed, but obeyed by a terminal, is written out.
+    """
+    line, half = "".join(map(printed, " ".join(message.split()))), LONGEST_LINE // 2
     return line if len(line) <= LONGEST_LINE else f"{line[: half - 2]} ... {line[-half + 3 :]}"
+
+
+def printed(character: str) -> str:
+    return character if character.isprintable() else repr(character)[1:-1]
 
 
 class _Short(Repr):

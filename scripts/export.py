@@ -1,4 +1,4 @@
-"""The metrics of runs as files for TensorBoard: `python scripts/export.py runs/NAME [runs/OTHER ...]`."""
+"""The metrics of runs for TensorBoard, Weights & Biases or marl-eval: `python scripts/export.py RUN ... --to wandb`."""
 
 from jaxmarl_comm.interrupts import run_command
 

@@ -130,13 +130,67 @@ def test_every_yaml_is_valid_and_short(path):
         ({"env": "simple_spread_v3"}, "'env' is 'simple_spread_v3', but holds settings: --env.name NAME"),
         ({"lr.x": 1}, "'lr.x' cannot be set: 'lr' is 0.005, not a section"),
         ({"x" * 5000: 1}, "unknown key 'xxx"),
-        (dict.fromkeys("abcdefgh", 1), "unknown key 'c'; and 5 more mistakes"),
+        ({f"@{k}": 1 for k in range(30)}, "unknown key '@19'; and 10 more mistakes"),
     ],
 )
 def test_a_mistake_is_one_clear_line(changes, message):
     with pytest.raises(ConfigError, match=message) as error:
         default_cfg().replace(changes)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "mistakes"),
+    [
+        (  # of single settings, wherever they are
+            {
+                "lrr": 1,
+                "gamma": 2,
+                "num_envs": 100,
+                "comm.noise": -1,
+                "env": 3,
+                "tau": 1,
+                "clip_param": 1,
+                "clip_eps": 2,
+            },
+            ["'clip_param' and", "'env' is 3", "'tau' is a setting of", "'comm.noise' is", "'gamma' is", "unknown key"],
+        ),
+        (  # of settings that do not go together
+            {"num_envs": 100, "ent_coef_end": 0.1, "clip_eps_end": 0.3, "pool_size": 3, "control": True},
+            [
+                "clip_eps_end means nothing",
+                "ent_coef_end means nothing",
+                "num_envs (100) must",
+                "pool_size means nothing",
+            ],
+        ),
+        (
+            {"comm.preset": "none", "comm.noise": 1, "comm.bit_price": 1, "comm.heads": 3},
+            ["comm.noise acts on", "comm.bit_price acts on", "comm.message_dim (8) must"],
+        ),
+        ({"env.a": 1, "env.local_ratio": "x"}, ["unknown argument 'a'", "argument 'local_ratio' of"]),
+        (
+            {
+                "algorithm": "matd3",
+                "net.memory": "gru",
+                "net.critic_memory": "gru",
+                "batch_size": 1,
+                "expl_noise_end": 0.3,
+            },
+            [
+                "net.critic_memory must be none",
+                "batch_size (1) must be at least the 25",
+                "expl_noise_end means nothing",
+            ],
+        ),
+    ],
+)
+def test_several_mistakes_are_told_in_one_go(changes, mistakes):
+    with pytest.raises(ConfigError) as error:
+        default_cfg().replace(changes)
+    assert len(error.value.mistakes) == len(mistakes), error.value.mistakes
+    for told, expected in zip(error.value.mistakes, mistakes, strict=True):
+        assert told.startswith(expected) and "\n" not in told
 
 
 @pytest.mark.parametrize(

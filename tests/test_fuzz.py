@@ -1,167 +1,233 @@
-"""Configs drawn at random from their own schema: what is refused is one short line, what is accepted trains."""
+"""Command lines drawn at random from the configs' own schema: what is refused is a few lines, what is not trains."""
 
-import random
+import contextlib
+import io
 import types
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Literal, Union, get_args, get_origin, get_type_hints
 
 import jax
-import numpy as np
 import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from jaxmarl_comm.algorithms import make_algorithm
+from jaxmarl_comm import api, runner
+from jaxmarl_comm.cli import train_main
 from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.comm.presets import PRESETS
 from jaxmarl_comm.config import Config, ConfigError, as_config, build_config, differing_keys
-from jaxmarl_comm.dotted import flatten
+from jaxmarl_comm.dotted import flatten, merge
 from jaxmarl_comm.envs import ENVS, env_class
-from jaxmarl_comm.memory import check_memory
 from jaxmarl_comm.net_config import NetConfig
-from jaxmarl_comm.ppo_config import PPOConfig
-from jaxmarl_comm.runner import may_be_nan
-from jaxmarl_comm.settings import read_yaml
+from jaxmarl_comm.registry import ALGORITHMS, config_class
+from jaxmarl_comm.run_folder import RunFolder
+from jaxmarl_comm.settings import MAX_MISTAKES, read_yaml
 from jaxmarl_comm.suggest import LONGEST_LINE
 
-DEEP: list = []
-for _ in range(200):
-    DEEP = [DEEP]
 WILD = [
-    *(None, True, False, "", "x", "none", "é" * 5_000, "1e3", "line\nbreak", [], [[]], ["a"], {}, {"a": 1}, {1: 2}),
-    *(-1, 0, 1, 2**31 - 1, 2**31, 2**32, 2**63, 10**21, 10**30, 10**5_000, [10**5_000]),
-    *(-0.5, 1e-300, 1e-30, 1e30, 1e300, float("inf"), float("nan"), {"name": "x"}, {"preset": []}, DEEP, object()),
+    *("null", "true", "false", "", "''", "x", "none", "é" * 5_000, "1e3", "line\nbreak", "\x00", "\ud800", "--", "-1"),
+    *("[]", "[[]]", "[a]", "{}", "{a: 1}", "{1: 2}", "[" * 2_000, "{name: x}", "{preset: []}", "&a [*a]", "!!python/x"),
+    *("0", "1", str(2**31 - 1), str(2**31), str(2**32), str(2**63), str(10**30), "9" * 5_000, "-0.5", "1e-300"),
+    *("1e-30", "1e30", "1e300", ".inf", ".nan", "2024-13-45", "0x", "../x", "runs/x:0", "x/y:-1"),
 ]
+"""What is typed behind a setting, and can hardly be meant."""
+STRAY = ["x", "-x", "---", "--=1", "--.", "--env.", "--comm..x=1", "--no-", "--é=1", "--\x00=1", "--lr", "--[=1"]
 EXTREME = 100.0
-TINY = {
+SMALL = {
     "num_seeds": 1,
     "num_iters": 1,
     "num_envs": 4,
-    "num_minibatches": 2,
     "rollout_len": 3,
+    "env.max_cycles": 3,
     "hidden_dim": 8,
-    "ppo_epochs": 1,
+    "eval_interval": 1,
     "eval_episodes": 4,
-    "env.max_cycles": 2,
+    "eval_episodes_mpe2": 2,
+    "num_minibatches": 2,
+    "ppo_epochs": 1,
+    "batch_size": 6,
+    "buffer_size": 48,
+    "learning_delay": 0,
+    "replay_ratio": 1.0,
 }
+"""One iteration, in those of these settings that an algorithm has."""
 
 
-def plausible(kind, draw):
-    """A value of an annotated type that may well be right."""
+def plausible(kind):
+    """Values of an annotated type that may well be right."""
     origin, inner = get_origin(kind), get_args(kind)
     if origin is Literal:
-        return draw.choice(inner)
+        return st.sampled_from(inner)
     if origin is Annotated:
-        return plausible(inner[0], draw)
+        return plausible(inner[0])
     if origin in (Union, types.UnionType):
-        return plausible(draw.choice(inner), draw)
+        return st.one_of(map(plausible, inner))
     if kind is type(None):
-        return None
+        return st.none()
     if origin is list:
-        return [[0, 1], [1, 0]] if get_origin(inner[0]) is list else [plausible(inner[0], draw), 3]
+        return st.just([[0, 1], [1, 0]]) if get_origin(inner[0]) is list else st.lists(plausible(inner[0]), max_size=3)
     if origin is dict:
-        name = draw.choice(["agent", "listener", "good", "adversary"])
-        return {name: draw.choice([["agent_0", "agent_1"], {"hidden": [4]}, {"lr": 0.01}, "stay"])}
-    number = draw.choice([draw.random(), draw.uniform(0, 3), 1e-3])
-    return {bool: draw.random() < 0.5, int: draw.randint(0, 5), float: number, str: "x"}[kind]
+        names = st.sampled_from(["agent", "listener", "good", "adversary", ""])
+        of_names = [["agent_0", "agent_1"], {"hidden": [4]}, {"lr": 0.01}, {"channel": False}, "stay", "random"]
+        return st.dictionaries(names, st.sampled_from(of_names), max_size=2)
+    numbers = st.one_of(st.floats(0, 1), st.floats(0, 3), st.just(1e-3))
+    return {bool: st.booleans(), int: st.integers(0, 5), float: numbers, str: st.text(max_size=5)}[kind]
 
 
-def mistyped(word, draw):
-    """The word without one of its letters."""
-    cut = draw.randrange(len(word))
-    return word[:cut] + word[cut + 1 :]
+def kinds(algorithm, task):
+    """Dotted key -> type, of all settings."""
+    sections = {"comm": CommConfig, "net": NetConfig}
+    own = {f"env.{field.name}": get_type_hints(env_class(task))[field.name] for field in fields(env_class(task))}
+    for section, cls in sections.items():
+        own |= {f"{section}.{name}": kind for name, kind in hints(cls).items()}
+    return own | {name: kind for name, kind in hints(config_class(algorithm)).items() if name not in (*sections, "env")}
 
 
-def draw_changes(draw):
-    """Dotted changes, most of them plausible."""
-    task, preset = draw.choice(list(ENVS)), draw.choice(list(PRESETS))
-    arguments = get_type_hints(env_class(task))
-    known = {
-        **get_type_hints(PPOConfig, include_extras=True),
-        **{f"comm.{name}": kind for name, kind in get_type_hints(CommConfig, include_extras=True).items()},
-        **{f"net.{name}": kind for name, kind in get_type_hints(NetConfig, include_extras=True).items()},
-        **{f"env.{field.name}": arguments[field.name] for field in fields(env_class(task))},
-    }
-    names = [name for name in known if name in settable(task)]
-    changes = {"env.name": task, "comm.preset": preset, "num_envs": 4, "num_minibatches": 2}
-    for name in draw.sample(names, draw.randint(0, 5)):
-        changes[name] = plausible(known[name], draw)
-    if draw.random() < 0.5:
-        changes[draw.choice([*names, "env", "comm", "env.name", "comm.preset"])] = draw.choice(WILD)
-    if draw.random() < 0.1:
-        changes[mistyped(draw.choice(names), draw)] = 1
-    return changes
+def hints(cls):
+    return {name: kind for name, kind in get_type_hints(cls, include_extras=True).items() if name in cls.model_fields}
 
 
-def settable(task):
-    """Names of all settings but those that are drawn for every config."""
-    own = {f"env.{field.name}" for field in fields(env_class(task))}
-    channel = {f"comm.{name}" for name in CommConfig.model_fields} - {"comm.preset"}
-    drawn = {"env", "comm", "net", "num_envs", "num_minibatches"}
-    return own | channel | {f"net.{name}" for name in NetConfig.model_fields} | (set(PPOConfig.model_fields) - drawn)
+@st.composite
+def command_lines(draw):
+    """(what a config file says, the words of a command line), most of it plausible."""
+    algorithm, task = draw(st.sampled_from([*ALGORITHMS, "mappo", "mappo"])), draw(st.sampled_from(list(ENVS)))
+    known = kinds(algorithm, task)
+    changes = {"algorithm": algorithm, "env.name": task, "comm.preset": draw(st.sampled_from(list(PRESETS)))}
+    changes |= small(algorithm)
+    for name in draw(st.lists(st.sampled_from(list(known)), max_size=5, unique=True)):
+        changes[name] = draw(plausible(known[name]))
+    in_file = draw(st.sets(st.sampled_from(list(changes))))
+    words = [f"--{name}={typed(value)}" for name, value in changes.items() if name not in in_file]
+    if draw(st.booleans()):
+        wild = draw(st.one_of(st.sampled_from(WILD), st.text(max_size=20)))
+        words.append(f"--{draw(st.sampled_from([*known, 'env', 'comm', 'net']))}={wild}")
+    if draw(st.integers(0, 9)) == 0:
+        words.append(draw(st.one_of(st.sampled_from(STRAY), st.text(max_size=10))))
+    if draw(st.integers(0, 9)) == 0:
+        name = draw(st.sampled_from(list(known)))
+        words.append(f"--{name[: len(name) // 2]}{name[len(name) // 2 + 1 :]}=1")
+    return merge({}, {name: changes[name] for name in in_file}), words
 
 
-def accepted(changes):
-    """The config, or None if it is refused, which takes one line of a few hundred characters."""
-    try:
-        cfg = as_config(changes)
-        check_memory(cfg)
-    except ConfigError as error:
-        assert "\n" not in str(error) and 0 < len(str(error)) <= LONGEST_LINE
-        return None
-    assert not differing_keys(build_config(read_yaml(cfg.to_yaml())), cfg)
-    return cfg
+def small(algorithm):
+    """The settings of SMALL that it has."""
+    known = config_class(algorithm).model_fields
+    return {name: value for name, value in SMALL.items() if name.partition(".")[0] in known}
 
 
-def fuzz(count, seed):
-    draw = random.Random(seed)
-    return [cfg for _ in range(count) if (cfg := accepted(draw_changes(draw))) is not None]
+def typed(value):
+    """A value as it is typed."""
+    return yaml.safe_dump(value, default_flow_style=True, width=10**6).removesuffix("\n").removesuffix("\n...")
 
 
-def test_what_is_refused_is_one_line():
-    assert 20 < len(fuzz(300, seed=0)) < 200
-
-
-def test_any_text_is_yaml_or_one_line():
-    draw, text = random.Random(0), Config().to_yaml()
-    for _ in range(50):
-        where, what = draw.randrange(len(text)), draw.choice(["{", "[", ":", "\n", "&a", "*a", "- ", "\t", "'", "\x00"])
+def train(in_file, words, folder):
+    """(exit status, standard error) of such a command, whose run goes into this new folder."""
+    file = folder.with_suffix(".yaml")
+    file.write_text(yaml.safe_dump(in_file))
+    said, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(errors):
         try:
-            as_config(read_yaml(text[:where] + what + text[where + draw.randrange(3) :]))
-        except ConfigError as error:
-            assert "\n" not in str(error) and len(str(error)) <= LONGEST_LINE
-    for text in ("[" * 100_000, "a: " + "9" * 5_000, "2024-13-45", "? [a]\n: 1", "a: &a [*a]", "{a: 1, a: 2}"):
-        with pytest.raises(ConfigError) as error:
-            as_config(read_yaml(text))
-        assert "\n" not in str(error.value) and len(str(error.value)) <= LONGEST_LINE
+            status = train_main(["--config", str(file), "--run-dir", str(folder), *words])
+        except SystemExit as end:
+            status = end.code
+    return status, errors.getvalue()
+
+
+class Fuzz:
+    """Command lines given to the command itself, but that nothing is trained; what is accepted is kept."""
+
+    def __init__(self, where: Path) -> None:
+        self.where, self.count, self.refused, self.accepted = where, 0, 0, []
+
+    def __call__(self, line) -> None:
+        self.count += 1
+        folder = self.where / str(self.count)
+        status, errors = train(*line, folder)
+        if status == 0 and folder.exists():
+            cfg = RunFolder.open(folder)[1]
+            self.accepted.append((*line, cfg.algorithm))
+            assert not errors and not differing_keys(build_config(read_yaml(cfg.to_yaml())), cfg)
+        elif status:  # or --help
+            self.refused += 1
+            check_told(status, errors)
+            assert not folder.exists()
+
+
+def check_told(status, errors):
+    """One short line for each mistake."""
+    lines = errors.split("\n")
+    assert status in (1, 2) and lines[-1] == "" and 2 <= len(lines) <= MAX_MISTAKES + 3, errors
+    assert all(line.startswith("error: ") and len(line) < LONGEST_LINE + 30 for line in lines[:-1]), errors
+
+
+@pytest.fixture
+def fuzz(tmp_path, monkeypatch):
+    monkeypatch.setattr(api, "train", lambda cfg, folder: None)
+    return Fuzz(tmp_path)
+
+
+def run(fuzz, count, **options):
+    """So many command lines."""
+    quiet = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+
+    @settings(max_examples=count, **quiet, **options)
+    @given(command_lines())
+    def draw(line):
+        fuzz(line)
+
+    draw()
+
+
+def test_what_is_refused_is_told_in_short_lines(fuzz):
+    run(fuzz, 150, derandomize=True)
+    assert len(fuzz.accepted) > 15 and fuzz.refused > 15
+
+
+@settings(max_examples=50, deadline=None, database=None, derandomize=True)
+@given(
+    st.integers(0, 2_000), st.sampled_from(["{", "[", ":", "\n", "&a", "*a", "- ", "\t", "'", "\0"]), st.integers(0, 2)
+)
+def test_any_text_is_yaml_or_one_line(where, what, cut):
+    text = Config().to_yaml()
+    where = where % len(text)
+    try:
+        as_config(read_yaml(text[:where] + what + text[where + cut :]))
+    except ConfigError as error:
+        assert all("\n" not in line and len(line) <= LONGEST_LINE for line in error.mistakes)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "a: " + "9" * 5_000, "2024-13-45", "? [a]\n: 1", "a: &a [*a]", "{a: 1, a: 2}"]
+)
+def test_what_is_no_config_is_one_line(text):
+    with pytest.raises(ConfigError) as error:
+        as_config(read_yaml(text))
+    assert "\n" not in str(error.value) and len(str(error.value)) <= LONGEST_LINE
 
 
 @pytest.mark.slow
-def test_what_is_accepted_trains():
-    """100 of the accepted among 3,000 configs, in a small size; finite, unless a weight is beyond all measure."""
-    cfgs = fuzz(3_000, seed=1)
-    trained = 0
-    for cfg in cfgs[:: len(cfgs) // 120]:
-        small = accepted({**cfg.model_dump(), **TINY})
-        if small is not None:
-            assert stays_finite(small) or max(numbers(small)) > EXTREME, small
-            trained += 1
-    assert trained >= 100
+def test_what_is_accepted_trains(fuzz, monkeypatch, tmp_path, quick_evaluation):
+    """2,000 command lines, other ones each time; 50 of the accepted are trained, and evaluated in short."""
+    run(fuzz, 2_000)
+    print(f"{fuzz.count} command lines, {len(fuzz.accepted)} accepted, {fuzz.refused} refused", flush=True)
+    monkeypatch.setattr(api, "train", runner.train)
+    trained = []
+    for k, (in_file, words, algorithm) in enumerate(fuzz.accepted[:: max(1, len(fuzz.accepted) // 60)]):
+        folder = tmp_path / f"trained{k}"
+        sizes = [f"--{name}={value}" for name, value in small(algorithm).items()]
+        status, errors = train(in_file, [*words, *sizes], folder)
+        jax.clear_caches()
+        if folder.exists():
+            trained.append(words)
+            assert status == 0 or is_beyond_measure(folder, errors), (in_file, words, errors)
+        print(f"{len(trained)} trained: {errors.strip() or 'well'}", flush=True)
+    assert len(trained) >= 50
 
 
-def stays_finite(cfg):
-    """Whether all parameters and metrics are finite after one iteration of training."""
-    algorithm = make_algorithm(cfg, cfg.make_env())
-    axes = algorithm.state_axes
-
-    @jax.jit
-    def train(keys):
-        state = jax.vmap(algorithm.init, out_axes=axes)(keys)
-        return jax.vmap(algorithm.update, in_axes=(axes,), out_axes=(axes, 0))(state)
-
-    state, metrics = train(jax.random.split(jax.random.key(cfg.seed), cfg.num_seeds))
-    known = {name: value for name, value in metrics.items() if not may_be_nan(name)}
-    jax.clear_caches()
-    return all(np.isfinite(x).all() for x in jax.tree.leaves((state.params, known)))
-
-
-def numbers(cfg):
-    return [value for _, value in flatten(cfg.model_dump()) if isinstance(value, float)]
+def is_beyond_measure(folder, errors):
+    """Whether training diverged, by a number beyond all measure."""
+    cfg = RunFolder.open(folder)[1]
+    numbers = [value for _, value in flatten(cfg.model_dump()) if isinstance(value, float)]
+    return errors.startswith("error: training diverged") and max(numbers) > EXTREME

@@ -4,7 +4,9 @@ import pytest
 
 from jaxmarl_comm.cli import CONFIGS, evaluate_main, find_config, train_main
 from jaxmarl_comm.config import load_config
+from jaxmarl_comm.envs import ENVS
 from jaxmarl_comm.options import Parser, field_overrides
+from runs import call
 
 
 def overrides(*words):
@@ -93,6 +95,49 @@ def test_a_mistake_is_one_line_and_makes_no_folder(words, message, capsys, tmp_p
     said = capsys.readouterr().err
     assert status and message in said and said.count("\n") == 1 and len(said) < 450
     assert not list(tmp_path.iterdir())
+
+
+def test_several_mistakes_are_a_line_each(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("lr: fast\ngamma: 0.5\n")
+    wrong = ["--config", "mine.yaml", "--num_env", "100", "--no-lr", "--gamma=2", "x", "--num_minibatches", "3"]
+    status, errors = call(train_main, wrong, capsys)
+    assert status == 2 and errors.splitlines() == [
+        "error: unknown option '--num_env', did you mean '--num_envs'?",
+        "error: unknown option '--no-lr', did you mean '--lr'?",
+        "error: unexpected argument 'x'",
+        "error: config mine.yaml: 'lr' is 'fast': input should be a valid number, unable to parse string as a number",
+        "error: config mine.yaml: 'gamma' is 2: input should be less than or equal to 1 (see --help)",
+    ]
+    status, errors = call(train_main, ["--config", "mine.yaml", "--gamma", "2", "--pool_size", "0"], capsys)
+    assert status == 1 and [line.split(" is ")[0] for line in errors.splitlines()] == [
+        "error: config mine.yaml: 'lr'",
+        "error: config mine.yaml: 'gamma'",
+        "error: config mine.yaml: 'pool_size'",
+    ]
+    status, errors = call(evaluate_main, ["--run", "x", "--episods", "5", "y"], capsys)
+    assert status == 2 and errors.splitlines() == [
+        "error: unknown option '--episods', did you mean '--episodes'?",
+        "error: unexpected argument '5'",
+        "error: unexpected argument 'y' (see --help)",
+    ]
+
+
+def test_what_is_missing_makes_no_mistakes_of_its_own(capsys):
+    """As num_minibatches would not suit the usual num_envs."""
+    status, errors = call(train_main, ["--num_env", "99", "--num_minibatches", "3"], capsys)
+    assert (status, errors) == (2, "error: unknown option '--num_env', did you mean '--num_envs'? (see --help)\n")
+
+
+def test_help_says_what_settings_may_be(capsys):
+    with pytest.raises(SystemExit):
+        train_main(["--help"])
+    told = capsys.readouterr().out
+    for limits in ("[mappo, ippo, maddpg or matd3]", "[at least 1]", "[0 to 1]", "[constant, linear or cosine]"):
+        assert limits in told
+    assert f"[{', '.join(list(ENVS)[:-1])} or {list(ENVS)[-1]}]" in told and "[none, speech, dial, " in told
+    rows = [line for line in told.splitlines() if line.startswith("  --")]
+    assert len(rows) > 100 and all(len(row.split()) > 2 for row in rows)
 
 
 def test_underscores_and_typos_of_other_commands(capsys, tmp_path):

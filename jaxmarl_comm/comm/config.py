@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from jaxmarl_comm.comm.presets import PRESETS
-from jaxmarl_comm.settings import Count, Real, Settings, Share, Size, Whole
+from jaxmarl_comm.settings import ConfigError, Count, Real, Settings, Share, Size, Whole
 from jaxmarl_comm.suggest import did_you_mean, shown
 
 BITS_OF_A_NUMBER = 32  # of one that is sent as it is
@@ -33,7 +34,7 @@ Temperature = Annotated[Real, Field(ge=1e-3, le=1e3)]  # beyond which a softmax 
 class CommConfig(Settings):
     """The communication channel. What is not given comes from the preset."""
 
-    preset: str = Field("commnet", description=f"protocol to start from: {', '.join(PRESETS)}")
+    preset: str = Field("commnet", description="protocol to start from")
     rounds: Whole = Field(
         0, le=MAX_ROUNDS, description="times that agents exchange messages within a step; 0: no channel"
     )
@@ -100,28 +101,32 @@ class CommConfig(Settings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> CommConfig:
+        if clashes := list(self._clashes()):
+            raise ConfigError(*clashes)
+        return self
+
+    def _clashes(self) -> Iterator[str]:
         if self.rounds == 0:
             for name in NEEDS_A_CHANNEL:
                 if getattr(self, name) != type(self).model_fields[name].default:
-                    raise ValueError(f"comm.{name} acts on the channel, but '{self.preset}' has none (rounds: 0)")
+                    yield f"comm.{name} acts on the channel, but '{self.preset}' has none (rounds: 0)"
         if self.rounds and self.speech != "none":
-            raise ValueError(
+            yield (
                 f"agents talk either by words or over a channel: comm.speech is {self.speech}, and comm.rounds "
                 f"{self.rounds}; set comm.speech to none, or comm.rounds to 0 (as comm.preset speech does)"
             )
-        if self.bit_flip and self.discretise == "none":
-            raise ValueError("comm.bit_flip needs messages made of bits: set comm.discretise")
+        if self.rounds and self.bit_flip and self.discretise == "none":
+            yield "comm.bit_flip needs messages made of bits: set comm.discretise"
         if self.gate_hold and self.gate != "every_n":
-            raise ValueError("comm.gate_hold needs comm.gate: every_n")
+            yield "comm.gate_hold needs comm.gate: every_n"
         if self.loss_burst > 1 and self.loss == 1:
-            raise ValueError("comm.loss is 1: nothing ever arrives, so comm.loss_burst means nothing")
+            yield "comm.loss is 1: nothing ever arrives, so comm.loss_burst means nothing"
         if self.message_dim % self.heads:
-            raise ValueError(f"comm.message_dim ({self.message_dim}) must be a multiple of comm.heads ({self.heads})")
+            yield f"comm.message_dim ({self.message_dim}) must be a multiple of comm.heads ({self.heads})"
         if (self.route == "matrix") != (self.route_matrix is not None):
-            raise ValueError("comm.route: matrix and comm.route_matrix go together")
+            yield "comm.route: matrix and comm.route_matrix go together"
         if self.signalling_coef and self.discretise != "gumbel" and self.speech == "none":
-            raise ValueError("comm.signalling_coef needs words: comm.discretise gumbel, or comm.speech")
-        return self
+            yield "comm.signalling_coef needs words: comm.discretise gumbel, or comm.speech"
 
     @property
     def attends(self) -> bool:

@@ -18,12 +18,15 @@ class Part(BaseModel):
 
 
 class Found(Part):
-    """An estimate; None where it is undefined."""
+    """An estimate; None where it is undefined. iqm: of more than one seed."""
 
     mean: float | None
     low: float | None
     high: float | None
     of_each_seed: list[float | None]
+    iqm: float = 0.0
+    iqm_low: float | None = None
+    iqm_high: float | None = None
 
 
 class Rungs(Part):

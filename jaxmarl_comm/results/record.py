@@ -7,11 +7,13 @@ import re
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env, per_team
 from jaxmarl_comm.files import RunError, read_bytes
 from jaxmarl_comm.repeat import command
+from jaxmarl_comm.report.found import Evaluated
 from jaxmarl_comm.run_folder import RunFolder
 
 Record = dict[str, Any]
@@ -29,19 +31,32 @@ CROSSPLAY = ("rows", "columns", "runs", "episodes")
 EXPLOIT = ("sides", "responders", "env_steps", "episodes")
 
 
-def record_of(path: Path) -> Record:
-    """Of the finished run in this folder.
+class Finished(NamedTuple):
+    """A run that was trained and evaluated to the end, all of whose sides learned."""
 
-    Raises RunError if it is none, was not evaluated to the end, or needs more than a command line: others' runs.
-    """
+    folder: RunFolder
+    cfg: Config
+    env: Env
+    evaluation: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+
+def finished(path: Path) -> Finished:
+    """The run in this folder. Raises RunError if it is none, is not finished, or needs others' runs."""
     folder, cfg = RunFolder.open(path)
     if cfg.opponents:
-        raise RunError(f"{path} has trained one side alone (opponents): the page is of runs in which all sides learn")
-    evaluation, env = read_evaluation(folder.evaluation), cfg.make_env()
+        raise RunError(f"{path} has trained one side alone (opponents), but only runs in which all learn are compared")
+    env = cfg.make_env()
+    evaluation = read_evaluation(folder.evaluation, env)
     rows = folder.read_metrics(cfg.num_seeds)
     if not rows or rows[-1]["iteration"] < cfg.num_iters:
         raise RunError(f"{path} is not finished: go on with --resume {path}")
-    names = [name for measure in OF_TEAMS for name in per_team(measure, env.team_names)]
+    return Finished(folder, cfg, env, evaluation, rows)
+
+
+def record_of(path: Path) -> Record:
+    """Of the finished run in this folder. Raises RunError, see `finished`."""
+    _, cfg, env, evaluation, rows = finished(path)
     return {
         "name": STAMP.sub("", path.resolve().name),
         "task": cfg.env.name,
@@ -54,7 +69,7 @@ def record_of(path: Path) -> Record:
         "train_seconds": evaluation["seconds"]["train"],
         "episodes": evaluation["episodes"],
         "command": command(cfg),
-        "found": {name: evaluation.get(name) for name in (*names, *OF_ALL)},
+        "found": {name: evaluation.get(name) for name in measures_of(env)},
         "control": evaluation["control"] and {"env_steps": evaluation["control"]["env_steps"]},
         "baselines": evaluation["baselines"],
         "ladder": evaluation["ladder"],
@@ -64,23 +79,26 @@ def record_of(path: Path) -> Record:
     }
 
 
-def read_evaluation(path: Path) -> dict[str, Any]:
-    """What an evaluation.json holds. Raises RunError if there is none that is whole."""
+def measures_of(env: Env) -> list[str]:
+    """What is told of a run of this task."""
+    return [*(name for measure in OF_TEAMS for name in per_team(measure, env.team_names)), *OF_ALL]
+
+
+def read_evaluation(path: Path, env: Env) -> dict[str, Any]:
+    """What an evaluation.json of this task holds. Raises RunError if there is none that is whole."""
     try:
         found = json.loads(read_bytes(path))
     except FileNotFoundError:
         raise RunError(f"{path.parent} was not evaluated: go on with --resume {path.parent}") from None
     except (ValueError, RecursionError):
         found = None
-    needed = {"teams", "seconds", "episodes", "control", "baselines", "ladder"}
-    if not isinstance(found, dict) or not needed <= set(found):
-        raise RunError(damaged(path))
+    try:
+        if not isinstance(found, dict) or found.get("teams") != list(env.team_names) or "train" not in found["seconds"]:
+            raise ValueError
+        Evaluated.of(found, env.team_names)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise RunError(f"{path} is damaged; evaluate the run again") from None
     return found
-
-
-def damaged(path: Path) -> str:
-    """What to say of such an evaluation."""
-    return f"{path} is damaged; evaluate the run again"
 
 
 def curve(env: Env, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -105,7 +123,9 @@ def newest(run: Path, kind: str, keys: tuple[str, ...]) -> dict[str, Any] | None
         except (FileNotFoundError, NotADirectoryError):
             return found
         except (ValueError, RecursionError):
-            raise RunError(f"{run / f'{kind}-{k}' / f'{kind}.json'} is damaged; delete its folder") from None
+            content = None
+        if not isinstance(content, dict):
+            raise RunError(f"{run / f'{kind}-{k}' / f'{kind}.json'} is damaged; delete its folder")
         found = {key: without_paths(content.get(key)) for key in keys}
     return None
 

@@ -67,7 +67,7 @@ def build_study(values: Mapping[str, Any], changes: Mapping[str, Any] | None = N
     try:
         study = StudyConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(explain(error, StudyConfig)) from None
+        raise explain(error, StudyConfig) from None
     study = study.model_copy(update={"run": merge(merge({}, study.run), changes or {})})
     list(programs(study))
     return study
@@ -78,7 +78,7 @@ def load_study(path: Path, changes: Mapping[str, Any]) -> StudyConfig:
     try:
         return build_study(read_mapping(path), changes)
     except ConfigError as error:
-        raise ConfigError(f"study {path}: {error}") from None
+        raise error.within(f"study {path}") from None
 
 
 def programs(study: StudyConfig) -> Iterator[Program]:
