@@ -22,6 +22,7 @@ from jaxmarl_comm.parsers import (
     exploit_parser,
     export_parser,
     replay_parser,
+    report_parser,
     results_parser,
     study_parser,
     train_parser,
@@ -130,6 +131,18 @@ def replay_main(arguments: Sequence[str] | None = None) -> int:
         from jaxmarl_comm.api import replay
 
         replay(given.run, given.seed, given.episodes, given.output, given.checkpoint)
+
+    return guarded(run)
+
+
+def report_main(arguments: Sequence[str] | None = None) -> int:
+    """`scripts/report.py`; returns the exit status."""
+    given = report_parser().parse_args(arguments)
+
+    def run() -> None:
+        from jaxmarl_comm.page.making import report_on  # sooner there than `api`, with all that trains
+
+        report_on(given.runs, given.replays, given.output)
 
     return guarded(run)
 

@@ -10,7 +10,7 @@ COMMANDS = {  # name -> (module, function, what it does)
     "train": ("cli", "train_main", "train a team of agents and evaluate it"),
     "evaluate": ("cli", "evaluate_main", "evaluate a run again"),
     "replay": ("cli", "replay_main", "watch a run's episodes, and who says what"),
-    "report": ("page.command", "main", "all that there is to say of runs, on one page"),
+    "report": ("cli", "report_main", "all that there is to say of runs, on one page"),
     "study": ("cli", "study_main", "train several protocols or settings, and compare them"),
     "crossplay": ("cli", "crossplay_main", "let seeds and runs meet each other"),
     "exploit": ("cli", "exploit_main", "train best responses to the sides of a run"),

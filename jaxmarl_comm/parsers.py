@@ -75,6 +75,21 @@ def replay_parser() -> Parser:
     return parser
 
 
+def report_parser() -> Parser:
+    parser = Parser(
+        description="All that there is to say of a run, finished or not, on one HTML page: whether it talks and what "
+        "that is worth, curves, messages, settings, and episodes to watch. Several runs, or a study, make one page "
+        "side by side.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="run folder, or the folder of one study")
+    replays_help = "whether to play episodes to be watched, which takes longest (yes)"
+    parser.add_argument("--replays", action=argparse.BooleanOptionalAction, default=True, help=replays_help)
+    output_help = "new .html file (RUN/report.html, made anew; of several: report-1.html, -2, ... in the first one's)"
+    parser.add_argument("--output", metavar="FILE", type=Path, help=output_help)
+    return parser
+
+
 def export_parser() -> Parser:
     parser = Parser(
         description="Metrics of runs where others look at them. tensorboard: files in RUN/tensorboard, made anew each "
@@ -186,6 +201,7 @@ PARSERS: dict[str, Callable[[], Parser]] = {
     "train": train_parser,
     "evaluate": evaluate_parser,
     "replay": replay_parser,
+    "report": report_parser,
     "study": study_parser,
     "crossplay": crossplay_parser,
     "exploit": exploit_parser,

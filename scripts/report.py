@@ -3,4 +3,4 @@
 from jaxmarl_comm.interrupts import run_command
 
 if __name__ == "__main__":
-    run_command("page.command", "main")
+    run_command("cli", "report_main")

@@ -43,7 +43,8 @@ BEGIN = (  # what commands call once they have read what they were given
     *(f"api:{name}" for name in api.__all__ if name != "default_cfg"),
     *(f"benchmark.command:benchmark_{name}" for name in ("env", "scaling", "channel", "agilerl")),
     *("envs.mpe.parity.command:compare", "ladders.command:compute", "about:examine"),
-    *("report.tensorboard:export_tensorboard", "results.collect:collect"),
+    *("tracking.tensorboard:export_tensorboard", "results.collect:collect"),
+    "page.making:report_on",
 )
 TOLD = (  # what else than the page's own run tells something
     {"comm.preset": "gumbel", "comm.signalling_coef": 0.1, "comm.listening_coef": 0.1},
