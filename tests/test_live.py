@@ -155,7 +155,7 @@ def test_training_is_told_by_a_bar_with_return_rate_and_time_left(monkeypatch):
         print("over", flush=True)
         heading, row, *rest = screen(until("over\r\n"))
     *_, rate, left = row.split()
-    assert re.search(rf"━{{6}}─{{18}}  25%  0:(29|3.) left  return -8\.50  {rate} steps/s  10 iterations", output), output
+    assert re.search(rf"━{{6}}─{{18}}  25%  0:(29|3.) left  return -8\.50  {rate} steps/s  10 iterations", output)
     assert 200 < float(rate) <= 250 and left.startswith("0:3")
     assert heading.split()[-2:] == ["steps/s", "left"] and rest == ["over", ""]
 
