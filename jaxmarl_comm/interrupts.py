@@ -119,13 +119,13 @@ def _leave(status: Any, line: str | None = None) -> NoReturn:
     flushing = threading.Thread(target=_flush, daemon=True)  # who reads our output may have stopped reading
     flushing.start()
     flushing.join(FLUSH_SECONDS)
-    if line:
-        _write(2, f"error: {line}")
-    os._exit(status if isinstance(status, int) else int(status is not None))
+    with live.cleared():
+        if line:
+            _write(2, f"error: {line}")
+        os._exit(status if isinstance(status, int) else int(status is not None))
 
 
 def _flush() -> None:
-    live.stop()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

@@ -68,12 +68,6 @@ def cleared() -> Iterator[None]:
             drawn.lock.release()
 
 
-def stop() -> None:
-    """Erase a foot that is drawn, for good: the process is about to leave."""
-    for drawn in _feet:
-        drawn.stop()
-
-
 def drawable(symbols: str, plain: str) -> str:
     """The symbols if standard output knows them, or the plain ones."""
     try:
