@@ -154,7 +154,7 @@ def test_a_run_goes_on_bit_for_bit_without_its_opponent_s_folder(runs, tmp_path,
     state, done = stopped.begin()
     assert stopped.advance(state, done, lambda: True)[1] == 1
     resumed = Runner(*reversed(RunFolder.open(broken)))
-    resumed.chunks, resumed.compile_chunks = runner.chunks, lambda *_: None
+    resumed.chunks, resumed.compile_programs = runner.chunks, lambda *_: None
     resumed.run()
     assert (whole / "metrics.jsonl").read_bytes() == (broken / "metrics.jsonl").read_bytes()
     states = [jax.device_get(r.load()[0]) for r in (runner, resumed)]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from jaxmarl_comm import default_cfg, make_report
+from jaxmarl_comm.cli import report_main as main
 from jaxmarl_comm.files import RunError
 from jaxmarl_comm.film.hearing import hears, hears_at
-from jaxmarl_comm.cli import report_main as main
 from jaxmarl_comm.page.markup import data, tag
 from jaxmarl_comm.page.numbers import MINUS, NOTHING
 from jaxmarl_comm.page.reading import read_run

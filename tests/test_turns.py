@@ -7,11 +7,11 @@ import pytest
 
 from jaxmarl_comm import default_cfg
 from jaxmarl_comm.algorithms.mappo import Mappo
+from jaxmarl_comm.chunks import may_be_nan
 from jaxmarl_comm.config import ConfigError
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD
 from jaxmarl_comm.nets.params import by_team
-from jaxmarl_comm.runner import may_be_nan
 from learners import KEY, lively
 
 SMALL = {"num_envs": 4, "num_minibatches": 1, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 4, "comm.preset": "none"}

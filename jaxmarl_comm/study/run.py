@@ -50,7 +50,7 @@ def run_program(program: Program, level: float | None, tell: Callable[[str], Non
     cfg = program.cfg
     env = cfg.make_env()
     algorithm = make_algorithm(cfg, env)
-    trained = evolve_program(cfg, env, algorithm) if cfg.evolves else train_program(program, algorithm)
+    trained = evolve_program(cfg, env, algorithm) if cfg.evolves else learn_program(program, algorithm)
     curves = trained.curves
     tell(f"  in training at the end: {_returns_at_the_end(env, curves)}; judging")
     judged = judge(program, env, algorithm, trained.teams, trained.untrained, curves)
@@ -77,11 +77,17 @@ class Trained(NamedTuple):
     seconds: float
 
 
-def train_program(program: Program, algorithm: Algorithm) -> Trained:
+def learn_program(program: Program, algorithm: Algorithm) -> Trained:
     """All runs of a program, side by side."""
-    cfg, done, seconds = program.cfg, 0, 0.0
     state = start(program, algorithm)
     untrained = jax.tree.map(np.array, teams_of(algorithm, state))  # copies, as training takes the state's memory
+    state, curves, seconds = train_program(program, algorithm, state)
+    return Trained(teams_of(algorithm, state), untrained, curves, seconds)
+
+
+def train_program(program: Program, algorithm: Algorithm, state: Any) -> tuple[Any, Curves, float]:
+    """(state of all runs after training, how they learned, seconds that it took once compiled)."""
+    cfg, done, seconds = program.cfg, 0, 0.0
     chunks: dict[int, Any] = {}
     steps, logged = [], []
     while done < cfg.num_iters:
@@ -94,7 +100,7 @@ def train_program(program: Program, algorithm: Algorithm) -> Trained:
         done += length
         steps.append(done * cfg.num_envs * cfg.rollout_len)
         logged.append(metrics)
-    return Trained(teams_of(algorithm, state), untrained, Curves.gather(steps, logged), seconds)
+    return state, Curves.gather(steps, logged), seconds
 
 
 def evolve_program(cfg: Config, env: Env, algorithm: Algorithm) -> Trained:
