@@ -229,7 +229,7 @@ class Runner:
             return
         with self.console.waiting("compiling"):
             self.chunks = {length: compile_chunk(self.algorithm, state, length) for length in lengths}
-            if cfg.eval_interval:
+            if crosses(cfg.eval_interval, done, cfg.num_iters):
                 self.quick_evaluate(teams_of(self.algorithm, state))
         seconds = time.perf_counter() - began
         self.seconds["compile"] += seconds
