@@ -50,6 +50,9 @@ QUICK_TEST = {
 }
 """A tiny run of any algorithm, in those of these settings that it has."""
 
+QUICK_EVOLUTION = {"evolution.evo_interval": 2, "evolution.fitness_episodes": 100}
+"""The same of a population."""
+
 
 def train_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/train.py`; returns the exit status."""
@@ -92,7 +95,8 @@ def quick_test(cfg: Config, changes: dict[str, Any]) -> dict[str, Any]:
     Raises ConfigError for an algorithm that there is not.
     """
     fields = config_class(changes.get("algorithm", cfg.algorithm)).model_fields
-    return {name: value for name, value in QUICK_TEST.items() if name in fields}
+    evolution = QUICK_EVOLUTION if cfg.evolves else {}
+    return {name: value for name, value in QUICK_TEST.items() if name in fields} | evolution
 
 
 def evaluate_main(arguments: Sequence[str] | None = None) -> int:

@@ -238,7 +238,7 @@ class Runner:
             return
         with self.console.waiting("compiling"):
             self.chunks = {length: self.compile_chunk(state, length) for length in lengths}
-            self.compile_rest(state)
+            self.compile_rest(state, done)
         seconds = time.perf_counter() - began
         self.seconds["compile"] += seconds
         self.console.compiled(seconds, bytes_held(self.chunks[max(lengths)]))
@@ -248,9 +248,9 @@ class Runner:
         """So many iterations, as a program: state -> (state, metrics)."""
         return compile_chunk(self.algorithm, state, length)
 
-    def compile_rest(self, state: Any) -> None:
-        """What is run between chunks."""
-        if self.cfg.eval_interval:
+    def compile_rest(self, state: Any, done: int) -> None:
+        """What is run between chunks after this iteration."""
+        if crosses(self.cfg.eval_interval, done, self.cfg.num_iters):
             self.quick_evaluate(self.teams_of(state))
 
     def record(self, pending: Logged | None) -> None:

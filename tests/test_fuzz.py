@@ -20,6 +20,7 @@ from jaxmarl_comm.comm.presets import PRESETS
 from jaxmarl_comm.config import Config, ConfigError, as_config, build_config, differing_keys
 from jaxmarl_comm.dotted import flatten, merge
 from jaxmarl_comm.envs import ENVS, env_class
+from jaxmarl_comm.evolution_config import EvolutionConfig
 from jaxmarl_comm.net_config import NetConfig
 from jaxmarl_comm.registry import ALGORITHMS, config_class
 from jaxmarl_comm.run_folder import RunFolder
@@ -78,7 +79,7 @@ def plausible(kind):
 
 def kinds(algorithm, task):
     """Dotted key -> type, of all settings."""
-    sections = {"comm": CommConfig, "net": NetConfig}
+    sections = {"comm": CommConfig, "net": NetConfig, "evolution": EvolutionConfig}
     own = {f"env.{field.name}": get_type_hints(env_class(task))[field.name] for field in fields(env_class(task))}
     for section, cls in sections.items():
         own |= {f"{section}.{name}": kind for name, kind in hints(cls).items()}

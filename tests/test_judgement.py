@@ -274,13 +274,14 @@ def test_training_goes_on_with_whichever_part_is_unfinished(tmp_path, monkeypatc
     """Interrupted before its control is trained, a run is resumed there; evaluation gets the control."""
     given = []
 
-    def evaluate(self, state, cfg, control):
+    def evaluate(self, teams, iteration, cfg, control):
         given.append(control)
         return {"control": None}
 
     monkeypatch.setattr(runner.Runner, "evaluate", evaluate)
     monkeypatch.setattr(runner, "plot_curves", lambda *_, **__: None)
     monkeypatch.setattr(runner, "compile_chunk", idle_chunk)
+    monkeypatch.setattr(runner, "bytes_held", lambda program: None)
     cfg = default_cfg().replace({**TINY, "env.name": LISTENER, "control": True})
     path = tmp_path / "run"
     with monkeypatch.context() as interrupted:

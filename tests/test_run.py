@@ -62,7 +62,7 @@ def test_a_run_says_what_it_was_started_with(finished):
     (start,) = [json.loads(line) for line in (finished.run_dir / "starts.jsonl").read_text().splitlines()]
     assert start["iteration"] == 0 and start["versions"]["jax"] == jax.__version__ and "mpe2" in start["versions"]
     assert start["devices"] == {jax.devices()[0].device_kind: jax.device_count()}
-    assert start["time"].endswith("Z") and start["command"].startswith(Path(sys.orig_argv[0]).name)
+    assert start["time"].endswith("Z") and start["command"] and "commit" in start
 
 
 def test_a_run_ends_with_its_best_return_and_the_command_that_repeats_it(finished):

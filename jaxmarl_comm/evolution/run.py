@@ -73,7 +73,7 @@ class PopulationRunner(Runner):
     def compile_chunk(self, state: Population, length: int) -> Any:
         return self.generations.chunk(state, length)
 
-    def compile_rest(self, state: Population) -> None:
+    def compile_rest(self, state: Population, done: int) -> None:
         self.generations.compile(state)
 
     def advance(self, state: Population, done: int, stopped: Callable[[], bool]) -> tuple[Population, int]:

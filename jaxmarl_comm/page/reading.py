@@ -9,7 +9,7 @@ from jaxmarl_comm.checkpoint_record import newest_record
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.report.found import Evaluated, Found
-from jaxmarl_comm.results.record import read_evaluation
+from jaxmarl_comm.results.record import damaged, read_object
 from jaxmarl_comm.run_folder import RunFolder
 
 Row = dict[str, Any]
@@ -66,4 +66,10 @@ def read_run(path: Path, evaluation: Path | None = None) -> Seen:
 
 def read_evaluated(path: Path, env: Env) -> Evaluated:
     """Raises RunError if it is damaged, or of another task."""
-    return Evaluated.of(read_evaluation(path, env), env.team_names)
+    content = read_object(path)
+    try:
+        if content["teams"] != list(env.team_names):
+            raise ValueError("other teams")
+        return Evaluated.of(content, env.team_names)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise damaged(path) from None

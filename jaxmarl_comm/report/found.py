@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, ValidationError, model_validator
 
 from jaxmarl_comm.envs.base import per_team
 from jaxmarl_comm.report.table import CURVES, labels
@@ -27,6 +27,37 @@ class Found(Part):
     iqm: float = 0.0
     iqm_low: float | None = None
     iqm_high: float | None = None
+
+
+class Seconds(Part):
+    train: float
+
+
+class OfControl(Part):
+    env_steps: NonNegativeInt
+
+
+class Basics(Part):
+    """What evaluation.json holds beside estimates of the team, and a record is made of."""
+
+    teams: list[str]
+    seconds: Seconds
+    episodes: NonNegativeInt
+    control: OfControl | None
+    baselines: dict[str, dict[str, Found]]
+    ladder: dict[str, float | None] | None
+
+
+def is_evaluation(content: Any, measures: Iterable[str]) -> bool:
+    """Whether this is an evaluation in which each of these measures is an estimate, or unknown."""
+    try:
+        Basics.model_validate(content)
+        for name in measures:
+            if content.get(name) is not None:
+                Found.model_validate(content[name])
+    except ValidationError:
+        return False
+    return True
 
 
 class Rungs(Part):

@@ -13,7 +13,7 @@ from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env, per_team
 from jaxmarl_comm.files import RunError, read_bytes
 from jaxmarl_comm.repeat import command
-from jaxmarl_comm.report.found import Evaluated
+from jaxmarl_comm.report.found import is_evaluation
 from jaxmarl_comm.run_folder import RunFolder
 
 Record = dict[str, Any]
@@ -85,20 +85,26 @@ def measures_of(env: Env) -> list[str]:
 
 
 def read_evaluation(path: Path, env: Env) -> dict[str, Any]:
-    """What an evaluation.json of this task holds. Raises RunError if there is none that is whole."""
+    """What an evaluation.json of this task holds. Raises RunError if there is none from which a record can be made."""
+    found = read_object(path)
+    if not is_evaluation(found, measures_of(env)):
+        raise damaged(path)
+    return found
+
+
+def read_object(path: Path) -> Any:
+    """What stands in an evaluation.json, whatever it is. Raises RunError."""
     try:
-        found = json.loads(read_bytes(path))
+        return json.loads(read_bytes(path))
     except FileNotFoundError:
         raise RunError(f"{path.parent} was not evaluated: go on with --resume {path.parent}") from None
     except (ValueError, RecursionError):
-        found = None
-    try:
-        if not isinstance(found, dict) or found.get("teams") != list(env.team_names) or "train" not in found["seconds"]:
-            raise ValueError
-        Evaluated.of(found, env.team_names)
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise RunError(f"{path} is damaged; evaluate the run again") from None
-    return found
+        raise damaged(path) from None
+
+
+def damaged(path: Path) -> RunError:
+    """What to say of an evaluation that is none."""
+    return RunError(f"{path} is damaged; evaluate the run again")
 
 
 def curve(env: Env, rows: list[dict[str, Any]]) -> dict[str, Any]:
