@@ -73,6 +73,7 @@ def apart(tmp_path, monkeypatch):
         of.update(before)
 
 
+@pytest.mark.guide
 @of_pages
 def test_python_blocks_run(page, monkeypatch, request):
     if page.stem not in EVALUATED:
@@ -85,6 +86,7 @@ def test_python_blocks_run(page, monkeypatch, request):
         assert_documented(page, module.result)
 
 
+@pytest.mark.guide
 @of_pages
 def test_shell_blocks_run(page, capsys, monkeypatch, quick_evaluation):
     train, text = api.train, page.read_text(encoding="utf-8")
