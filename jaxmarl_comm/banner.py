@@ -13,6 +13,7 @@ from jaxmarl_comm.comm.words import in_words
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.memory import largest_need, memory_of_machine
+from jaxmarl_comm.net_config import Net
 from jaxmarl_comm.repeat import command
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ def experiment(cfg: Config, env: Env) -> str:
     """Which algorithm learns what, for how long, and against whom."""
     seeds = f"{cfg.num_seeds} seed{'s' * (cfg.num_seeds > 1)} of {cfg.env_steps:,} environment steps"
     against = "".join(f", against {who} as {team}" for team, who in cfg.opponents.items())
-    return f"{cfg.algorithm} on {env.name}{against}, {seeds}"
+    members = f" for each of {cfg.evolution.population_size} members, evolving" if cfg.evolves else ""
+    return f"{cfg.algorithm} on {env.name}{against}, {seeds}{members}"
 
 
 def policies(cfg: Config, env: Env) -> str:
@@ -67,9 +69,17 @@ def policies(cfg: Config, env: Env) -> str:
     alone = not cfg.share_params or all(len(where) == 1 for where in env.groups.values())
     whose = "one for each agent" if alone else "shared within groups"
     agents = ", ".join(f"{len(where)} {group}" for group, where in env.groups.items())
-    nets = dict.fromkeys(f"{'-'.join(map(str, net.hidden))} {net.activation}" for net in cfg.nets(env.groups).values())
+    nets = dict.fromkeys(map(network, cfg.nets(env.groups).values()))
     memory = "no memory" if cfg.net.memory == "none" else f"memory {cfg.net.memory}"
     return f"{whose} ({agents}), {' or '.join(nets)}, {memory}"
+
+
+def network(net: Net) -> str:
+    """Widths of its layers, and what follows each."""
+    most = "-".join(map(str, net.hidden))
+    if net.start is None:
+        return f"{most} {net.activation}"
+    return f"{'-'.join([str(net.start.width)] * net.start.layers)} {net.activation}, at most {most}"
 
 
 def channel(cfg: Config, env: Env) -> str:
