@@ -73,7 +73,7 @@ def apart(tmp_path, monkeypatch):
         of.update(before)
 
 
-@pytest.mark.guide
+@pytest.mark.long
 @of_pages
 def test_python_blocks_run(page, monkeypatch, request):
     if page.stem not in EVALUATED:
@@ -86,7 +86,7 @@ def test_python_blocks_run(page, monkeypatch, request):
         assert_documented(page, module.result)
 
 
-@pytest.mark.guide
+@pytest.mark.long
 @of_pages
 def test_shell_blocks_run(page, capsys, monkeypatch, quick_evaluation):
     train, text = api.train, page.read_text(encoding="utf-8")

@@ -26,6 +26,8 @@ from jaxmarl_comm.runner import Runner
 from jaxmarl_comm.trees import unstack
 from runs import TINY, call
 
+pytestmark = pytest.mark.long
+
 KEY = jax.random.key(0)
 EVERYTHING = {"architecture": 1.0, "activation": 1.0, "parameters": 1.0, "rl_hp": 1.0, "none": 1.0}
 FEW = {"num_envs": 4, "num_minibatches": 2, "hidden_dim": 8, "log_interval": 2, "num_iters": 8}

@@ -15,6 +15,8 @@ from jaxmarl_comm.files import LARGEST
 from jaxmarl_comm.run_folder import RunFolder
 from runs import SIMPLEST, call
 
+pytestmark = pytest.mark.long
+
 COMMANDS = {
     "export": (export_main, []),
     "marl-eval": (export_main, ["--to", "marl-eval"]),

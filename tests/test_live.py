@@ -15,6 +15,8 @@ from jaxmarl_comm.console import Console
 from runs import ROOT, SIMPLEST, as_options
 from terminals import TERMINAL, OnTerminal, open_terminal, screen
 
+pytestmark = pytest.mark.long
+
 SAYING = """
 import sys, time
 from jaxmarl_comm import live

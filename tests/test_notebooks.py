@@ -37,7 +37,7 @@ def cell(notebook, name):
     return next(cell for cell in notebook.cells if cell.id == name)
 
 
-@pytest.mark.guide
+@pytest.mark.long
 @of_notebooks
 def test_a_notebook_runs_from_top_to_bottom(name, tmp_path, monkeypatch):
     """Nothing is said on standard error, where warnings would stand."""

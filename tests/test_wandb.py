@@ -13,6 +13,8 @@ from jaxmarl_comm.tracking import live
 from jaxmarl_comm.tracking.wandb_runs import WandbRuns, export_wandb, run_id
 from runs import SIMPLEST, TINY, call
 
+pytestmark = pytest.mark.long
+
 wandb = pytest.importorskip("wandb", reason="wandb is not installed")
 records = pytest.importorskip("wandb.proto.wandb_internal_pb2")
 
