@@ -15,6 +15,8 @@ from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner, teams_of
 from runs import SIMPLEST, call
 
+pytestmark = pytest.mark.long
+
 SEEN = {2: [-9.0, -3.0], 4: [-5.0, -3.0], 6: [-4.0, -7.0], 8: [-1.0, -5.0], 10: [-1.0, -5.0]}  # of two seeds
 SETTINGS = {**SIMPLEST, "num_iters": 6, "num_seeds": 2, "eval_interval": 2, "lr": 0.1, "lr_schedule": "constant"}
 

@@ -17,6 +17,8 @@ from jaxmarl_comm.study.curve import Curves
 from jaxmarl_comm.study.folder import StudyFolder
 from jaxmarl_comm.study.run import run_study, train_program
 
+pytestmark = pytest.mark.long
+
 TINY = """
 run: {num_iters: 4, num_envs: 4, num_minibatches: 1, hidden_dim: 8, num_seeds: 2, log_interval: 2, eval_episodes: 20}
 level: -1000
