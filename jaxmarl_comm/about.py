@@ -69,7 +69,7 @@ def described(files: Iterable[Path]) -> list[str]:
 
 
 def list_parser() -> Parser:
-    parser = Parser(description="What can be named in a config or on a command line.", allow_abbrev=False)
+    parser = Parser(description="What can be named in a config or on a command line.")
     parser.add_argument("kind", nargs="?", choices=list(KINDS), help="only these (everything)")
     return parser
 

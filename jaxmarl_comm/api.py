@@ -26,7 +26,7 @@ from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.study.config import StudyConfig, build_study, programs
 from jaxmarl_comm.study.folder import StudyFolder
 from jaxmarl_comm.study.run import run_study
-from jaxmarl_comm.tracking.live import Follow, follower
+from jaxmarl_comm.tracking.following import Follow, follower
 
 __all__ = [
     "crossplay",
@@ -98,9 +98,9 @@ def resume(
     evaluate. wandb: see `train_wrapper`. Raises RunError if `run` is not a run folder or cannot go on so,
     CheckpointError if it is damaged.
     """
-    follow = follower(wandb)
     wanted = changes.replace(more) if isinstance(changes, Config) else {**(changes or {}), **more}
     folder, cfg = RunFolder.resume(_path(run), wanted)
+    follow = _follower(cfg, wandb)
     check_memory(cfg)
     if cfg.evolves:
         return evolve_run(cfg, folder).fittest

@@ -30,6 +30,11 @@ def compile_chunk(algorithm: Algorithm, state: Any, length: int) -> Any:
     return jax.jit(over_seeds, donate_argnums=0).lower(state).compile()
 
 
+def chunk_lengths(log_interval: int, left: int) -> set[int]:
+    """Of the chunks that so many iterations are made of."""
+    return {min(log_interval, left), left % log_interval} - {0}
+
+
 def bytes_held(program: Any) -> int | None:
     """Memory that a compiled program takes while it runs, state and metrics included; None if it does not tell."""
     found = program.memory_analysis()

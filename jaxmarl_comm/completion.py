@@ -47,8 +47,7 @@ def completion_parser() -> Parser:
     parser = Parser(
         description="The script with which a shell completes commands, options, settings and what they may be: "
         'eval "$(jaxmarl-comm completion bash)" in .bashrc, the same of zsh in .zshrc behind compinit, or '
-        "jaxmarl-comm completion fish | source in config.fish.",
-        allow_abbrev=False,
+        "jaxmarl-comm completion fish | source in config.fish."
     )
     parser.add_argument("shell", choices=list(SCRIPTS))
     return parser

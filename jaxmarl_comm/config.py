@@ -275,11 +275,8 @@ class Config(Settings):
             old = CommConfig(preset=self.comm.preset).model_dump()
             values["comm"] = {key: value for key, value in values["comm"].items() if value != old[key]}
         if "algorithm" in changes:
-            values = {name: value for name, value in values.items() if not self._is_default(name)}
+            values = {name: value for name, value in values.items() if not self.is_default(name)}
         return build_config(merge(values, changes))
-
-    def _is_default(self, name: str) -> bool:
-        return getattr(self, name) == type(self).model_fields[name].get_default(call_default_factory=True)
 
     def to_yaml(self) -> str:
         """Every field, in the order of this class."""

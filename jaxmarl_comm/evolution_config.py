@@ -91,17 +91,12 @@ def check_evolution(cfg: Config, env: Env) -> Iterator[str]:
     """What cannot evolve so, in one line each."""
     evolution = cfg.evolution
     if not cfg.evolves:
-        if changed := [name for name in type(evolution).model_fields if not is_default(evolution, name)]:
+        if changed := [name for name in type(evolution).model_fields if not evolution.is_default(name)]:
             yield f"evolution.{changed[0]} means nothing in a population_size of 1"
         return
     yield from _check_generations(cfg, env)
     yield from _check_selection(evolution)
     yield from _check_mutations(cfg, env)
-
-
-def is_default(settings: Settings, name: str) -> bool:
-    """Whether this setting is as it is where it is not given."""
-    return bool(getattr(settings, name) == type(settings).model_fields[name].get_default(call_default_factory=True))
 
 
 def _check_generations(cfg: Config, env: Env) -> Iterator[str]:
@@ -119,6 +114,11 @@ def _check_generations(cfg: Config, env: Env) -> Iterator[str]:
         yield (
             f"fitness is that of one team, but in {env.name} two learn: {' and '.join(env.team_names)}; let one be "
             "played, as by opponents: {" + f"{env.team_names[-1]}: random" + "}"
+        )
+    if cfg.control:
+        yield (
+            "control would train a silent team that does not evolve, which is no comparison: evolve one with "
+            "comm.preset none, and evaluate with its fittest as control"
         )
     if evolution.bit_price and cfg.comm.rounds == 0 and cfg.comm.speech == "none":
         yield "evolution.bit_price means nothing where nobody can send: comm.preset is none"
@@ -139,11 +139,13 @@ def _check_selection(evolution: EvolutionConfig) -> Iterator[str]:
         ("tournament_size", evolution.selection == "tournament"),
         ("frequencies", evolution.selection == "multi_frequency"),
         ("elitism", evolution.selection == "tournament"),
-        ("mutate_elite", evolution.selection == "tournament" and evolution.elitism),
+        ("mutate_elite", evolution.selection == "tournament"),
         ("probabilities", evolution.selection != "none"),
     ):
-        if not used and not is_default(evolution, setting):
+        if not used and not evolution.is_default(setting):
             yield f"evolution.{setting} means nothing here: selection is {evolution.selection}"
+    if evolution.mutate_elite and not evolution.elitism:
+        yield "evolution.mutate_elite means nothing where there is no elite: elitism is false"
     if not evolution.probabilities.possible:
         yield "evolution.probabilities are all 0: set none to 1 for descendants without mutation"
 

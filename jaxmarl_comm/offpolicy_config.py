@@ -212,13 +212,13 @@ class OffPolicyConfig(CriticConfig):
         )
         discrete = ("relaxation", "relaxation_temperature", "relaxation_temperature_schedule")
         for setting in discrete if env.continuous_actions else continuous:
-            if not self._is_default(setting):
+            if not self.is_default(setting):
                 kind = "continuous" if env.continuous_actions else "discrete"
                 yield f"{setting} means nothing where actions are {kind}"
         for setting in ("ou_theta", "ou_dt"):
-            if self.exploration != "ou" and not self._is_default(setting):
+            if self.exploration != "ou" and not self.is_default(setting):
                 yield f"{setting} means nothing unless exploration is ou"
-        if self.smoothing == 0 and not self._is_default("target_noise_clip"):
+        if self.smoothing == 0 and not self.is_default("target_noise_clip"):
             yield "target_noise_clip means nothing where target_noise is 0"
         if self.ou_theta * self.ou_dt >= 2:
             yield (f"ou_theta * ou_dt ({self.ou_theta * self.ou_dt:g}) must be below 2, or the noise swings ever wider")

@@ -17,6 +17,9 @@ from jaxmarl_comm.synonyms import ours
 class Parser(argparse.ArgumentParser):
     """Errors in one line, with what may have been meant; `_` and `-` in options are the same."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
+
     def error(self, message: str) -> NoReturn:
         print(f"error: {one_line(message)} (see --help)", file=sys.stderr)
         raise SystemExit(2)

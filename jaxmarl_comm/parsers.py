@@ -34,7 +34,7 @@ def train_parser() -> Parser:
 
 
 def evaluate_parser() -> Parser:
-    parser = Parser(description="Evaluate a checkpoint of a run, beside its own evaluation.json.", allow_abbrev=False)
+    parser = Parser(description="Evaluate a checkpoint of a run, beside its own evaluation.json.")
     parser.add_argument("--run", metavar="DIR", type=Path, required=True, help="run folder")
     add_checkpoint(parser)
     add_number(parser, "--episodes", "in our environment (the run's eval_episodes) [at least 2]")
@@ -49,8 +49,7 @@ def evaluate_parser() -> Parser:
 def crossplay_parser() -> Parser:
     parser = Parser(
         description="Where sides compete: all seeds of all runs, and scripted sides, against each other. Where agents "
-        "cooperate: each seed's with those of the others. A table, and a folder with crossplay.json and a picture.",
-        allow_abbrev=False,
+        "cooperate: each seed's with those of the others. A table, and a folder with crossplay.json and a picture."
     )
     parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="run folder; all of the same task")
     add_number(parser, "--episodes", "in each cell (1000) [at least 2]", 1_000)
@@ -63,8 +62,7 @@ def crossplay_parser() -> Parser:
 def replay_parser() -> Parser:
     parser = Parser(
         description="Films of a run's best, median and worst episode on one HTML page: who goes where and who says "
-        "what, as it is and, from the same start, with messages muted and shuffled.",
-        allow_abbrev=False,
+        "what, as it is and, from the same start, with messages muted and shuffled."
     )
     parser.add_argument("run", metavar="RUN", type=Path, help="run folder")
     add_number(parser, "--seed", "which of the run's seeds, from 0 (0)", 0)
@@ -79,8 +77,7 @@ def report_parser() -> Parser:
     parser = Parser(
         description="All that there is to say of a run, finished or not, on one HTML page: whether it talks and what "
         "that is worth, curves, messages, settings, and episodes to watch. Several runs, or a study, make one page "
-        "side by side.",
-        allow_abbrev=False,
+        "side by side."
     )
     parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="run folder, or the folder of one study")
     replays_help = "whether to play episodes to be watched, which takes longest (yes)"
@@ -96,8 +93,7 @@ def export_parser() -> Parser:
         "time; look at all with tensorboard --logdir runs. wandb: the same in RUN/wandb, for wandb sync, or sent at "
         "once where WANDB_MODE is online; a run of each seed, never twice. marl-eval: one JSON file of several "
         "finished runs, to compare algorithms over tasks; its lists hold one value, a mean over episodes, of each "
-        "short evaluation in training, and as absolute metrics of the last policy.",
-        allow_abbrev=False,
+        "short evaluation in training, and as absolute metrics of the last policy."
     )
     parser.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="run folder, finished or not")
     parser.add_argument("--to", choices=TARGETS, default=TENSORBOARD, help=f"({TENSORBOARD})")
@@ -110,8 +106,7 @@ def export_parser() -> Parser:
 def results_parser() -> Parser:
     parser = Parser(
         description="Put finished runs on a page of results, with what they were last crossed with (crossplay.py); "
-        "records of all runs are kept beside it, so that it can be made again without them.",
-        allow_abbrev=False,
+        "records of all runs are kept beside it, so that it can be made again without them."
     )
     parser.add_argument("runs", metavar="RUN", type=Path, nargs="*", help="run folder; none: the page is made again")
     page_help = "Markdown file; records and pictures lie in the folder of its name (docs/results.md)"
@@ -157,7 +152,6 @@ def with_fields(description: str, usage: str) -> Parser:
         description=description,
         epilog=fields_help(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
         usage=usage,
     )
 

@@ -138,7 +138,7 @@ class PPOConfig(CriticConfig):
             if getattr(self, setting) and len(env.team_names) == 1:
                 yield (f"{setting} needs two teams that learn, but in {env.name} one does: {env.team_names[0]}")
         for setting in ("pool_size", "pool_interval"):
-            if not self.pool_share and not self._is_default(setting):
+            if not self.pool_share and not self.is_default(setting):
                 yield f"{setting} means nothing while pool_share is 0"
 
     def numbers_held(self, env: Env) -> dict[str, tuple[int, dict[str, int]]]:

@@ -16,7 +16,7 @@ from jaxmarl_comm.algorithms import Algorithm, make_algorithm
 from jaxmarl_comm.banner import closing
 from jaxmarl_comm.best import Better
 from jaxmarl_comm.checkpoint_record import Record, versions
-from jaxmarl_comm.chunks import bytes_held, compile_chunk, crosses
+from jaxmarl_comm.chunks import bytes_held, chunk_lengths, compile_chunk, crosses
 from jaxmarl_comm.config import Config, silent_control
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs.against import opponent_of
@@ -56,7 +56,6 @@ def train(cfg: Config, folder: RunFolder, close: bool = True) -> TrainResult:
     """Train all seeds of a config in a run folder, from its newest checkpoint if it has one; then evaluate.
 
     close: whether to say at the end how well it went, and how to do it again.
-
     Raises RunError (another process at work here, divergence, interruption) or CheckpointError.
     """
     with folder.locked(), interrupts.parting(f"stopped; go on with --resume {folder.path}"):
@@ -232,8 +231,8 @@ class Runner:
 
     def compile_programs(self, state: Any, done: int) -> None:
         """Compile all programs that the rest of the run needs, so that nothing has to wait for it later."""
-        cfg, began, left = self.cfg, time.perf_counter(), self.cfg.num_iters - done
-        lengths = {min(cfg.log_interval, left), left % cfg.log_interval} - {0}
+        began = time.perf_counter()
+        lengths = chunk_lengths(self.cfg.log_interval, self.cfg.num_iters - done)
         if not lengths:
             return
         with self.console.waiting("compiling"):

@@ -67,6 +67,10 @@ class Settings(BaseModel):
     # Whoever is only described, as --help does, needs no validator.
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
+    def is_default(self, name: str) -> bool:
+        """Whether this setting is as it is where it is not given."""
+        return bool(getattr(self, name) == type(self).model_fields[name].get_default(call_default_factory=True))
+
 
 def explain(error: ValidationError, model: type[BaseModel], *more_keys: str) -> ConfigError:
     """Pydantic's errors about such a model, in words that name the key.

@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from jaxmarl_comm import default_cfg
+from jaxmarl_comm.run_folder import RunFolder
+
 ROOT = Path(__file__).parent.parent
 TINY = {
     "num_iters": 6,
@@ -15,6 +18,7 @@ TINY = {
     "eval_episodes": 20,
     "eval_episodes_mpe2": 4,
 }
+EVOLVING = {"evolution.population_size": 4, "evolution.evo_interval": 2, "evolution.fitness_episodes": 20}
 SIMPLEST = {**TINY, "env.name": "simple_v3", "comm.preset": "none"}  # where nobody cares what is learned
 
 
@@ -45,3 +49,11 @@ def call(main, arguments, capsys):
     except SystemExit as end:
         status = end.code
     return status, capsys.readouterr().err
+
+
+def logged_run(path, rows):
+    """A new run folder of two seeds in which these rows of metrics were logged."""
+    folder = RunFolder.create(path, default_cfg().replace({**TINY, "num_seeds": 2}))
+    for row in rows:
+        folder.append_metrics(row)
+    return path

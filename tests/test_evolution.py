@@ -1,4 +1,4 @@
-"""Populations: who has descendants, what mutations do to learners, and runs, interrupted too."""
+"""Populations: what mutations do to learners, what descendants have of parents, and runs, interrupted too."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmarl_comm import ConfigError, default_cfg, evaluate, evolve, load_policy, resume
+from jaxmarl_comm import default_cfg, evaluate, evolve, load_policy, resume
 from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.algorithms.maddpg import Maddpg
 from jaxmarl_comm.algorithms.mappo import Mappo
@@ -19,12 +19,11 @@ from jaxmarl_comm.evolution.fittest import histories
 from jaxmarl_comm.evolution.mutation import Mutation
 from jaxmarl_comm.evolution.population import descended, heritage, measured, score
 from jaxmarl_comm.evolution.run import PopulationRunner
-from jaxmarl_comm.evolution.selection import select
-from jaxmarl_comm.evolution_config import KINDS, EvolutionConfig
+from jaxmarl_comm.evolution_config import KINDS
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner
 from jaxmarl_comm.trees import unstack
-from runs import TINY, call
+from runs import EVOLVING, TINY, call
 
 pytestmark = pytest.mark.long
 
@@ -33,10 +32,9 @@ EVERYTHING = {"architecture": 1.0, "activation": 1.0, "parameters": 1.0, "rl_hp"
 FEW = {"num_envs": 4, "num_minibatches": 2, "hidden_dim": 8, "log_interval": 2, "num_iters": 8}
 ROOM = {"net.max_width": 16, "net.max_layers": 4, "net.activation": "tanh", "net.activations": ["relu", "gelu"]}
 BITS = {"comm.preset": "commnet", "comm.discretise": "quantise", "comm.bits": 3}
-POPULATION = {"evolution.population_size": 4, "evolution.evo_interval": 2, "evolution.fitness_episodes": 20}
 RANGES = {"lr": [1e-4, 1e-1], "gamma": [0.5, 0.99], "comm.bits": [1, 8]}
 CFG = default_cfg().replace(
-    {**FEW, **ROOM, **BITS, **POPULATION, "evolution.ranges": RANGES, "evolution.probabilities": EVERYTHING}
+    {**FEW, **ROOM, **BITS, **EVOLVING, "evolution.ranges": RANGES, "evolution.probabilities": EVERYTHING}
 )
 OFF_POLICY = {"algorithm": "matd3", "comm.preset": "commnet", "env.continuous_actions": True, "num_envs": 2}
 
@@ -178,7 +176,7 @@ def test_only_units_that_learn_are_counted(architecture, member):
 def test_critics_side_by_side_and_targets_grow_too():
     few = {name: CFG.model_dump()[name] for name in ("hidden_dim", "net", "log_interval")}
     cfg = default_cfg().replace(
-        {**few, **POPULATION, **OFF_POLICY, "batch_size": 64, "evolution.probabilities": EVERYTHING}
+        {**few, **EVOLVING, **OFF_POLICY, "batch_size": 64, "evolution.probabilities": EVERYTHING}
     )
     learner = Maddpg(cfg, cfg.make_env())
     state, of_matd3 = jax.jit(learner.init)(KEY), Architecture(cfg, learner.env)
@@ -237,58 +235,6 @@ def test_noise_is_of_policies_and_leaves_room_empty(learner, member, architectur
             assert not np.asarray(y)[~exists].any()
             touched.append(np.asarray(x != y)[exists])
     assert 0.05 < np.concatenate(touched).mean() < 0.16
-
-
-SCORES = jnp.array([0.0, 5.0, -jnp.inf, 3.0, 1.0, 2.0, -1.0, 4.0])
-
-
-def chosen(score=SCORES, generation=1, **settings):
-    evolution = EvolutionConfig(population_size=len(score), **settings)
-    pick = jax.vmap(lambda key: select(evolution, key, score, jnp.array(generation)))
-    return jax.tree.map(np.asarray, pick(jax.random.split(KEY, 200)))
-
-
-def test_a_tournament_keeps_the_elite_and_prefers_the_fit():
-    found = chosen(selection="tournament", tournament_size=2)
-    assert (found.parents[:, 1] == 1).all()
-    assert not found.mutable[:, 1].any()
-    assert found.mutable[:, [0, 2, 3, 4, 5, 6, 7]].all()
-    assert (found.parents != 2).all()
-    often = np.bincount(found.parents[:, [0, 2, 3, 4, 5, 6, 7]].ravel(), minlength=8) / found.parents[:, 1:].size
-    # Of two drawn out of eight, the best wins if either is it, the second best if either is and none is better ...
-    ranks = np.array([1, 7, 3, 5, 0, 0])
-    np.testing.assert_allclose(often[1], 15 / 64, atol=0.04)
-    np.testing.assert_allclose(often[7], 13 / 64, atol=0.04)
-    assert ranks.size == 6
-
-
-def test_a_tournament_without_elitism_and_with_a_mutated_elite():
-    assert chosen(selection="tournament", elitism=False).mutable.all()
-    mutated = chosen(selection="tournament", mutate_elite=True)
-    assert mutated.mutable.all()
-    assert (mutated.parents[:, 1] == 1).all()
-
-
-def test_truncation_replaces_the_worst_quarter_by_the_best():
-    found = chosen(selection="truncation")
-    assert (np.delete(found.parents, [2, 6], axis=1) == [0, 1, 3, 4, 5, 7]).all()
-    assert set(found.parents[:, [2, 6]].ravel()) == {1, 7}
-    assert (found.mutable == np.isin(np.arange(8), [2, 6])).all()
-
-
-def test_slow_subpopulations_wait_and_learn_from_quick_ones():
-    score = jnp.array([9.0, 1.0, 2.0, 3.0, 0.0, 5.0, 4.0, 6.0])
-    off, due = (chosen(score, generation, selection="multi_frequency", frequencies=[1, 5]) for generation in (4, 5))
-    assert (off.parents == [0, 0, 2, 3, 4, 5, 6, 7]).all()
-    assert (due.parents == [0, 0, 2, 3, 7, 5, 0, 7]).all()  # 6 is its third: the best of the quick ones comes
-    assert (due.mutable == [0, 1, 0, 0, 1, 0, 0, 0]).all()
-    assert (off.mutable == [0, 1, 0, 0, 0, 0, 0, 0]).all()
-
-
-def test_nobody_has_descendants_in_random_search():
-    found = chosen(selection="none")
-    assert (found.parents == np.arange(8)).all()
-    assert not found.mutable.any()
 
 
 @pytest.fixture(scope="module")
@@ -378,12 +324,12 @@ def test_histories_follow_ancestors():
     assert [set(row) for row in found] == [{"iteration", "return"}] * 3
 
 
-EVOLVING = {**TINY, **POPULATION, "evolution.ranges": {"lr": [1e-3, 1e-1]}, "num_seeds": 2}
+RUN = {**TINY, **EVOLVING, "evolution.ranges": {"lr": [1e-3, 1e-1]}, "num_seeds": 2}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return evolve(EVOLVING, tmp_path_factory.mktemp("evolution") / "run")
+    return evolve(RUN, tmp_path_factory.mktemp("evolution") / "run")
 
 
 def test_a_run_leaves_populations_and_the_fittest(run):
@@ -427,36 +373,6 @@ def plain(tree):
     """With numbers for keys."""
     is_key = [jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) for x in jax.tree.leaves(tree)]
     return [jax.random.key_data(x) if k else x for x, k in zip(jax.tree.leaves(tree), is_key, strict=True)]
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"evolution.tournament_size": 5}, r"tournament_size \(5\) is more than the 4 members"),
-        ({"evolution.ranges": {"lr": [1e-2, 1e-4]}}, "the least value comes first"),
-        ({"evolution.ranges": {"tau": [1e-3, 1e-2]}}, "'tau' cannot be varied"),
-        ({"evolution.ranges": {"comm.noise": [0.1, 1]}}, "no stage that reads it"),
-        ({"evolution.ranges": {"lr": [1e-2]}}, "evolution.ranges.lr"),
-        ({"evolution.probabilities.architecture": 0.5}, "set net.max_width or net.max_layers"),
-        ({"evolution.probabilities.activation": 0.5}, "set net.activations"),
-        ({"net.max_width": 4}, "net.max_width is 4, but agent begins with 8"),
-        ({"net.max_width": 64, "net.memory": "gru"}, "networks without cells"),
-        ({"net.max_width": 64, "net.hidden": [8, 16]}, "layers of one width"),
-        ({"evolution.evo_interval": 3}, "must be a multiple of log_interval"),
-        ({"evolution.evo_interval": 40}, "there is no generation"),
-        ({"evolution.selection": "truncation", "evolution.tournament_size": 3}, "means nothing here"),
-        ({"evolution.selection": "truncation", "evolution.population_size": 3}, "must be 4"),
-        ({"evolution.selection": "multi_frequency", "evolution.population_size": 6}, "at least 8"),
-        ({"evolution.population_size": 1, "evolution.evo_interval": 4}, "means nothing in a population_size of 1"),
-        ({"evolution.probabilities": {"none": 0, "rl_hp": 0, "parameters": 0}}, "all 0"),
-        ({"env.name": "simple_tag_v3", "comm.preset": "none"}, "fitness is that of one team"),
-        ({"comm.preset": "none", "evolution.bit_price": 1.0}, "nobody can send"),
-        ({"evolution": 4}, r"--evolution.population_size NAME"),
-    ],
-)
-def test_what_cannot_evolve_is_told_in_one_line(changes, told):
-    with pytest.raises(ConfigError, match=told):
-        default_cfg().replace({**TINY, **POPULATION, "evolution.tournament_size": 2, **changes})
 
 
 def test_members_that_no_memory_holds_are_refused_before_the_start(tmp_path, capsys):

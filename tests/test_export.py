@@ -14,9 +14,9 @@ from tensorboardX.proto.event_pb2 import Event
 from jaxmarl_comm import RunError, default_cfg
 from jaxmarl_comm.cli import export_main
 from jaxmarl_comm.run_folder import RunFolder
-from jaxmarl_comm.tracking import live
+from jaxmarl_comm.tracking import following
 from jaxmarl_comm.tracking.tensorboard import export_tensorboard
-from runs import TINY, call
+from runs import TINY, call, logged_run
 
 ROWS = [
     {"iteration": 2, "env_steps": 200, "return": [-3.0, -5.0], "target": [1.0, None]},
@@ -32,10 +32,7 @@ SHORT = [
 
 @pytest.fixture
 def run(tmp_path):
-    folder = RunFolder.create(tmp_path / "run", default_cfg().replace({**TINY, "num_seeds": 2}))
-    for row in ROWS:
-        folder.append_metrics(row)
-    return folder.path
+    return logged_run(tmp_path / "run", ROWS)
 
 
 def evaluated(path, rows=SHORT, found=None, **changes):
@@ -128,9 +125,9 @@ class Told:
 @pytest.fixture
 def told(monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "online")
-    monkeypatch.setattr(live, "refusals", contextlib.nullcontext)
-    monkeypatch.setattr(live, "INTERVAL", 0.01)
-    monkeypatch.setattr(live, "WandbRuns", Told)
+    monkeypatch.setattr(following, "refusals", contextlib.nullcontext)
+    monkeypatch.setattr(following, "INTERVAL", 0.01)
+    monkeypatch.setattr(following, "WandbRuns", Told)
     monkeypatch.setattr(Told, "rows", [])
     monkeypatch.setattr(Told, "wait", threading.Event())
     return Told
@@ -139,7 +136,7 @@ def told(monkeypatch):
 def test_rows_are_sent_as_they_come(run, told):
     told.wait.set()
     folder, cfg = RunFolder.open(run)
-    with live.followed(folder, cfg, "words"):
+    with following.followed(folder, cfg, "words"):
         while [2, 4] not in told.rows:
             time.sleep(0.01)
         folder.append_metrics(ROWS[1] | {"iteration": 6})
@@ -147,9 +144,9 @@ def test_rows_are_sent_as_they_come(run, told):
 
 
 def test_a_run_never_waits_for_who_follows_it(run, told, monkeypatch, capsys):
-    monkeypatch.setattr(live, "PATIENCE", 0.1)
+    monkeypatch.setattr(following, "PATIENCE", 0.1)
     began = time.perf_counter()
-    with live.followed(*RunFolder.open(run), None):
+    with following.followed(*RunFolder.open(run), None):
         pass
     assert time.perf_counter() - began < 5
     assert capsys.readouterr().out.startswith("warning: Weights & Biases takes longer than 0 s, and is left; ")

@@ -6,12 +6,12 @@ import struct
 
 import pytest
 
-from jaxmarl_comm import RunError, default_cfg, resume, train_wrapper
+from jaxmarl_comm import RunError, resume, train_wrapper
 from jaxmarl_comm.cli import export_main
 from jaxmarl_comm.run_folder import RunFolder
-from jaxmarl_comm.tracking import live
+from jaxmarl_comm.tracking import following
 from jaxmarl_comm.tracking.wandb_runs import WandbRuns, export_wandb, run_id
-from runs import SIMPLEST, TINY, call
+from runs import SIMPLEST, call, logged_run
 
 pytestmark = pytest.mark.long
 
@@ -41,10 +41,7 @@ def alone(monkeypatch, tmp_path):
 
 @pytest.fixture
 def run(tmp_path):
-    folder = RunFolder.create(tmp_path / "run", default_cfg().replace({**TINY, "num_seeds": 2}))
-    for row in ROWS:
-        folder.append_metrics(row)
-    return folder.path
+    return logged_run(tmp_path / "run", ROWS)
 
 
 def written(file):
@@ -146,10 +143,10 @@ def test_what_goes_wrong_is_one_line_and_the_run_is_done(tmp_path, capsys, quick
     if failure == "no server":
         monkeypatch.setenv("WANDB_MODE", "online")
         monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-        monkeypatch.setattr(live, "INTERVAL", 0.1)
-        monkeypatch.setattr(live, "PATIENCE", 1.0)
+        monkeypatch.setattr(following, "INTERVAL", 0.1)
+        monkeypatch.setattr(following, "PATIENCE", 1.0)
     else:
-        monkeypatch.setattr(live, "export_wandb", lambda *_: json.loads("no disk"))
+        monkeypatch.setattr(following, "export_wandb", lambda *_: json.loads("no disk"))
     result = train_wrapper({**SIMPLEST, "num_iters": 2}, tmp_path / "run", wandb=True)
     assert len(result.metrics) == 1 and (tmp_path / "run" / "evaluation.json").exists()
     (line,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("warning: "))

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def command_line() -> Parser:
     """What may be asked."""
-    parser = Parser(description="Measure this project's speed.", allow_abbrev=False)
+    parser = Parser(description="Measure this project's speed.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     of_env, scaling = env_command(commands), scaling_command(commands)
     for command in (of_env, scaling):
@@ -83,7 +83,6 @@ def env_command(commands: Commands) -> Parser:
         help="steps per second of every task, beside mpe2 and JaxMARL",
         description="Steps per second under random actions with auto-reset, one step being one environment's, of all "
         "its agents; beside mpe2 in one process and, where it is installed, JaxMARL, measured in turn.",
-        allow_abbrev=False,
     )
     command.add_argument("tasks", nargs="*", metavar="TASK", help="default: all")
     command.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="E", help="numbers of environments")
@@ -97,7 +96,6 @@ def scaling_command(commands: Commands) -> Parser:
         "scaling",
         help="compile time and cost of a step against the number of agents",
         description="Compile time and cost of a step of simple_spread_v3 against its number of agents.",
-        allow_abbrev=False,
     )
     command.add_argument("--agents", type=int, nargs="+", default=TEAMS, metavar="N", help="numbers of agents")
     command.add_argument("--num-envs", type=int, default=64, metavar="E", help="environments (default: %(default)s)")
@@ -110,7 +108,6 @@ def channel_command(commands: Commands) -> Parser:
         help="what the presets of the channel cost in training",
         description="Environment steps per second of whole training iterations, and their time as a ratio to the first "
         "preset's, measured in turn. All else is as in the default config.",
-        allow_abbrev=False,
     )
     command.add_argument("presets", nargs="*", default=list(PRESETS), metavar="PRESET", help="default: all")
     command.add_argument("--env", default="simple_reference_v3", metavar="TASK", help="(default: %(default)s)")
@@ -123,7 +120,6 @@ def agilerl_command(commands: Commands) -> Parser:
         help="MATD3 as in AgileRL's tutorial, beside AgileRL",
         description=f"Environment steps per second of training by {CONFIG}, and of AgileRL's own loop with the same "
         "environments, batch, networks and replay ratio, in turn; and the return that each has come to.",
-        allow_abbrev=False,
     )
     command.add_argument("--python", required=True, metavar="PATH", help="a Python that has agilerl and mpe2")
     command.add_argument("--steps", type=int, default=50_000, help="environment steps of a training (default: 50,000)")

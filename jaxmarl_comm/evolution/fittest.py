@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -13,6 +12,7 @@ from jaxmarl_comm.checkpoint import Checkpoints
 from jaxmarl_comm.config import Config, build_config
 from jaxmarl_comm.dotted import merge
 from jaxmarl_comm.evolution.population import Population, score
+from jaxmarl_comm.files import discard, draft_of
 from jaxmarl_comm.opponents.copies import load_copies, save_copies
 from jaxmarl_comm.run_folder import RunFolder
 
@@ -52,7 +52,7 @@ def create_fittest(
         there, its = RunFolder.read(path)
         if its.num_iters >= done:
             return there
-        shutil.rmtree(path)
+        discard(path.rename(draft_of(path)))
     members = runner.generations.members(state, places)
 
     def fill(draft: RunFolder) -> None:

@@ -38,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "without private goals, of plans made with hindsight. attainable: of plans made of single actions, after the "
         "oracle's, in the environment itself. silent and oracle are strict bounds in simple_v3, simple_reference_v3 "
         "and simple_speaker_listener_v4; elsewhere the oracle is the best that was found. Each is followed by its "
-        "standard error.",
-        allow_abbrev=False,
+        "standard error."
     )
     parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"default: all of {', '.join(ARGUMENTS)}")
     parser.add_argument("--episodes", type=int, default=EPISODES, help="planned for each row (default: %(default)s)")

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
-from jaxmarl_comm.chunks import compile_chunk
+from jaxmarl_comm.chunks import chunk_lengths, compile_chunk
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.evolution.fittest import histories
@@ -105,30 +105,27 @@ def train_program(program: Program, algorithm: Algorithm, state: Any) -> tuple[A
 
 def evolve_program(cfg: Config, env: Env, algorithm: Algorithm) -> Trained:
     """The populations of a config, of which the fittest member of each is what became of its seed's run."""
-    generations, done, began = Generations(cfg, env, algorithm), 0, time.perf_counter()
+    generations, done = Generations(cfg, env, algorithm), 0
     state = generations.start(jax.random.split(jax.random.key(cfg.seed), cfg.num_seeds))
     firsts = np.arange(0, cfg.num_runs, cfg.evolution.population_size)
     untrained = jax.tree.map(np.array, teams_of(algorithm, generations.members(state, firsts)))
-    chunks = {length: generations.chunk(state, length) for length in lengths_of(cfg)}
-    rows = []
+    chunks = {length: generations.chunk(state, length) for length in chunk_lengths(cfg.log_interval, cfg.num_iters)}
+    generations.compile(state)
+    rows, began = [], time.perf_counter()
     while done < cfg.num_iters and not generations.over(state):
         length = min(cfg.log_interval, cfg.num_iters - done)
         state, metrics = chunks[length](state)
         done += length
         state, metrics = generations.after(state, metrics, done - length, done)
         rows.append({"env_steps": done * cfg.num_envs * cfg.rollout_len, **jax.device_get(metrics)})
+    seconds = time.perf_counter() - began
     places = generations.fittest(state)
     chosen = histories([as_lists(row) for row in rows], places, cfg.evolution.population_size)
     steps = [row.pop("env_steps") for row in chosen]
     shared = set.intersection(*(set(row) for row in chosen))
     logged = [{name: np.array(row[name]) for name in shared} for row in chosen]
     teams = teams_of(algorithm, generations.members(state, places))
-    return Trained(teams, untrained, Curves.gather(steps, logged), time.perf_counter() - began)
-
-
-def lengths_of(cfg: Config) -> set[int]:
-    """Of the chunks that a run is made of."""
-    return {min(cfg.log_interval, cfg.num_iters), cfg.num_iters % cfg.log_interval} - {0}
+    return Trained(teams, untrained, Curves.gather(steps, logged), seconds)
 
 
 def as_lists(row: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jaxmarl_comm.files import RunError
 from jaxmarl_comm.run_folder import Row
-from jaxmarl_comm.tracking.rows import logged, make_again, scalars
+from jaxmarl_comm.tracking.logged import logged, make_again, scalars
 
 EXTRA = "TensorBoard's files need tensorboardX: pip install 'jaxmarl_comm[tensorboard]'"
 

@@ -19,7 +19,7 @@ from jaxmarl_comm.config import Config
 from jaxmarl_comm.files import RunError, discard
 from jaxmarl_comm.run_folder import MAY_DIFFER, Row, RunFolder
 from jaxmarl_comm.suggest import one_line
-from jaxmarl_comm.tracking.rows import logged, make_again, scalars
+from jaxmarl_comm.tracking.logged import logged, make_again, scalars
 
 EXTRA = "Weights & Biases needs wandb: pip install 'jaxmarl_comm[wandb]'"
 PROJECT = "jaxmarl_comm"

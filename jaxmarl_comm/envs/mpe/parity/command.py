@@ -25,8 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Compare every task with mpe2, and print the largest differences of observations, rewards and "
         "states (relative where mpe2's number is above 1) and the number of wrong flags. "
         f"Fails if one is out of bounds: {FLOAT32_TOLERANCE:g} in float32, {FLOAT64_TOLERANCE:g} in float64; "
-        "flags must never differ.",
-        allow_abbrev=False,
+        "flags must never differ."
     )
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="tasks to compare; default: all")
     parser.add_argument("--steps", type=int, default=1200, help="of mpe2 for each comparison (default: %(default)s)")
