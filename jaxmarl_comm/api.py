@@ -111,7 +111,7 @@ def resume(
 def evaluate(
     run: Run,
     episodes: int | None = None,
-    episodes_mpe2: int | None = None,
+    episodes_reference: int | None = None,
     seed: int | None = None,
     control: str | Path | None = None,
     output: str | Path | None = None,
@@ -119,7 +119,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluate a checkpoint of a run; write and return what `evaluation.json` holds, with its seed and episodes.
 
-    episodes: in our environment, episodes_mpe2: in the real mpe2, seed: of the episodes; each as in training if None.
+    episodes: in our environment, episodes_reference: in its reference implementation, seed: of the
+    episodes; each as in training if None.
     control: a finished run of silent agents on the same task, to tell what talk is worth; the run's own if None,
     unless that is unfinished, which is said.
     output: a JSON file; `evaluation-1.json` in the run's folder, or the first number that is free, if None.
@@ -128,7 +129,7 @@ def evaluate(
     output exists, CheckpointError if its checkpoint is damaged.
     """
     folder, cfg = RunFolder.open(_path(run))
-    asked = {"eval_episodes": episodes, "eval_episodes_mpe2": episodes_mpe2, "seed": seed}
+    asked = {"eval_episodes": episodes, "eval_episodes_reference": episodes_reference, "seed": seed}
     changed = cfg.replace({name: value for name, value in asked.items() if value is not None})
     check_memory(changed)
     paths = [new_file(Path(output), ".json")] if output else folder.numbered("evaluation", ".json")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.envs.base import WORD, Env
 from jaxmarl_comm.registry import strangers
 from jaxmarl_comm.suggest import did_you_mean
 
@@ -21,9 +21,9 @@ def check_task(cfg: Config, env: Env) -> Iterator[str]:
     except ValueError as error:
         yield str(error)
     choices = {name for space in env.action_spaces.values() for name, _ in space.factors}
-    if comm.speech != "none" and "say" not in choices:
+    if comm.speech != "none" and WORD not in choices:
         yield f"comm.speech is {comm.speech}, but nobody can speak in {env.name}"
-    if comm.speech != "reinforced" and not choices - {"say"}:
+    if comm.speech != "reinforced" and not choices - {WORD}:
         yield (
             f"all that the agents of {env.name} can do is to speak, so nothing could be learned unless words are "
             f"chosen as actions: comm.speech is {comm.speech}; set comm.preset to speech"
@@ -101,5 +101,5 @@ def check_channel_of(cfg: Config, env: Env, team: str) -> Iterator[str]:
         return
     of_team = [group for group, of in env.group_teams.items() if env.team_names[of] == team]
     choices = {name for group in of_team for name, _ in env.action_spaces[group].factors}
-    if cfg.teams[team].channel is False and choices == {"say"}:
+    if cfg.teams[team].channel is False and choices == {WORD}:
         yield f"teams.{team}.channel is false, but all that {team} can do in {env.name} is to speak"

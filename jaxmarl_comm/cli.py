@@ -42,7 +42,7 @@ QUICK_TEST = {
     "checkpoint_interval": 2,
     "eval_interval": 2,
     "eval_episodes": 100,
-    "eval_episodes_mpe2": 10,
+    "eval_episodes_reference": 10,
     "batch_size": 64,
     "buffer_size": 4_000,
     "learning_delay": 400,
@@ -107,7 +107,7 @@ def evaluate_main(arguments: Sequence[str] | None = None) -> int:
     def run() -> None:
         from jaxmarl_comm.api import evaluate
 
-        numbers = given.episodes, given.episodes_mpe2, given.seed
+        numbers = given.episodes, given.episodes_reference, given.seed
         evaluate(given.run, *numbers, given.control, given.output, given.checkpoint)
 
     return guarded(run)

@@ -138,7 +138,9 @@ class Config(Settings):
     log_interval: Count = Field(20, description="iterations per jitted call, and per row of metrics.jsonl")
     eval_interval: Whole = Field(50, description="iterations between short evaluations in training; 0: at the end only")
     eval_episodes: Count = Field(10_000, ge=2, description="episodes of each evaluation in our environment")
-    eval_episodes_mpe2: Whole = Field(1_000, description="episodes of the evaluation in the real mpe2; 0: none")
+    eval_episodes_reference: Whole = Field(
+        1_000, description="episodes of the evaluation in the task's reference implementation, as mpe2; 0: none"
+    )
     checkpoint_interval: Count = Field(100, description="iterations between checkpoints; the last is always kept")
 
     def __new__(cls, **values: Any) -> Self:

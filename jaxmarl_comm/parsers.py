@@ -38,7 +38,7 @@ def evaluate_parser() -> Parser:
     parser.add_argument("--run", metavar="DIR", type=Path, required=True, help="run folder")
     add_checkpoint(parser)
     add_number(parser, "--episodes", "in our environment (the run's eval_episodes) [at least 2]")
-    add_number(parser, "--episodes-mpe2", "in the real mpe2 (the run's) [at least 0]")
+    add_number(parser, "--episodes-reference", "in the task's reference implementation (the run's) [at least 0]")
     add_number(parser, "--seed", "of the episodes (the run's) [at least 0]")
     control_help = "finished run of silent agents on the same task, to compare with (the run's own)"
     parser.add_argument("--control", metavar="DIR", type=Path, help=control_help)

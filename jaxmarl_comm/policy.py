@@ -14,7 +14,7 @@ import numpy as np
 from jaxmarl_comm.algorithms import View
 from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.envs.base import Array, Env
-from jaxmarl_comm.evaluation.mpe2 import PlayStep, agent_actions, group_observations
+from jaxmarl_comm.evaluation.reference import PlayStep, agent_actions, group_observations
 from jaxmarl_comm.run_folder import RunFolder
 from jaxmarl_comm.runner import Runner, TrainResult
 from jaxmarl_comm.saved import LATEST

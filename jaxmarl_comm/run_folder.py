@@ -37,7 +37,7 @@ MAY_DIFFER = (
     "checkpoint_interval",
     "eval_interval",
     "eval_episodes",
-    "eval_episodes_mpe2",
+    "eval_episodes_reference",
     "control",
 )
 """Settings that change nothing of what was learned so far. num_iters may only grow."""

@@ -19,6 +19,7 @@ RENAMED = {
     "entropy_coeff": "ent_coef",
     "env_name": "env.name",
     "episode_length": "rollout_len",
+    "eval_episodes_mpe2": "eval_episodes_reference",
     "exploration_noise": "expl_noise",
     "fcnet_hiddens": "net.hidden",
     "gae_lam": "gae_lambda",

@@ -14,7 +14,7 @@ from jaxmarl_comm.run_folder import RunFolder
 from jaxmarl_comm.runner import Runner
 
 KEY = jax.random.key(0)
-FEW = {"num_iters": 1, "num_envs": 4, "num_minibatches": 1, "hidden_dim": 8, "eval_episodes_mpe2": 0}
+FEW = {"num_iters": 1, "num_envs": 4, "num_minibatches": 1, "hidden_dim": 8, "eval_episodes_reference": 0}
 
 
 def lively(learner, size=0.3, seed=0):

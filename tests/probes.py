@@ -27,7 +27,6 @@ class Probe(Env):
     obs_dims = {"agent": 2}  # noqa: RUF012
     action_spaces = {"agent": ActionSpace((("move", 2),), False)}  # noqa: RUF012
     ends = True  # with its last step, after which nothing follows
-    is_in_mpe2 = False
 
     @property
     def name(self):

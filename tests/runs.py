@@ -16,7 +16,7 @@ TINY = {
     "log_interval": 2,
     "checkpoint_interval": 2,
     "eval_episodes": 20,
-    "eval_episodes_mpe2": 4,
+    "eval_episodes_reference": 4,
 }
 EVOLVING = {"evolution.population_size": 4, "evolution.evo_interval": 2, "evolution.fitness_episodes": 20}
 SIMPLEST = {**TINY, "env.name": "simple_v3", "comm.preset": "none"}  # where nobody cares what is learned

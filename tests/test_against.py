@@ -84,7 +84,7 @@ def test_a_side_trains_alone_and_plays_anywhere(tmp_path, preset):
     )
     result = train_wrapper(cfg, tmp_path / "run")
     assert "return" in result.metrics[-1] and "entropy" in result.metrics[-1]
-    assert result.evaluation["teams"] == ["adversary"] and result.evaluation["return_mpe2"]["mean"] is None
+    assert result.evaluation["teams"] == ["adversary"] and result.evaluation["return_reference"]["mean"] is None
     policy = load_policy(result)
     seen = {agent: np.zeros(16, np.float32) for agent in ("adversary_0", "adversary_1", "adversary_2")}
     assert set(policy(seen)) == set(seen)

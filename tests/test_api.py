@@ -21,7 +21,7 @@ TINY = {
     "rollout_len": 5,
     "log_interval": 1,
     "eval_episodes": 10,
-    "eval_episodes_mpe2": 0,
+    "eval_episodes_reference": 0,
 }
 
 

@@ -28,7 +28,7 @@ def test_ten_million_continuous_steps_are_finite(task, tmp_path):
         num_iters=math.ceil(STEPS / (1024 * 25)),
         eval_interval=0,
         eval_episodes=100,
-        eval_episodes_mpe2=0,
+        eval_episodes_reference=0,
     )
     assert cfg.env_steps >= STEPS
     result = train_wrapper(cfg, tmp_path / "run")  # raises RunError if training diverges

@@ -265,7 +265,7 @@ def test_the_table_counts_every_message(tmp_path):
 def team_of(changes, num_seeds=2):
     """(cfg, env, algorithm, teams) with networks in which everything matters."""
     small = {"env.name": TASK, "num_envs": 4, "num_minibatches": 2, "hidden_dim": 8, "eval_episodes": 16}
-    cfg = default_cfg().replace({**small, "eval_episodes_mpe2": 0, **changes})
+    cfg = default_cfg().replace({**small, "eval_episodes_reference": 0, **changes})
     env = cfg.make_env()
     learner = Mappo(cfg, env)
     return cfg, env, make_algorithm(cfg, env), lively_teams(learner, range(num_seeds), size=1.0)

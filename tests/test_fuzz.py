@@ -45,7 +45,7 @@ SMALL = {
     "hidden_dim": 8,
     "eval_interval": 1,
     "eval_episodes": 4,
-    "eval_episodes_mpe2": 2,
+    "eval_episodes_reference": 2,
     "num_minibatches": 2,
     "ppo_epochs": 1,
     "batch_size": 6,

@@ -12,8 +12,8 @@ from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.evaluation import evaluate_teams
 from jaxmarl_comm.evaluation.control import Control, check_control, inequalities
 from jaxmarl_comm.evaluation.episodes import Episodes
-from jaxmarl_comm.evaluation.mpe2 import play_mpe2
 from jaxmarl_comm.evaluation.per_team import returns_of
+from jaxmarl_comm.evaluation.reference import play_reference
 from jaxmarl_comm.evaluation.stats import difference, estimate, over_seeds, rate_over_seeds, without_intervals
 from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, warnings
 from jaxmarl_comm.report.table import CURVES, NO_CONTROL, evaluation_table, labels
@@ -89,8 +89,8 @@ def test_a_seed_without_a_value_is_left_out_and_said():
 
 
 def test_where_nothing_is_played_in_mpe2_nothing_is_known():
-    cfg, env = default_cfg().replace({"eval_episodes_mpe2": 0}), make_env("simple_tag_v3")
-    returns = play_mpe2(cfg, env, None, np.zeros(2), None)  # of two teams
+    cfg, env = default_cfg().replace({"eval_episodes_reference": 0}), make_env("simple_tag_v3")
+    returns = play_reference(cfg, env, None, np.zeros(2), None)  # of two teams
     assert returns.shape == (2, 0, 2)
     assert [found["mean"] for found in returns_of(env, returns).values()] == [None, None]
 
@@ -305,7 +305,7 @@ def test_training_goes_on_with_whichever_part_is_unfinished(tmp_path, monkeypatc
 @pytest.fixture(scope="module")
 def evaluation():
     """Of untrained teams where sides compete, beside others in place of a control; nobody moves, to be quick."""
-    changes = {"env.name": "simple_crypto_v3", "comm.preset": "speech", "eval_episodes_mpe2": 2}
+    changes = {"env.name": "simple_crypto_v3", "comm.preset": "speech", "eval_episodes_reference": 2}
     cfg = default_cfg().replace({**TINY, **changes})
     env = make_env(cfg.env.name)
     algorithm, learner = make_algorithm(cfg, env), Mappo(cfg, env)
@@ -316,7 +316,7 @@ def evaluation():
 
 def test_everything_that_belongs_to_a_side_is_told_of_each(evaluation):
     assert evaluation["teams"] == ["good", "adversary"]
-    for name in ("return", "return_muted", "return_mpe2", "success", "value_of_talk", "value_of_talk_success"):
+    for name in ("return", "return_muted", "return_reference", "success", "value_of_talk", "value_of_talk_success"):
         assert name not in evaluation
         good, adversary = evaluation[f"{name}_good"], evaluation[f"{name}_adversary"]
         assert len(good["of_each_seed"]) == 2 and good["mean"] is not None and adversary["mean"] is not None
@@ -341,7 +341,7 @@ def test_the_value_of_talk_is_the_difference_to_the_control(evaluation):
 
 def test_the_table_has_a_line_for_what_is_defined():
     values = [{"mean": x, "low": x and x - 0.1, "high": x and x + 0.1, "of_each_seed": [x]} for x in (None, -8.25)]
-    measures = dict.fromkeys(labels(["good"]), values[1]) | {"return_mpe2": values[0], "value_of_talk": None}
+    measures = dict.fromkeys(labels(["good"]), values[1]) | {"return_reference": values[0], "value_of_talk": None}
     measures["value_of_talk_success"] = None
     curves = {key: {"0.5": values[1], "1.0": values[1]} for key in CURVES}
     rest = {"baselines": {}, "protocol_fraction": None, "interval_over": "seeds", "teams": ["good"], "control": None}

@@ -61,4 +61,4 @@ def test_agents_talk_and_listen(name, evaluation_of):
 def test_the_same_policy_scores_the_same_in_mpe2(name, evaluation_of):
     evaluation = evaluation_of(name)
     # 1,000 episodes whose returns have a standard deviation below 9, the same starts for every seed
-    assert evaluation["return_mpe2"]["mean"] == pytest.approx(evaluation["return"]["mean"], abs=3 * 9 / 1000**0.5)
+    assert evaluation["return_reference"]["mean"] == pytest.approx(evaluation["return"]["mean"], abs=3 * 9 / 1000**0.5)

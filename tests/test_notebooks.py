@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 
 from runs import ROOT, TINY
 
-SMALL = {**TINY, "num_iters": 2, "num_seeds": 1, "eval_interval": 0, "eval_episodes_mpe2": 0}
+SMALL = {**TINY, "num_iters": 2, "num_seeds": 1, "eval_interval": 0, "eval_episodes_reference": 0}
 SMALLER = {  # than what the cell "parameters" says
     "api": f"SETTINGS |= {SMALL}; EPISODES = 20",
     "example": f"SETTINGS |= {SMALL}; SWEEP |= {SMALL}; FILMS = 20",

@@ -142,7 +142,7 @@ def test_help_says_what_settings_may_be(capsys):
 
 def test_underscores_and_typos_of_other_commands(capsys, tmp_path):
     for words, message in (
-        (["--run", str(tmp_path), "--episodes_mpe2", "0"], "is not a run folder"),
+        (["--run", str(tmp_path), "--episodes_reference", "0"], "is not a run folder"),
         (["--run", str(tmp_path), "--episods", "5"], "did you mean '--episodes'?"),
     ):
         with pytest.raises(SystemExit):

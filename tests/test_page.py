@@ -101,7 +101,7 @@ def evaluation_of(cfg, talks=True, **more):
         "teams": teams,
         "interval_over": "seeds",
         "episodes": 20,
-        "episodes_mpe2": 4,
+        "episodes_reference": 4,
         "env_steps": 1_000_000,
         "seconds": {"compile": 1.0, "train": 120.0, "evaluate": 2.0},
         **more,

@@ -10,7 +10,7 @@ from jaxmarl_comm.checkpoint import CheckpointError
 from jaxmarl_comm.envs.mpe.original import make_mpe2
 from jaxmarl_comm.envs.mpe.parity import read_state
 from jaxmarl_comm.envs.pettingzoo import PettingZooEnv, to_pettingzoo
-from jaxmarl_comm.evaluation.mpe2 import play_mpe2
+from jaxmarl_comm.evaluation.reference import play_reference
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner, TrainResult, teams_of
 from learners import lively_run
@@ -33,7 +33,7 @@ def reference(tmp_path_factory):
 @pytest.fixture(scope="module")
 def speaking(tmp_path_factory):
     """Two groups of agents, who act with vectors and talk in words."""
-    return saved(tmp_path_factory, **SPEAKING, eval_episodes_mpe2=3)
+    return saved(tmp_path_factory, **SPEAKING, eval_episodes_reference=3)
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_its_returns_in_mpe2_are_those_of_the_evaluation(speaking):
     returns = [in_mpe2(act, speaking.cfg.seed + k)[0] for k in range(3)]
     runner = Runner(speaking.cfg, RunFolder(speaking.run_dir))
     teams = teams_of(runner.algorithm, runner.load()[0])
-    evaluated = play_mpe2(runner.cfg, runner.env, runner.algorithm, teams, lambda line: None)
+    evaluated = play_reference(runner.cfg, runner.env, runner.algorithm, teams, lambda line: None)
     np.testing.assert_allclose(evaluated, [[[x] for x in returns]], atol=1e-3)
 
 

@@ -18,13 +18,13 @@ from jaxmarl_comm.banner import closing
 from jaxmarl_comm.checkpoint import Checkpoints
 from jaxmarl_comm.cli import train_main
 from jaxmarl_comm.config import load_config
-from jaxmarl_comm.evaluation.mpe2 import play_mpe2
+from jaxmarl_comm.evaluation.reference import play_reference
 from jaxmarl_comm.repeat import command
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner, teams_of
 from runs import ROOT, SIMPLEST, TINY, as_options, call, finish, start
 
-REPORTED = ("return", "success", "score", "message_information", "return_muted", "return_shuffled", "return_mpe2")
+REPORTED = ("return", "success", "score", "message_information", "return_muted", "return_shuffled", "return_reference")
 MAIN = ROOT / "configs" / "mappo_ref.yaml"
 LONG = {**TINY, "num_iters": 60, "log_interval": 20, "checkpoint_interval": 20, "eval_interval": 40, "num_seeds": 2}
 
@@ -94,15 +94,17 @@ def test_seeds_differ(finished):
 
 def test_evaluate_gives_the_same_again(finished):
     again = evaluate(finished.run_dir)
-    for key in ("return", "success", "return_mpe2", "message_information"):
+    for key in ("return", "success", "return_reference", "message_information"):
         assert again[key] == finished.evaluation[key]
 
 
-def test_returns_in_mpe2_are_those_of_the_team_that_was_saved(finished):
+def test_returns_in_the_reference_are_those_of_the_team_that_was_saved(finished):
     runner = Runner(finished.cfg, RunFolder(finished.run_dir))
     teams = teams_of(runner.algorithm, runner.load()[0])
-    returns = play_mpe2(runner.cfg, runner.env, runner.algorithm, teams, lambda line: None)
-    np.testing.assert_allclose(finished.evaluation["return_mpe2"]["of_each_seed"], returns.mean(axis=(1, 2)), rtol=1e-6)
+    returns = play_reference(runner.cfg, runner.env, runner.algorithm, teams, lambda line: None)
+    np.testing.assert_allclose(
+        finished.evaluation["return_reference"]["of_each_seed"], returns.mean(axis=(1, 2)), rtol=1e-6
+    )
 
 
 def test_a_killed_run_resumes_bit_for_bit(finished, tmp_path, capsys, quick_evaluation):

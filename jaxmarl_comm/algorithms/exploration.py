@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxmarl_comm.algorithms.relaxation import relaxed
 from jaxmarl_comm.algorithms.team import Decision, TeamActor
+from jaxmarl_comm.envs.base import WORD
 
 if TYPE_CHECKING:
     from jaxmarl_comm.offpolicy_config import OffPolicyConfig
@@ -112,7 +113,7 @@ class Explorer:
         for group, space in self.env.action_spaces.items():
             of_group = dict(parts[group])
             if self.actor.vocabulary[group]:
-                of_group["say"] = said[group]
+                of_group[WORD] = said[group]
             shape = decision.distributions[group].batch_shape
             idle = {
                 name: jnp.broadcast_to(jnp.eye(1, size)[0] * (not space.continuous), (*shape, size))

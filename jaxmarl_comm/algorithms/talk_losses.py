@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxmarl_comm.algorithms.team import Decision, TeamActor
 from jaxmarl_comm.comm.regularise import listening_loss, price, signalling_loss
+from jaxmarl_comm.envs.base import WORD
 
 Array = jax.Array
 
@@ -58,5 +59,5 @@ def word_logits(actor: TeamActor, team: int, decision: Decision) -> Array:
         speakers = [agent for g in groups if vocabulary[g] for agent in env.groups[g]]
         return decision.word_logits[..., np.array(speakers, int), :]
     factors = {g: decision.distributions[g].factors for g in groups}
-    said = [of["say"].logits for of in factors.values() if "say" in of]
+    said = [of[WORD].logits for of in factors.values() if WORD in of]
     return jnp.concatenate(said, axis=-2) if said else jnp.zeros((*decision.said.shape[:-2], 0, 1))

@@ -14,7 +14,7 @@ from jaxmarl_comm.comm.channel import Circumstances, Deliver, Intervention, Numb
 from jaxmarl_comm.comm.discretise import gumbel
 from jaxmarl_comm.comm.mailbox import Memory as Underway
 from jaxmarl_comm.distributions import ActionDistribution, action_distribution, num_outputs
-from jaxmarl_comm.envs.base import Env, State
+from jaxmarl_comm.envs.base import WORD, Env, State
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.nets.params import Params
 from jaxmarl_comm.nets.policy import Exchanged, Recalled, TeamPolicy
@@ -66,11 +66,11 @@ class TeamActor:
         speaks = {group: team not in self.channel.silent for group, team in env.group_teams.items()}
         chooses = {group: speaks[group] and cfg.comm.speech == "reinforced" for group in env.groups}
         self.factors = {
-            group: {name: size for name, size in space.factors if name != "say" or chooses[group]}
+            group: {name: size for name, size in space.factors if name != WORD or chooses[group]}
             for group, space in env.action_spaces.items()
         }
         self.vocabulary = {
-            group: dict(space.factors).get("say", 0) * (relaxed and speaks[group])
+            group: dict(space.factors).get(WORD, 0) * (relaxed and speaks[group])
             for group, space in env.action_spaces.items()
         }
         self.relaxed = any(self.vocabulary.values())  # who could speak may be silent
@@ -264,7 +264,7 @@ class TeamActor:
         for group, space in self.env.action_spaces.items():
             parts = chosen[group]
             if self.vocabulary[group]:
-                parts = {**parts, "say": said[group] if space.continuous else jnp.argmax(said[group], axis=-1)}
+                parts = {**parts, WORD: said[group] if space.continuous else jnp.argmax(said[group], axis=-1)}
             actions[group] = space.join(parts, decision.distributions[group].batch_shape)
         return actions
 

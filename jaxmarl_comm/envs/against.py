@@ -144,10 +144,6 @@ class Against(Env):
     def state_axes(self) -> State:
         return AgainstState(self.task.state_axes, self._memory_axes)
 
-    @property
-    def is_in_mpe2(self) -> bool:
-        return False
-
     @cached_property
     def _memory_axes(self) -> Any:
         return jax.tree.map(lambda x: 0, jax.eval_shape(lambda: self.side.memory(1)))

@@ -18,6 +18,7 @@ from jaxmarl_comm.envs.scene import Shape
 
 Array = jax.Array
 State = Any
+WORD = "say"  # the factor of an action that is a word
 
 
 class TimeStep(NamedTuple):
@@ -38,7 +39,7 @@ class TimeStep(NamedTuple):
 class ActionSpace(NamedTuple):
     """The actions of one agent, as the factors that it chooses independently.
 
-    factors: (name, size) pairs, e.g. `(("move", 5), ("say", 10))`.
+    factors: (name, size) pairs, e.g. `(("move", 5), ("say", 10))`; `say` is a word, all others are deeds.
     continuous: False: PettingZoo's `Discrete(n)`, the first factor being the fast digit of the index.
         True: PettingZoo's `Box(0, 1, (dim,))`, the factors side by side.
     """
@@ -49,6 +50,11 @@ class ActionSpace(NamedTuple):
     @property
     def sizes(self) -> tuple[int, ...]:
         return tuple(size for _, size in self.factors)
+
+    @property
+    def deeds(self) -> tuple[str, ...]:
+        """Names of the factors with which something is done, and not said."""
+        return tuple(name for name, _ in self.factors if name != WORD)
 
     @property
     def n(self) -> int:
@@ -228,9 +234,17 @@ class Env(ABC):
         return None
 
     @property
-    def is_in_mpe2(self) -> bool:
-        """Whether mpe2 has this task, to play it there, too."""
-        return True
+    def reference(self) -> str | None:
+        """Name of the package in which this very task exists, too, to judge teams there; None if there is none."""
+        return None
+
+    def make_reference(self) -> Any:
+        """This task in its reference: a PettingZoo `ParallelEnv` of the same agents, observations and actions."""
+        raise NotImplementedError(f"{self.name} has no reference implementation")
+
+    def reference_positions(self, original: Any) -> np.ndarray:
+        """`[N, 2]`: where the agents of an environment made by `make_reference` are; NaN in a task without places."""
+        return np.full((self.num_agents, 2), np.nan, np.float32)
 
     def is_default(self, *but: str) -> bool:
         """Whether all arguments, other than those named, have their default values."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import jax.numpy as jnp
 
-from jaxmarl_comm.envs.base import Array, Env, groups_by_prefix
+from jaxmarl_comm.envs.base import ActionSpace, Array, Env, State, TimeStep
 from jaxmarl_comm.suggest import did_you_mean, shown
 
 Members = tuple[tuple[str, tuple[str, ...]], ...]
@@ -64,17 +64,60 @@ def _kind(env: Env, agent: str) -> tuple[Any, ...]:
 
 @lru_cache
 def _with_groups(cls: type[Env], members: Members) -> type[Env]:
-    """The class of the same task with these groups; always the same for the same, so that its tasks can be equal."""
+    """The class of the same task with these groups; always the same for the same, so that its tasks can be equal.
+
+    The task itself plays on with its own groups, which its code may name: here is only what goes in and out.
+    """
 
     class Regrouped(cls):  # type: ignore[misc, valid-type]
+        @cached_property
+        def _task(self) -> Env:
+            return cls(**{field.name: getattr(self, field.name) for field in fields(self)})
+
         @property
         def groups(self) -> dict[str, tuple[int, ...]]:
             return {name: tuple(map(self.agents.index, agents)) for name, agents in members}
 
-        def observe(self, state: Any) -> dict[str, Array]:
-            seen, of_task = super().observe(state), groups_by_prefix(self.agents)
-            by_agent = {agent: seen[group][k] for group, where in of_task.items() for k, agent in enumerate(where)}
-            return {group: jnp.stack([by_agent[agent] for agent in where]) for group, where in self.groups.items()}
+        @property
+        def obs_dims(self) -> dict[str, int]:
+            return self._of_groups(self._task.obs_dims)
+
+        @property
+        def action_spaces(self) -> dict[str, ActionSpace]:
+            return self._of_groups(self._task.action_spaces)
+
+        def _of_groups(self, of_task: Mapping[str, Any]) -> dict[str, Any]:
+            return {group: of_task[self._task.seat(where[0])[0]] for group, where in self.groups.items()}
+
+        def reset(self, key: Array) -> tuple[State, TimeStep]:
+            state, ts = self._task.reset(key)
+            return state, self._seen(ts)
+
+        def step(self, key: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
+            self.check_actions(actions)
+            state, ts = self._task.step(key, state, self._chosen(actions))
+            return state, self._seen(ts)
+
+        def step_many(self, keys: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
+            self.check_actions(actions, keys.shape[:1])
+            state, ts = self._task.step_many(keys, state, self._chosen(actions))
+            return state, self._seen(ts)
+
+        def observe(self, state: State) -> dict[str, Array]:
+            return _moved(self._task, self, self._task.observe(state), axis=-2)
+
+        def _seen(self, ts: TimeStep) -> TimeStep:
+            return ts._replace(obs=_moved(self._task, self, ts.obs, axis=-2))
+
+        def _chosen(self, actions: dict[str, Array]) -> dict[str, Array]:
+            return _moved(self, self._task, actions, axis=-2 if self.continuous_actions else -1)
 
     Regrouped.__name__ = cls.__name__
     return Regrouped
+
+
+def _moved(source: Env, target: Env, of_groups: Mapping[str, Array], axis: int) -> dict[str, Array]:
+    """What the agents have, group by group along `axis`, by the groups of another of the same agents."""
+    seats = [source.seat(agent) for agent in range(source.num_agents)]
+    by_agent = [jnp.take(of_groups[group], position, axis=axis) for group, position in seats]
+    return {group: jnp.stack([by_agent[agent] for agent in where], axis=axis) for group, where in target.groups.items()}

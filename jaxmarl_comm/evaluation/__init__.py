@@ -17,9 +17,9 @@ from jaxmarl_comm.evaluation.communication import exchange, on_bad_channels, spe
 from jaxmarl_comm.evaluation.control import Control, compare, inequalities
 from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.messages import message_statistics, message_tables
-from jaxmarl_comm.evaluation.mpe2 import play_mpe2
 from jaxmarl_comm.evaluation.per_team import returns_of, successes_of
 from jaxmarl_comm.evaluation.plays import TREATMENTS, Player, evaluation_key, player
+from jaxmarl_comm.evaluation.reference import play_reference
 from jaxmarl_comm.evaluation.stats import Estimate, over_seeds, without_intervals
 from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, score, warnings
 
@@ -44,9 +44,9 @@ def evaluate_teams(
     untrained: the same teams with their initial parameters. control: a trained silent team. rows: of metrics.jsonl, in
     which training is searched for signs of collapse.
 
-    Returns estimates (see `Estimate`) of: return, return_sampled, return_muted, return_shuffled, return_mpe2, success
-    (each for every team), final_distance, score; what `speaking`, `exchange` and `on_bad_channels` say; scripted
-    teams' returns under `baselines`; under `untrained`, what initial parameters make of it; what `compare` says of a
+    Returns estimates (see `Estimate`) of: return, return_sampled, return_muted, return_shuffled, return_reference,
+    success (each for every team), final_distance, score; what `speaking`, `exchange` and `on_bad_channels` say;
+    scripted teams' returns under `baselines`; under `untrained`, what initial parameters make of it; what `compare` says of a
     control; the fraction of seeds that formed a protocol; `warnings`. Where seeds differ in kind, means of them have
     no interval. All but return_sampled act greedily.
     """
@@ -63,7 +63,7 @@ def evaluate_teams(
     team = {
         **worth(env, greedy),
         **returns_when_treated(env, runs),
-        **returns_of(env, play_mpe2(cfg, env, algorithm, teams, tell), "return_mpe2"),
+        **returns_of(env, play_reference(cfg, env, algorithm, teams, tell), "return_reference"),
         "final_distance": over_seeds(greedy.distance, least=0),
         "score": over_seeds(score(env, greedy)),
         **speaking(cfg, env, greedy),
@@ -108,7 +108,7 @@ def conditions(cfg: Config, env: Env, num_seeds: int) -> dict[str, Any]:
         "teams": list(env.team_names),
         "interval_over": "seeds" if num_seeds > 1 else "episodes",
         "episodes": cfg.eval_episodes,
-        "episodes_mpe2": cfg.eval_episodes_mpe2,
+        "episodes_reference": cfg.eval_episodes_reference,
         "seed": cfg.seed,
     }
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxmarl_comm.algorithms import Act, Algorithm
 from jaxmarl_comm.comm.channel import Intervention, unchanged
 from jaxmarl_comm.config import Config
-from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.envs.base import WORD, ActionSpace, Env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.trees import where_each
 
@@ -84,9 +84,24 @@ def hears_words(cfg: Config) -> bool:
     return cfg.comm.speech != "none"
 
 
-def agents_with(env: Env, factor: str) -> list[int]:
-    """Canonical positions of the agents whose actions have this factor, `move` or `say`."""
-    return sorted(n for g, space in env.action_spaces.items() if factor in dict(space.factors) for n in env.groups[g])
+def tellers(env: Env) -> list[int]:
+    """Canonical positions of the agents that can say a word."""
+    return _where(env, lambda space: WORD in dict(space.factors))
+
+
+def doers(env: Env) -> list[int]:
+    """Canonical positions of the agents that can do more than say words; in a task of words alone, of all."""
+    return _where(env, lambda space: bool(space.deeds)) or list(range(env.num_agents))
+
+
+def deeds(env: Env, group: str) -> tuple[str, ...]:
+    """The factors with which agents of this group do something, if any; in a task of words alone, the words."""
+    anybody = any(space.deeds for space in env.action_spaces.values())
+    return env.action_spaces[group].deeds if anybody else (WORD,)
+
+
+def _where(env: Env, can: Callable[[ActionSpace], bool]) -> list[int]:
+    return sorted(n for group, space in env.action_spaces.items() if can(space) for n in env.groups[group])
 
 
 def team_actor(batch: Batch, algorithm: Algorithm, team: Any, greedy: Array) -> Actor:
@@ -119,7 +134,7 @@ def play(
     num_steps = batch.env.max_cycles
     noted_step = jax.random.randint(when_key, (batch.num_envs,), 0, num_steps)
     memory = actor.memory(batch.num_envs)
-    says = jnp.zeros(batch.env.num_agents).at[jnp.array(agents_with(batch.env, "say"), int)].set(1)
+    says = jnp.zeros(batch.env.num_agents).at[jnp.array(tellers(batch.env), int)].set(1)
 
     def step(
         carry: Carry, now: tuple[Array, Array]

@@ -19,7 +19,8 @@ from jaxmarl_comm.evaluation.episodes import (
     CLEAR,
     MUTED,
     SHUFFLED,
-    agents_with,
+    deeds,
+    doers,
     hears_words,
     intervention,
     team_actor,
@@ -34,13 +35,13 @@ NUM_MESSAGES = 16  # K, other messages that a listener might have heard at a ste
 class Influence(NamedTuple):
     """`[seeds]` each: means over listeners, the steps of greedy episodes and environments; NaN of a diverged seed.
 
-    Listeners are the agents that can move; where nobody moves, those that can speak.
+    Listeners are the agents that can do more than speak; where nobody can, those that speak.
 
     listening_*_muted: how far pi(a | nothing heard) is from pi(a | heard). listening_*_shuffled: how far pi(a | what
     was sent in another environment) is, the mean over K others. As total variation (tv), Jensen-Shannon divergence (js)
     and the share of greedy actions that are changed: see `Distance`. causal_influence: `causal_influence` of messages
-    drawn from the other environments at the same step, all that one hears at once, on the move (or word); at most ln K.
-    None if actions are continuous or the policy does not choose them.
+    drawn from the other environments at the same step, all that one hears at once, on all that an agent does (on its
+    word, in a task of words alone); at most ln K. None if actions are continuous or the policy does not choose them.
     """
 
     listening_tv_muted: Any
@@ -64,8 +65,8 @@ def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: 
     reset_key, play_key = jax.random.split(key)
     start, first = batch.reset(reset_key)
     actor = team_actor(batch, algorithm, team, jnp.array(True))
-    deed = "move" if agents_with(batch.env, "move") else "say"
-    listeners = jnp.array(agents_with(batch.env, deed), int)
+    listeners = jnp.array(doers(batch.env), int)
+    chosen = {group: deeds(batch.env, group) for group in batch.env.groups}
 
     def act(key: Array, state: Any, obs: dict[str, Array], memory: Any, intervene: Intervention) -> Act:
         if not hears_words(cfg):
@@ -81,7 +82,11 @@ def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: 
             """Distributions, and the probabilities of each deed, had this been heard: the same chance in all cases."""
             given = act(act_key, state, obs, memory, intervention(*case)).distributions
             probs = {} if batch.env.continuous_actions else {g: d.probs() for g, d in given.items()}
-            return {g: d.factors for g, d in given.items()}, {g: p[deed] for g, p in probs.items() if deed in p}
+            return {g: d.factors for g, d in given.items()}, {
+                g: together([p[factor] for factor in chosen[g]])
+                for g, p in probs.items()
+                if chosen[g] and set(chosen[g]) <= set(p)
+            }
 
         treatments = jnp.array([CLEAR, MUTED] + [SHUFFLED] * NUM_MESSAGES)
         # One case after the other: the same program each time, so that what makes no difference makes exactly none.
@@ -102,6 +107,14 @@ def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: 
     begin = (start, first.obs, actor.memory(batch.num_envs), jnp.ones(batch.num_envs, bool))
     _, (measured, going) = jax.lax.scan(step, begin, jax.random.split(play_key, batch.env.max_cycles))
     return jax.tree.map(lambda x: jnp.sum(x * going) / jnp.sum(going), measured)
+
+
+def together(probs: list[Array]) -> Array:
+    """Probabilities `[..., k]` of each of some independent choices -> `[..., k1 * k2 * ...]` of all of them at once."""
+    joint = probs[0]
+    for each in probs[1:]:
+        joint = (joint[..., :, None] * each[..., None, :]).reshape(*each.shape[:-1], -1)
+    return joint
 
 
 def _muted_and_shuffled(env: Env, of_group: dict[str, Distance], listeners: Array) -> dict[str, Array]:

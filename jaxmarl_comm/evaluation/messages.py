@@ -11,8 +11,8 @@ import numpy as np
 from jaxmarl_comm.comm import metrics
 from jaxmarl_comm.comm.config import BITS_OF_A_NUMBER
 from jaxmarl_comm.config import Config
-from jaxmarl_comm.envs.base import Env
-from jaxmarl_comm.evaluation.episodes import Episodes, agents_with, hears_words
+from jaxmarl_comm.envs.base import WORD, Env
+from jaxmarl_comm.evaluation.episodes import Episodes, deeds, doers, hears_words, tellers
 
 MEASURES = (
     "message_entropy",
@@ -41,8 +41,8 @@ def message_statistics(cfg: Config, env: Env, episodes: Episodes) -> dict[str, n
       et al. 2019). Both may look at the same world: this does not show that the message was heard.
     - message_rms: root mean square of a message's numbers, to compare noise with.
 
-    What an agent does is its move, or, in tasks where nobody moves, its word. A seed whose messages or actions are not
-    finite has NaN throughout.
+    What an agent does are all factors of its action but words; its word, in tasks of words alone. A seed whose messages
+    or actions are not finite has NaN throughout.
     """
     speakers = informed_speakers(cfg, env, episodes)
     if not speakers:
@@ -61,10 +61,9 @@ def _of_seed(cfg: Config, env: Env, episodes: Episodes, speakers: list[int]) -> 
     real_valued = any(metrics.distinct_symbols(messages) is None for messages in said.values())
     words = {} if real_valued else symbols
     goals = {n: episodes.goals[:, n] for n in speakers if (episodes.goals[:, n] >= 0).all()}
-    deed = "move" if agents_with(env, "move") else "say"
-    speech_is_the_deed = hears_words(cfg) and deed == "say"
-    now = {} if speech_is_the_deed else _deeds(env, episodes.actions, deed)
-    then, followed = _deeds(env, episodes.next_actions, deed), episodes.followed
+    speech_is_the_deed = hears_words(cfg) and not any(space.deeds for space in env.action_spaces.values())
+    now = {} if speech_is_the_deed else _done(env, episodes.actions)
+    then, followed = _done(env, episodes.next_actions), episodes.followed
     pairs = [(a, b) for a in speakers for b in then if a != b and env.teams[a] == env.teams[b]]
     return {
         "message_entropy": _mean(metrics.entropy(spoken) for spoken in words.values()),
@@ -97,21 +96,25 @@ def _mean(values: Any) -> float:
     return float(np.mean(listed)) if listed else np.nan
 
 
-def _deeds(env: Env, actions: dict[str, np.ndarray], deed: str) -> dict[int, np.ndarray]:
-    """Of each agent that can do it, by canonical position, `[E]` symbols of what it did."""
+def _done(env: Env, actions: dict[str, np.ndarray]) -> dict[int, np.ndarray]:
+    """Of each agent that does something, by canonical position, `[E]` symbols of what it did."""
     done = {}
-    for n in agents_with(env, deed):
+    for n in doers(env):
         group, position = env.seat(n)
         own: Any = actions[group][:, position]
-        part: Any = env.action_spaces[group].split(own)[deed]
-        done[n] = metrics.symbols(part) if env.continuous_actions else part
+        parts: Any = env.action_spaces[group].split(own)
+        did = [parts[factor] for factor in deeds(env, group)]
+        if env.continuous_actions:
+            done[n] = metrics.symbols(np.concatenate(did, axis=-1))
+        else:
+            done[n] = np.ravel_multi_index(did, [dict(env.action_spaces[group].factors)[f] for f in deeds(env, group)])
     return done
 
 
 def speakers_of(cfg: Config, env: Env) -> list[int]:
     """Canonical positions of the agents that can send messages."""
     silent = cfg.silent_teams(env)
-    could = agents_with(env, "say") if hears_words(cfg) else range(env.num_agents if cfg.comm.rounds else 0)
+    could = tellers(env) if hears_words(cfg) else range(env.num_agents if cfg.comm.rounds else 0)
     return [n for n in could if env.teams[n] not in silent]
 
 
@@ -134,7 +137,7 @@ def bits_per_message(cfg: Config, env: Env) -> float:
     """Of one message over the channel, or of one of the task's words."""
     if not hears_words(cfg):
         return cfg.channel(env).bits_per_message
-    vocabulary = max(dict(space.factors).get("say", 0) for space in env.action_spaces.values())
+    vocabulary = max(dict(space.factors).get(WORD, 0) for space in env.action_spaces.values())
     if env.continuous_actions and cfg.comm.speech == "reinforced":  # a "word" is a vector of numbers
         return BITS_OF_A_NUMBER * vocabulary
     return log2(vocabulary)

@@ -12,7 +12,7 @@ from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.envs.scene import ALPHABET
-from jaxmarl_comm.evaluation.episodes import Episodes, agents_with, hears_words
+from jaxmarl_comm.evaluation.episodes import Episodes, doers, hears_words
 from jaxmarl_comm.evaluation.messages import speakers_of
 from jaxmarl_comm.evaluation.plays import evaluation_key, player
 from jaxmarl_comm.files import RunError
@@ -36,7 +36,7 @@ def shoot(cfg: Config, env: Env, algorithm: Algorithm, team: Any, episodes: int)
     """
     if not env.scene:
         raise RunError(f"{env.name} has no places, so that there is nothing to be seen of it")
-    speakers, movers = speakers_of(cfg, env), agents_with(env, "move")
+    speakers, movers = speakers_of(cfg, env), doers(env)
     play_seeds = player(cfg, Batch(env, episodes), algorithm, evaluation_key(cfg), stream=True, sight=True)
     alone = jax.tree.map(lambda x: x[None], team)
     names = TAKES if speakers else {AS_IT_IS: TAKES[AS_IT_IS]}

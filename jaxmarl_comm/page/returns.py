@@ -14,7 +14,7 @@ TREATMENTS = {
     "return_muted": "messages muted",
     "return_shuffled": "messages shuffled: another episode's",
     "return_sampled": "actions sampled",
-    "return_mpe2": "in the real mpe2",
+    "return_reference": "in the reference implementation",
 }
 RUNGS = {
     "silent": "silent optimum: the best silent team",

@@ -143,7 +143,8 @@ def _numbers(run: Seen) -> list[Markup]:
     ]
     over = f"95 % over {run.evaluated.interval_over}"
     head = tag("tr", *(tag("th", word) for word in ("measure", "mean", over, "untrained", "of each seed")))
-    episodes = f"{run.evaluated.episodes:,} episodes here, {run.evaluated.episodes_mpe2:,} in mpe2."
+    episodes = f"{run.evaluated.episodes:,} episodes here"
+    episodes += f", {run.evaluated.episodes_reference:,} in {run.env.reference}." if run.env.reference else "."
     table = tag("table", tag("thead", head), tag("tbody", *rows), class_="measures")
     return [section("All measures", tag("div", table, class_="wide"), note=episodes)]
 

@@ -110,7 +110,7 @@ class Evaluated(Part):
     warnings: list[str]
     interval_over: str
     episodes: NonNegativeInt
-    episodes_mpe2: NonNegativeInt
+    episodes_reference: NonNegativeInt
     env_steps: NonNegativeInt | None = None
     seconds: dict[str, float]
 

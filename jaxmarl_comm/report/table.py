@@ -10,7 +10,7 @@ from jaxmarl_comm.envs.base import per_team
 OF_TEAMS = {
     "return": "return, greedy",
     "return_sampled": "return, sampled",
-    "return_mpe2": "return in the real mpe2, greedy",
+    "return_reference": "return in the reference implementation, greedy",
     "return_muted": "return, messages muted",
     "return_shuffled": "return, messages shuffled",
     "value_of_talk": "value of talk (return minus a trained silent team's)",

@@ -120,7 +120,7 @@ COOPERATIVE_COLUMNS = {
     "oracle": rung("oracle"),
     "attainable": rung("attainable"),
     "value of talk": lambda record: mean(record["found"]["value_of_talk"]),
-    "in mpe2": lambda record: mean(record["found"]["return_mpe2"]),
+    "in mpe2": lambda record: mean(record["found"]["return_reference"]),
     "minutes": minutes,
 }
 

@@ -18,7 +18,7 @@ from jaxmarl_comm.run_folder import RunFolder
 
 Record = dict[str, Any]
 
-OF_TEAMS = ("return", "return_mpe2", "success", "value_of_talk")
+OF_TEAMS = ("return", "return_reference", "success", "value_of_talk")
 OF_ALL = ("score", "message_information")
 CURVES = ("eval_return", "eval_success")
 STAMP = re.compile(r"-\d{8}-\d{6}$")  # that a folder's default name ends with

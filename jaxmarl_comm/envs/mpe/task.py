@@ -11,7 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmarl_comm.envs import ENVS, env_class
 from jaxmarl_comm.envs.base import ActionSpace, Array, Env, TimeStep
+from jaxmarl_comm.envs.mpe.original import make_mpe2
 from jaxmarl_comm.envs.mpe.world import World, WorldState, length, move, norm
 from jaxmarl_comm.envs.scene import AGENT, LANDMARK, OBSTACLE, Shape
 from jaxmarl_comm.suggest import shown
@@ -41,6 +43,16 @@ class MPETask(Env):
     def num_choices(self) -> tuple[int, ...]:
         """Number of options of each random choice that a reset draws (goals, keys)."""
         return ()
+
+    @property
+    def reference(self) -> str | None:
+        return "mpe2" if self.name in ENVS and isinstance(self, env_class(self.name)) else None
+
+    def make_reference(self) -> Any:
+        return make_mpe2(self)
+
+    def reference_positions(self, original: Any) -> np.ndarray:
+        return np.array([agent.state.p_pos for agent in original.unwrapped.world.agents], np.float32)
 
     @property
     def landmark_range(self) -> float:

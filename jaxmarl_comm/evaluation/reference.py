@@ -1,4 +1,4 @@
-"""Playing trained policies in the real mpe2, the judge of everything measured here."""
+"""Playing trained policies in what a task was made after, such as mpe2: the judge of everything measured here."""
 
 from __future__ import annotations
 
@@ -14,22 +14,21 @@ from jaxmarl_comm.algorithms import Algorithm, View
 from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
-from jaxmarl_comm.envs.mpe.original import make_mpe2
 from jaxmarl_comm.trees import unstack
 
 Array = jax.Array
 
-COPIES = 100  # mpe2 environments played side by side, so that the policy sees batches
+COPIES = 100  # environments played side by side, so that the policy sees batches
 
 
 PlayStep = Callable[[Array, View], tuple[dict[str, Array], Any]]
 """(key, view of E environments) -> (group -> actions `[E, n, ...]`, memory for the next step)."""
 
 
-def play_mpe2(cfg: Config, env: Env, algorithm: Algorithm, teams: Any, tell: Callable[[str], None]) -> np.ndarray:
-    """`[seeds, episodes, T]` greedy returns in the real mpe2; no episodes if it has no such task."""
+def play_reference(cfg: Config, env: Env, algorithm: Algorithm, teams: Any, tell: Callable[[str], None]) -> np.ndarray:
+    """`[seeds, episodes, T]` greedy returns in the task's reference implementation; no episodes if it has none."""
     each = unstack(teams)
-    if not cfg.eval_episodes_mpe2 or not env.is_in_mpe2:
+    if not cfg.eval_episodes_reference or env.reference is None:
         return np.zeros((len(each), 0, len(env.team_names)))
 
     @jax.jit
@@ -39,18 +38,21 @@ def play_mpe2(cfg: Config, env: Env, algorithm: Algorithm, teams: Any, tell: Cal
 
     returns = []
     for k, team in enumerate(each):
-        tell(f"evaluating in the real mpe2 on {cfg.eval_episodes_mpe2:,} episodes of seed {k}")
-        returns.append(returns_in_mpe2(env, partial(act, team), algorithm.memory, cfg.eval_episodes_mpe2, cfg.seed))
+        tell(f"evaluating in the real {env.reference} on {cfg.eval_episodes_reference:,} episodes of seed {k}")
+        play = partial(act, team)
+        returns.append(returns_in_reference(env, play, algorithm.memory, cfg.eval_episodes_reference, cfg.seed))
     return np.stack(returns)
 
 
-def returns_in_mpe2(env: Env, act: PlayStep, memory: Callable[[int], Any], num_episodes: int, seed: int) -> np.ndarray:
-    """`[num_episodes, T]` returns (undiscounted, mean over a team's agents) in mpe2's task of that name and arguments.
+def returns_in_reference(
+    env: Env, act: PlayStep, memory: Callable[[int], Any], num_episodes: int, seed: int
+) -> np.ndarray:
+    """`[num_episodes, T]` returns (undiscounted, mean over a team's agents) in the reference of that task.
 
-    memory: number of environments -> the team's memory at the start of an episode. Episode k starts from mpe2's own
-    seed `seed + k`.
+    memory: number of environments -> the team's memory at the start of an episode. Episode k starts from the
+    reference's own seed `seed + k`.
     """
-    copies = [make_mpe2(env) for _ in range(min(COPIES, num_episodes))]
+    copies = [env.make_reference() for _ in range(min(COPIES, num_episodes))]
     key, returns = jax.random.key(seed), []
     for first in range(0, num_episodes, len(copies)):
         key, block_key = jax.random.split(key)
@@ -63,7 +65,7 @@ def _play_block(env: Env, copies: list[Any], act: PlayStep, memory: Any, key: Ar
     observations = [copy.reset(seed=seed + k)[0] for k, copy in enumerate(copies)]
     returns = np.zeros((len(copies), env.num_agents))
     for step_key in jax.random.split(key, env.max_cycles):
-        positions: Any = np.stack([positions_in_mpe2(copy) for copy in copies])
+        positions: Any = np.stack([env.reference_positions(copy) for copy in copies])
         view = View(group_observations(env, observations), positions, memory)
         device_actions, memory = act(step_key, view)
         actions = jax.device_get(device_actions)
@@ -72,11 +74,6 @@ def _play_block(env: Env, copies: list[Any], act: PlayStep, memory: Any, key: Ar
                 observations[k], rewards, *_ = copy.step(agent_actions(env, actions, k))
                 returns[k] += [rewards[agent] for agent in env.agents]
     return np.stack([returns[:, where].mean(axis=-1) for where in env.team_members], axis=-1)
-
-
-def positions_in_mpe2(copy: Any) -> np.ndarray:
-    """`[N, 2]`: where the agents of one of mpe2's environments are."""
-    return np.array([agent.state.p_pos for agent in copy.unwrapped.world.agents], np.float32)
 
 
 def group_observations(env: Env, observations: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
