@@ -32,9 +32,9 @@ def help_main() -> int:
 
 
 def tasks() -> list[str]:
-    from jaxmarl_comm.envs import ENVS
+    from jaxmarl_comm.envs import ENVS, offered
 
-    return list(ENVS)
+    return [*ENVS, *(f"{name:36}{point.value}" for name, point in offered().items())]
 
 
 def protocols() -> list[str]:

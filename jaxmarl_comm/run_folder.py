@@ -17,6 +17,7 @@ from typing import Any
 
 from jaxmarl_comm.config import Config, ConfigError, differing_keys, load_config
 from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.envs.outside import from_stranger
 from jaxmarl_comm.files import (
     RunError,
     check_folder,
@@ -101,7 +102,8 @@ class RunFolder:
             check_folder(folder.fittest)
             check_folder(folder.control)
             check_folder(folder.opponents)
-            return folder, load_config(folder.config)
+            with from_stranger(path):
+                return folder, load_config(folder.config)
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{path} is not a run folder: it has no config.yaml") from None
         except ConfigError as error:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from jaxmarl_comm.envs.outside import offered, outside_class
 from jaxmarl_comm.settings import ConfigError
-from jaxmarl_comm.suggest import did_you_mean, shown
+from jaxmarl_comm.suggest import did_you_mean, listed, shown
 
 if TYPE_CHECKING:
     from jaxmarl_comm.envs.base import Env
@@ -71,8 +72,31 @@ def _problem(name: str, known: list[str], types: dict[str, Any], key: str, value
 
 
 def env_class(name: str) -> type[Env]:
-    """The class behind a registered name. Raises ValueError for an unknown one."""
-    if name not in ENVS:
-        raise ValueError(f"unknown task {shown(name)}{did_you_mean(name, ENVS)}; there are {', '.join(ENVS)}")
-    module, cls = ENVS[name].split(":")
-    return getattr(import_module(module), cls)
+    """The class behind a name: of ENVS, of an entry point, or `module:Class`. Raises ValueError if there is none."""
+    if name in ENVS:
+        module, cls = ENVS[name].split(":")
+        return getattr(import_module(module), cls)
+    found = outside_class(name)
+    if found is None:
+        known = [*ENVS, *offered()]
+        raise ValueError(
+            f"unknown task {shown(name)}{did_you_mean(name, known)}; there are {', '.join(known)}, "
+            "and module:Class for one's own"
+        )
+    check_class(name, found)
+    return found
+
+
+def check_class(name: str, found: Any) -> None:
+    """Raise ValueError, in one line, unless this is the class of a task, with all that a task must have."""
+    from jaxmarl_comm.envs.base import Env
+
+    if not (isinstance(found, type) and issubclass(found, Env)):
+        raise ValueError(f"{name} is {shown(found)}, but a task is a class derived from jaxmarl_comm.envs.base.Env")
+    if lacking := sorted(found.__abstractmethods__):
+        raise ValueError(f"{name} is no complete task: it lacks {listed(lacking, most=len(lacking))}")
+    own = set(inspect.get_annotations(found)) - {field.name for field in fields(found)}
+    if own and "__dataclass_fields__" not in vars(found):
+        raise ValueError(
+            f"{name} has arguments ({listed(sorted(own))}), but no @dataclass(frozen=True, kw_only=True) above it"
+        )

@@ -46,9 +46,9 @@ def evaluate_teams(
 
     Returns estimates (see `Estimate`) of: return, return_sampled, return_muted, return_shuffled, return_reference,
     success (each for every team), final_distance, score; what `speaking`, `exchange` and `on_bad_channels` say;
-    scripted teams' returns under `baselines`; under `untrained`, what initial parameters make of it; what `compare` says
-    of a control; the fraction of seeds that formed a protocol; `warnings`. Where seeds differ in kind, means of them have
-    no interval. All but return_sampled act greedily.
+    scripted teams' returns under `baselines`; under `untrained`, what initial parameters make of it; what `compare`
+    says of a control; the fraction of seeds that formed a protocol; `warnings`. Where seeds differ in kind, means of
+    them have no interval. All but return_sampled act greedily.
     """
     batch, key = Batch(env, cfg.eval_episodes), evaluation_key(cfg)
     play_seeds = player(cfg, batch, algorithm, key)

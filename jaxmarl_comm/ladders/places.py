@@ -28,7 +28,7 @@ REFINING_RATE = 0.1
 def places(env: MPETask, state: WorldState) -> Array:
     """`[N, 2]`: where agents should be in this state."""
     assert isinstance(env, SimpleSpread | TakePlaces)
-    return env.places(state) if isinstance(env, TakePlaces) else state.landmarks
+    return env.posts(state) if isinstance(env, TakePlaces) else state.landmarks
 
 
 def possible_places(env: MPETask, state: WorldState) -> Array:

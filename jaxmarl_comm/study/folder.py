@@ -12,6 +12,7 @@ import yaml
 
 from jaxmarl_comm.config import Config, ConfigError, build_config, differing_keys
 from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.envs.outside import from_stranger
 from jaxmarl_comm.files import RunError, clear_drafts, create_folder, locked, read_bytes, write_whole
 from jaxmarl_comm.report.study import study_table
 from jaxmarl_comm.report.study_picture import plot_study
@@ -54,7 +55,8 @@ class StudyFolder:
         folder = cls(path)
         if not folder.study.is_file():
             raise RunError(f"{path} is not a study's folder: it has no study.yaml")
-        return folder, load_study(folder.study, {})
+        with from_stranger(path):
+            return folder, load_study(folder.study, {})
 
     def read(self, study: StudyConfig, env: Env) -> list[Row]:
         """The rows of results so far. Raises RunError if they are damaged, or of other settings than the study's."""

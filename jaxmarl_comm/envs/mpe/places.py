@@ -39,7 +39,7 @@ class TakePlaces(MPETask):
         return self.terminate_on_success
 
     @abstractmethod
-    def places(self, state: WorldState) -> Array:
+    def posts(self, state: WorldState) -> Array:
         """`[N, 2]`: the places to be taken."""
 
     def observe(self, state: WorldState) -> dict[str, Array]:
@@ -56,4 +56,4 @@ class TakePlaces(MPETask):
         return {"success": jnp.all(distances < SUCCESS_DISTANCE)[None], "distance": jnp.mean(distances)}
 
     def _distances(self, state: WorldState) -> Array:
-        return assigned_costs(norm(state.pos[:, None] - self.places(state)[None]))
+        return assigned_costs(norm(state.pos[:, None] - self.posts(state)[None]))

@@ -36,7 +36,7 @@ class SimpleFormation(TakePlaces):
             return Ladder(silent=None, oracle=-2.68, attainable=-2.68)
         return Ladder(silent=None, oracle=-3.25, attainable=-3.66)
 
-    def places(self, state: WorldState) -> Array:
+    def posts(self, state: WorldState) -> Array:
         """`[N, 2]`: evenly spaced on the circle, from the smallest angle (in [0, 2π)) at which an agent stands."""
         first = jnp.min(angle(state.pos - state.landmarks[0]))
         angles = first + 2 * np.pi / self.N * np.arange(self.N)

@@ -51,7 +51,7 @@ class SimpleLine(TakePlaces):
             return Ladder(silent=None, oracle=-3.89, attainable=-3.89)
         return Ladder(silent=None, oracle=-4.63, attainable=-4.99)
 
-    def places(self, state: WorldState) -> Array:
+    def posts(self, state: WorldState) -> Array:
         """`[N, 2]`: evenly spaced from one landmark to the other."""
         start, end = state.landmarks
         return start + (end - start) * np.linspace(0, 1, self.N)[:, None]

@@ -178,7 +178,7 @@ def _near_success(env: MPETask, raw: Any, rng: np.random.Generator) -> None:
     anchors = np.asarray(state.pos)
     if isinstance(env, TakePlaces):
         with jax.enable_x64(True):
-            anchors = np.asarray(env.places(state))
+            anchors = np.asarray(env.posts(state))
     elif len(state.landmarks):
         anchors = np.resize(np.asarray(state.landmarks), (env.num_agents, 2))
     _place_agents(env, raw, anchors + rng.uniform(-0.05, 0.05, (env.num_agents, 2)), rng, speed=0.02)
