@@ -22,18 +22,24 @@ if TYPE_CHECKING:
     from jaxmarl_comm.checkpoint import CheckpointError
     from jaxmarl_comm.config import Config, ConfigError
     from jaxmarl_comm.envs import make_env
+    from jaxmarl_comm.envs.base import ActionSpace, Env, TimeStep
     from jaxmarl_comm.envs.batch import Batch
+    from jaxmarl_comm.envs.checking import check_env
     from jaxmarl_comm.files import RunError
     from jaxmarl_comm.policy import load_policy
 
     __version__: str
 
 _HOME = {
+    "ActionSpace": "envs.base",
     "Batch": "envs.batch",
     "CheckpointError": "checkpoint",
     "Config": "config",
     "ConfigError": "config",
+    "Env": "envs.base",
     "RunError": "files",
+    "TimeStep": "envs.base",
+    "check_env": "envs.checking",
     "crossplay": "api",
     "default_cfg": "config",
     "evaluate": "api",
@@ -49,12 +55,16 @@ _HOME = {
 }
 
 __all__ = [
+    "ActionSpace",
     "Batch",
     "CheckpointError",
     "Config",
     "ConfigError",
+    "Env",
     "RunError",
+    "TimeStep",
     "__version__",
+    "check_env",
     "crossplay",
     "default_cfg",
     "evaluate",

@@ -17,6 +17,7 @@ from jaxmarl_comm.parsers import (
     MARL_EVAL,
     TENSORBOARD,
     WANDB,
+    check_parser,
     crossplay_parser,
     evaluate_parser,
     exploit_parser,
@@ -29,7 +30,7 @@ from jaxmarl_comm.parsers import (
 )
 from jaxmarl_comm.registry import config_class
 from jaxmarl_comm.settings import ConfigError
-from jaxmarl_comm.suggest import did_you_mean, one_line
+from jaxmarl_comm.suggest import did_you_mean, one_line, shown
 
 HERE = Path(__file__).resolve().parent
 CONFIGS = HERE / "configs" if (HERE / "configs").is_dir() else HERE.parent / "configs"  # in a wheel; in a clone
@@ -232,6 +233,28 @@ def run_studying(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
         raise ConfigError("a study is resumed as it was: leave the settings away")
     else:
         api.train_study(given.resume)
+
+
+def check_main(arguments: Sequence[str] | None = None) -> int:
+    """`jaxmarl-comm check`; returns the exit status."""
+    parser = check_parser()
+    given, rest = parser.parse_known_args(arguments)
+
+    def run() -> None:
+        from jaxmarl_comm.envs import make_env
+        from jaxmarl_comm.envs.checking import check_env
+
+        changes = field_overrides(rest, parser)
+        if strangers := [key for key in changes if not key.startswith("env.")]:
+            raise ConfigError(f"{shown(strangers[0])} is no argument of a task: these begin with env.")
+        try:
+            env = make_env(given.task, **{key.removeprefix("env."): value for key, value in changes.items()})
+        except ValueError as error:
+            raise error if isinstance(error, ConfigError) else ConfigError(str(error)) from None
+        check_env(env)
+        print(f"{env.name} is in order: {', '.join(env.agents)}")
+
+    return guarded(run)
 
 
 def guarded(run: Callable[[], None]) -> int:

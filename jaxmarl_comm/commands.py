@@ -17,6 +17,7 @@ COMMANDS = {  # name -> (module, function, what it does)
     "export": ("cli", "export_main", "metrics of runs for TensorBoard, Weights & Biases, marl-eval"),
     "results": ("cli", "results_main", "put finished runs on a page of results"),
     "list": ("about", "list_main", "tasks, protocols, opponents, configs and studies that there are"),
+    "check": ("cli", "check_main", "tell what is wrong with a task of one's own"),
     "doctor": ("about", "doctor_main", "versions, devices, and whether training works here"),
     "completion": ("completion", "completion_main", "the script with which a shell completes all this"),
     "ladder": ("ladders.command", "main", "compute what silent and all-knowing teams return"),

@@ -191,6 +191,16 @@ def seed_list(text: str) -> list[int]:
     return numbers
 
 
+def check_parser() -> Parser:
+    parser = Parser(
+        usage="%(prog)s TASK [--env.ARGUMENT VALUE ...]",
+        description="Tell all that is wrong with a task, or that nothing is: names, shapes, types, purity, keys, "
+        "clocks, early ends, gradients.",
+    )
+    parser.add_argument("task", metavar="TASK", help="module:Class, or a name that `jaxmarl-comm list tasks` tells")
+    return parser
+
+
 PARSERS: dict[str, Callable[[], Parser]] = {
     "train": train_parser,
     "evaluate": evaluate_parser,
@@ -201,5 +211,6 @@ PARSERS: dict[str, Callable[[], Parser]] = {
     "exploit": exploit_parser,
     "export": export_parser,
     "results": results_parser,
+    "check": check_parser,
 }
 """By command."""

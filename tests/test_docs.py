@@ -12,6 +12,7 @@ config, task and study, up to the function that would begin to work, which must 
 import inspect
 import sys
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
 import jax
@@ -54,6 +55,13 @@ TOLD = (  # what else than the page's own run tells something
 of_pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
+def keep(block):
+    """A block that begins with the name of a file is that file."""
+    first = block.text.splitlines()[0]
+    if first.startswith("# ") and first.endswith(".py"):
+        Path(first.removeprefix("# ")).write_text(block.text)
+
+
 def small(cfg):
     of_algorithm = {name: value for name, value in SMALL.items() if name in type(cfg).model_fields}
     return cfg.replace(of_algorithm, num_seeds=min(cfg.num_seeds, 2))
@@ -81,6 +89,7 @@ def test_python_blocks_run(page, monkeypatch, request):
     module = ModuleType(page.stem.replace("-", "_"))
     monkeypatch.setitem(sys.modules, module.__name__, module)
     for block in blocks(page, "python"):
+        keep(block)
         exec(compile("\n" * (block.line - 1) + block.text, page, "exec"), module.__dict__)
     if page.stem == "metrics":
         assert_documented(page, module.result)
@@ -90,6 +99,8 @@ def test_python_blocks_run(page, monkeypatch, request):
 @of_pages
 def test_shell_blocks_run(page, capsys, monkeypatch, quick_evaluation):
     train, text = api.train, page.read_text(encoding="utf-8")
+    for block in blocks(page, "python"):
+        keep(block)
     monkeypatch.setattr(api, "train", lambda cfg, folder: text.count(str(folder.path)) > 1 and train(cfg, folder))
     for line in shell_lines(page):
         if not line.text.startswith(ELSEWHERE):

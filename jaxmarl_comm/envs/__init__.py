@@ -56,7 +56,10 @@ def make_env(name: str, **arguments: Any) -> Env:
             f"argument 'max_cycles' of {name} is {shown(arguments['max_cycles'])}, but must be at least 1 "
             f"and at most {MAX_CYCLES:,}"
         )
-    return cls(**arguments)
+    env = cls(**arguments)
+    if not cls.__module__.startswith("jaxmarl_comm."):
+        check_outside(name, env)
+    return env
 
 
 def _problem(name: str, known: list[str], types: dict[str, Any], key: str, value: Any) -> str | None:
@@ -85,6 +88,17 @@ def env_class(name: str) -> type[Env]:
         )
     check_class(name, found)
     return found
+
+
+def check_outside(name: str, env: Env) -> None:
+    """Raise ConfigError, a line each, for what is wrong at first sight with a task of one's own."""
+    from jaxmarl_comm.envs.checking import check_form
+
+    try:
+        hash(env)
+    except TypeError:
+        raise ValueError(f"{name} cannot be compared: a task is a @dataclass(frozen=True, kw_only=True)") from None
+    check_form(env)
 
 
 def check_class(name: str, found: Any) -> None:

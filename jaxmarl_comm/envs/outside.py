@@ -18,6 +18,7 @@ from typing import Any
 from jaxmarl_comm.suggest import did_you_mean, shown
 
 OFFERED = "jaxmarl_comm.envs"  # the group of entry points in which other packages offer their tasks
+LONGEST_MESSAGE = 200  # characters
 _STRANGE: ContextVar[Path | None] = ContextVar("folder of a stranger", default=None)
 
 
@@ -97,4 +98,5 @@ def in_words(error: BaseException) -> str:
     own = [frame for frame in frames if "site-packages" not in frame.filename and "jaxmarl_comm" not in frame.filename]
     own = [frame for frame in own if not frame.filename.startswith("<")]
     where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
-    return f"{type(error).__name__}: {error}{where}"
+    message = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {message[:LONGEST_MESSAGE]}{where}"

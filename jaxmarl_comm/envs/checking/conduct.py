@@ -89,9 +89,9 @@ def _uses_keys_once(env: Env) -> Iterator[str]:
 def _is_the_same_compiled(env: Env) -> Iterator[str]:
     key, actions = jax.random.key(0), random_actions(env, jax.random.key(1))
     state, first = env.reset(key)
-    if differ((state, first), jax.jit(env.reset)(key), TOLERANCE):
+    if differ((state, first), jax.jit(env.reset)(key), tolerance=TOLERANCE):
         yield "reset gives another start when it is compiled: something in it is decided in Python, once and for all"
-    elif differ(env.step(key, state, actions), jax.jit(env.step)(key, state, actions), TOLERANCE):
+    elif differ(env.step(key, state, actions), jax.jit(env.step)(key, state, actions), tolerance=TOLERANCE):
         yield "step leads elsewhere when it is compiled: something in it is decided in Python, once and for all"
 
 
@@ -172,7 +172,7 @@ def _shows_what_it_says(env: Env, states: State, ts: TimeStep) -> Iterator[str]:
     observe = jax.jit(jax.vmap(env.observe))
     for name, at in {"reset": 0, "step": 1}.items():
         state, obs = jax.tree.map(lambda x, at=at: x[at], (states, ts.obs))
-        if differ(observe(state), obs, TOLERANCE):
+        if differ(observe(state), obs, tolerance=TOLERANCE):
             yield f"observe shows something else than what {name} returns (the order of agents, perhaps)"
     start = jax.tree.map(lambda x: x[0], states)
     goals = jax.jit(jax.vmap(env.goals))(start)
@@ -200,7 +200,7 @@ def _has_gradients(env: Env, states: State) -> Iterator[str]:
             yield f"gradients of observations and rewards by {name} are not all finite (a norm or a quotient at 0?)"
 
 
-def differ(one: Any, other: Any, tolerance: float = 0.0) -> bool:
+def differ(one: Any, other: Any, *, tolerance: float = 0.0) -> bool:
     """Whether two trees of arrays differ by more than this, relative or absolute; NaN are alike."""
     pairs = zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True)
     return not all(np.allclose(_plain(a), _plain(b), rtol=tolerance, atol=tolerance, equal_nan=True) for a, b in pairs)
