@@ -15,7 +15,7 @@ function curves(box) {  // draws the charts whose numbers lie in the box
   }
 
   function seen(chart) {  // what is to be drawn of a chart
-    return chart.lines.map((line, k) => ({ k, name: line.name, xs: line.x.map(x => clock && line.pace ? x * line.pace : x), ys: line.y, of: line.y.map(summary) }))
+    return chart.lines.map((line, k) => ({ k, name: line.name, xs: clock && line.minutes ? line.minutes : line.x, ys: line.y, of: line.y.map(summary) }))
       .filter(line => line.xs.length && !(spec.by === "line" && off.has(line.k)));
   }
 
@@ -66,7 +66,7 @@ function curves(box) {  // draws the charts whose numbers lie in the box
     const base = p.height - p.bottom;
     return ys.map(y => `<line x1="${p.left}" x2="${p.width - p.right}" y1="${p.y(y)}" y2="${p.y(y)}" stroke="#e3e6ea"/><text x="${p.left - 6}" y="${p.y(y) + 4}" text-anchor="end">${tick(y)}</text>`).join("")
       + xs.map(x => `<line x1="${p.x(x)}" x2="${p.x(x)}" y1="${base}" y2="${base + 4}" stroke="#8a9099"/><text x="${p.x(x)}" y="${base + 16}" text-anchor="middle">${tick(x)}</text>`).join("")
-      + `<line x1="${p.left}" x2="${p.width - p.right}" y1="${base}" y2="${base}" stroke="#8a9099"/><text x="${(p.left + p.width - p.right) / 2}" y="${p.height - 5}" text-anchor="middle">${clock && p.chart.lines.some(line => line.pace) ? "minutes of training, at an even pace" : safe(p.chart.x)}</text>`;
+      + `<line x1="${p.left}" x2="${p.width - p.right}" y1="${base}" y2="${base}" stroke="#8a9099"/><text x="${(p.left + p.width - p.right) / 2}" y="${p.height - 5}" text-anchor="middle">${clock && p.chart.lines.some(line => line.minutes) ? "minutes of training" : safe(p.chart.x)}</text>`;
   }
 
   function roomier(p, y) {  // at which end curves are farther from this height
@@ -156,7 +156,7 @@ function curves(box) {  // draws the charts whose numbers lie in the box
 
   const row = box.querySelector(".switches");
   if (spec.switches.length > 1) row.append(...spec.switches.map(switchFor));
-  if (spec.charts.some(chart => chart.lines.length) && spec.charts.every(chart => chart.lines.every(line => line.pace || !line.x.length))) row.append(clockSwitch());
+  if (spec.charts.some(chart => chart.lines.length) && spec.charts.every(chart => chart.lines.every(line => line.minutes || !line.x.length))) row.append(clockSwitch());
   figures.forEach(listen);
 }
 document.querySelectorAll(".curves").forEach(curves);

@@ -24,7 +24,7 @@ STEPS = "million environment steps per seed"
 T = TypeVar("T")
 Chart = dict[str, Any]
 """title, x (what is along it), levels (name -> height), share (whether it is from 0 to 1), and lines: name, x, y (a
-row for each x, a number for each seed) and pace (minutes of training for each million of steps, where that is known).
+row for each x, a number for each seed) and minutes (of training until each x; None where they are not all known).
 """
 
 
@@ -78,8 +78,15 @@ def line(run: Seen, column: str, name: str, points: int) -> dict[str, Any]:
         "name": name,
         "x": [row["env_steps"] / 1e6 for row in rows],
         "y": [short(row[column]) for row in rows],
-        "pace": run.pace and run.pace * 1e6 / 60,
+        "minutes": minutes(run, [row["iteration"] for row in rows]),
     }
+
+
+def minutes(run: Seen, iterations: Sequence[int]) -> list[float] | None:
+    """That training had taken by then; None unless that is known of each."""
+    if not all(iteration in run.clock for iteration in iterations):
+        return None
+    return [float(f"{run.clock[iteration] / 60:.4g}") for iteration in iterations]
 
 
 def thinned(rows: Sequence[T], points: int) -> list[T]:
@@ -136,7 +143,7 @@ def _worsened(run: Seen, setting: str, clear: str, found: Mapping[float, Found],
         points.setdefault(getattr(run.cfg.comm, setting), short(before.of_each_seed))
     values = sorted(points)
     name = team if len(run.env.team_names) > 1 else ""
-    return {"name": name, "x": values, "y": [points[value] for value in values], "pace": None}
+    return {"name": name, "x": values, "y": [points[value] for value in values], "minutes": None}
 
 
 def frames(charts: Sequence[Chart], switches: Sequence[str], by: str) -> Markup | None:

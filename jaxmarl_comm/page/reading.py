@@ -16,12 +16,16 @@ Row = dict[str, Any]
 
 
 class Seen(NamedTuple):
-    """A run. rows: of metrics.jsonl. evaluated: None before it was. versions: of what trained it, as far as known."""
+    """A run. rows: of metrics.jsonl. clock: iteration -> seconds of training until then. evaluated: None before it was.
+
+    versions: of what trained it, as far as known.
+    """
 
     name: str
     cfg: Config
     env: Env
     rows: list[Row]
+    clock: dict[int, float]
     evaluated: Evaluated | None
     versions: dict[str, str]
 
@@ -59,6 +63,7 @@ def read_run(path: Path, evaluation: Path | None = None) -> Seen:
         cfg=cfg,
         env=env,
         rows=folder.read_metrics(cfg.num_seeds),
+        clock=folder.read_clock(),
         evaluated=read_evaluated(file, env) if file.exists() else None,
         versions=record.versions if record else {},
     )

@@ -106,5 +106,5 @@ def _line(row: Row, name: str) -> dict[str, Any]:
         "name": label(row),
         "x": [step / 1e6 for step, _ in points],
         "y": [curves.short(values) for _, values in points],
-        "pace": None,
+        "minutes": None,
     }
