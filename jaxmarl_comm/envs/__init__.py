@@ -109,7 +109,10 @@ def check_class(name: str, found: Any) -> None:
         raise ValueError(f"{name} is {shown(found)}, but a task is a class derived from jaxmarl_comm.envs.base.Env")
     if lacking := sorted(found.__abstractmethods__):
         raise ValueError(f"{name} is no complete task: it lacks {listed(lacking, most=len(lacking))}")
-    own = set(inspect.get_annotations(found)) - {field.name for field in fields(found)}
+    kinds = inspect.get_annotations(found)
+    own = {name for name, kind in kinds.items() if "ClassVar" not in str(kind)} - {
+        field.name for field in fields(found)
+    }
     if own and "__dataclass_fields__" not in vars(found):
         raise ValueError(
             f"{name} has arguments ({listed(sorted(own))}), but no @dataclass(frozen=True, kw_only=True) above it"

@@ -23,12 +23,11 @@ LONGEST = 1_000  # steps that are played, of episodes that are longer
 
 def mistakes_of_conduct(env: Env) -> Iterator[str]:
     """What is wrong when the task is played, a line each. Its form must be right."""
-    for look in (_is_pure, _uses_keys_once, _is_the_same_compiled, _is_the_same_side_by_side):
+    for look in (_is_pure, _uses_keys_once, _of_episodes, _is_the_same_compiled, _is_the_same_side_by_side):
         found = list(_told(lambda look=look: look(env)))  # type: ignore[misc]
         yield from found
         if found:
             return
-    yield from _told(lambda: _of_episodes(env))
 
 
 def _of_episodes(env: Env) -> Iterator[str]:
