@@ -13,6 +13,7 @@ from jaxmarl_comm.evolution.run import Evolved, evolve_run
 from jaxmarl_comm.exploiting.folder import ExploitFolder, is_exploit
 from jaxmarl_comm.exploiting.plan import BOTH
 from jaxmarl_comm.exploiting.run import begin_exploit, run_exploit
+from jaxmarl_comm.film.gif import gif
 from jaxmarl_comm.film.of_run import film_of
 from jaxmarl_comm.interrupts import parting
 from jaxmarl_comm.memory import check_memory
@@ -221,24 +222,25 @@ def replay(
     """Films of the best, the median and the worst of so many greedy episodes, as one HTML page, whose path is returned.
 
     Each is shown as it is and, from the same start, with messages muted and shuffled, step by step: who is where, and
-    who says what. seed: which of the run's seeds, from 0. output: a new .html file; `replay-1.html` in the run's
-    folder, or the first number that is free, if None. checkpoint: as in `evaluate`. Raises ConfigError for numbers that
-    cannot be; RunError if `run` is not a run folder, has no such seed or checkpoint or nothing to be seen, or if the
-    output exists; CheckpointError if its checkpoint is damaged.
+    who says what. seed: which of the run's seeds, from 0. output: a new .html file, or a new .gif of the median episode
+    alone; if None, `replay-1.html` in the run's folder, or the first number that is free. checkpoint: as in `evaluate`.
+    Raises ConfigError for numbers that cannot be; RunError if `run` is not a run folder, has no such seed or checkpoint
+    or nothing to be seen, or if the output exists; CheckpointError if its checkpoint is damaged.
     """
     folder, cfg = RunFolder.open(_path(run))
     if not 0 <= seed < cfg.num_seeds:
         raise RunError(f"seed is {seed}, but {folder.path} has {cfg.num_seeds} (from 0 to {cfg.num_seeds - 1})")
     if episodes < 2:
         raise ConfigError(f"episodes is {episodes}, but must be at least 2")
-    paths = [new_file(Path(output), ".html")] if output else folder.numbered("replay", ".html")
+    paths = [new_file(Path(output), ".html", ".gif")] if output else folder.numbered("replay", ".html")
     film, done = film_of(folder, cfg, seed, episodes, checkpoint)
     subtitle = (
         f"{folder.path.name}, seed {seed}, after {done} iterations of {cfg.algorithm}, "
         f"communication: {cfg.comm.preset}; greedy"
     )
-    path = folder.write_new_text(paths, film_page(film, cfg.env.name, subtitle))
-    print(f"open {path} in a browser", flush=True)
+    as_gif = output is not None and Path(output).suffix == ".gif"
+    path = folder.write_new_file(paths, gif(film) if as_gif else film_page(film, cfg.env.name, subtitle))
+    print(f"written to {path}" if as_gif else f"open {path} in a browser", flush=True)
     return path
 
 

@@ -43,11 +43,11 @@ def write_whole(path: Path, content: str | bytes) -> None:
         raise RunError(f"cannot write {path}: {error.strerror}") from None
 
 
-def write_new(path: Path, content: str) -> None:
+def write_new(path: Path, content: str | bytes) -> None:
     """Write a file whole, which must not exist yet. Raises FileExistsError if it does, RunError."""
     draft = draft_of(path)
     try:
-        _write_new(draft, content.encode())
+        _write_new(draft, content.encode() if isinstance(content, str) else content)
         _name_new(draft, path)
     except FileExistsError:
         raise

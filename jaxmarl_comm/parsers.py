@@ -68,7 +68,7 @@ def replay_parser() -> Parser:
     add_number(parser, "--seed", "which of the run's seeds, from 0 (0)", 0)
     add_number(parser, "--episodes", "of which these are chosen (1000) [at least 2]", 1_000)
     add_checkpoint(parser)
-    output_help = "new .html file (RUN/replay-1.html, -2, ...)"
+    output_help = "new .html file, or .gif of the median episode (RUN/replay-1.html, -2, ...)"
     parser.add_argument("--output", metavar="FILE", type=Path, help=output_help)
     return parser
 

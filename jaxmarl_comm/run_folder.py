@@ -29,6 +29,7 @@ from jaxmarl_comm.files import (
     write_whole,
 )
 from jaxmarl_comm.rows import Row, append_row, of_clock, of_metrics, of_starts, read_rows, rewind_rows, without_nan
+from jaxmarl_comm.suggest import listed
 
 __all__ = ["RunError", "RunFolder", "check_goes_on", "without_nan", "write_whole"]
 
@@ -154,10 +155,10 @@ class RunFolder:
         write_whole(path, json.dumps(without_nan(content), indent=2) + "\n")
 
     def write_new_json(self, paths: Iterable[Path], content: Any) -> Path:
-        """`write_new_text` of JSON."""
-        return self.write_new_text(paths, json.dumps(without_nan(content), indent=2) + "\n")
+        """`write_new_file` of JSON."""
+        return self.write_new_file(paths, json.dumps(without_nan(content), indent=2) + "\n")
 
-    def write_new_text(self, paths: Iterable[Path], content: str) -> Path:
+    def write_new_file(self, paths: Iterable[Path], content: str | bytes) -> Path:
         """The first of these files that does not exist by now, written. Raises RunError if there is none."""
         self.check_there()
         for path in paths:
@@ -217,12 +218,12 @@ def taken(path: Path) -> Path | None:
     return next((there for there in (path, report_beside(path), *pictures) if os.path.lexists(there)), None)
 
 
-def new_file(path: Path, suffix: str) -> Path:
+def new_file(path: Path, *suffixes: str) -> Path:
     """A file that is to be written. Raises RunError before work is done whose results could not be kept."""
     if there := taken(path):
         raise RunError(f"{there} exists; choose another file")
-    if path.suffix != suffix:
-        raise RunError(f"{path} is no name for what is written here, which is a {suffix} file")
+    if path.suffix not in suffixes:
+        raise RunError(f"{path} is no name for what is written here, which is a {listed(suffixes, 'or')} file")
     if not os.access(path.parent, os.W_OK):
         raise RunError(f"cannot write to {path.parent}")
     return path

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxmarl_comm import Batch, default_cfg, make_env, replay
 from jaxmarl_comm.algorithms import Act
@@ -142,6 +143,16 @@ def test_nothing_in_a_film_is_markup():
     page = film_page({"agents": ["</script><b>{{title}}"]}, "<i>", "{{subtitle}}")
     assert "</script><b>" not in page and "<i>" not in page and "&lt;i&gt;" in page
     assert shown(page)["agents"][0].startswith("</script>")
+
+
+def test_a_gif_has_a_frame_for_each_step(reference, tmp_path):
+    path = replay(reference, episodes=20, output=tmp_path / "film.gif")
+    with Image.open(path) as picture:
+        assert picture.format == "GIF" and picture.n_frames == 26
+        first = np.array(picture.convert("L"))
+        picture.seek(25)
+        assert (np.array(picture.convert("L")) != first).any()
+    assert path.stat().st_size < 1_000_000
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def written_runs(paths: Sequence[Path], replays: bool, given: Path | None) -> Pa
     seen = [read_run(path) for path in paths]
     page, first = report_page(seen, [film_or_why_not(path) for path in paths] if replays else None), RunFolder(paths[0])
     if len(paths) > 1:
-        return first.write_new_text([given] if given else first.numbered("report", ".html"), page)
+        return first.write_new_file([given] if given else first.numbered("report", ".html"), page)
     write_whole(given or first.report, page)
     return given or first.report
 

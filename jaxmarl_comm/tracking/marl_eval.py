@@ -47,7 +47,7 @@ def export_marl_eval(runs: Sequence[Path], output: Path | None = None) -> str:
         tree.setdefault(run.task, {})[run.algorithm] = of_seeds(run, metrics)
     text = json.dumps({ENVIRONMENT: tree}, indent=2, allow_nan=False) + "\n"
     folder = RunFolder(found[0].path)
-    path = folder.write_new_text([output] if output else folder.numbered("marl-eval", ".json"), text)
+    path = folder.write_new_file([output] if output else folder.numbered("marl-eval", ".json"), text)
     return (
         f"written to {path}: {', '.join(metrics)} of {', '.join(dict.fromkeys(run.algorithm for run in found))} on "
         f"{', '.join(tree)}, as means over episodes"
