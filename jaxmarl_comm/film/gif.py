@@ -16,6 +16,7 @@ SHOWN = "median"  # of the episodes of a film
 MILLISECONDS = 300  # of a frame; the last one stays for longer
 INCHES, DOTS = 3.2, 100  # of a take, per inch
 MARGIN = 0.3  # about all places
+LINE = 0.08  # height of what is said
 
 
 def gif(film: Film) -> bytes:
@@ -72,8 +73,12 @@ def _draw(axis: Any, film: Film, targets: Sequence[Any], take: dict[str, Any], s
             axis.add_patch(Circle(targets[n], 0.1 + 0.03 * n, fill=False, edgecolor=colour, linestyle="--"))
         if step and n in film["speakers"]:
             said = take["messages"][step - 1][film["speakers"].index(n)]
-            above = (place[0], place[1] + shape["size"] + 0.04)
-            axis.text(*above, _said(said), ha="center", va="bottom", fontsize=10 if isinstance(said, str) else 6)
+            above = (
+                place[0],
+                place[1] + shape["size"] + LINE * (1 + film["speakers"].index(n)),
+            )  # of each, its own line
+            size = 10 if isinstance(said, str) else 6
+            axis.text(*above, _said(said), ha="center", va="bottom", fontsize=size, color=colour)
 
 
 def _said(message: Any) -> str:
