@@ -149,6 +149,10 @@ class Env(ABC):
     def reset(self, key: Array) -> tuple[State, TimeStep]:
         """A fresh episode. The key is consumed."""
 
+    def reset_many(self, keys: Array, wanted: Array) -> tuple[State, TimeStep]:
+        """`reset` of a batch, keys `[E]`. Where `wanted` `[E]` is false, a task may show and keep anything."""
+        return jax.vmap(self.reset, out_axes=(self.state_axes, self.time_step_axes))(keys)
+
     @abstractmethod
     def step(self, key: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
         """One step with group -> `[n]` indices (or `[n, dim]` vectors). It never resets: see `batch.py`.

@@ -10,7 +10,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxmarl_comm.envs.base import Array, Env, groups_by_prefix
+from jaxmarl_comm.envs.base import Array, Env
 from jaxmarl_comm.suggest import did_you_mean, shown
 
 Members = tuple[tuple[str, tuple[str, ...]], ...]
@@ -72,7 +72,7 @@ def _with_groups(cls: type[Env], members: Members) -> type[Env]:
             return {name: tuple(map(self.agents.index, agents)) for name, agents in members}
 
         def observe(self, state: Any) -> dict[str, Array]:
-            seen, of_task = super().observe(state), groups_by_prefix(self.agents)
+            seen, of_task = super().observe(state), super().groups
             by_agent = {agent: seen[group][k] for group, where in of_task.items() for k, agent in enumerate(where)}
             return {group: jnp.stack([by_agent[agent] for agent in where]) for group, where in self.groups.items()}
 
