@@ -236,6 +236,15 @@ class Env(ABC):
         """Whether mpe2 has this task, to play it there, too."""
         return True
 
+    @property
+    def bytes_of_copy(self) -> int:
+        """Memory that each copy takes outside of the compiled program."""
+        return 0
+
+    def told(self, num_envs: int, eval_episodes: int) -> list[str]:
+        """Lines for the user before a run with so many copies begins, of what may come as a surprise."""
+        return []
+
     def is_default(self, *but: str) -> bool:
         """Whether all arguments, other than those named, have their default values."""
         return all(getattr(self, field.name) == field.default for field in fields(self) if field.name not in but)

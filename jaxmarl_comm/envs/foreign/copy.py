@@ -25,9 +25,10 @@ class Maker:
             found = import_module(module)
         except ModuleNotFoundError as error:
             raise RefusedError(f"there is no module {error.name} to import {module}") from None
-        self.call, self.make = call, getattr(found, name or MAKER, None)
-        if not callable(self.make):
+        make = getattr(found, name or MAKER, None)
+        if not callable(make):
             raise RefusedError(f"{module} has no {name or MAKER}; name what makes the environment, module:callable")
+        self.call, self.make = call, make
         self.arguments = json.loads(call.arguments)
         if call.max_cycles is not None:
             self.arguments["max_cycles"] = call.max_cycles

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmarl_comm.envs import ENVS
 from jaxmarl_comm.envs.base import ActionSpace, Array, Env, TimeStep, groups_by_prefix
 from jaxmarl_comm.envs.foreign.contract import Call, Description
 from jaxmarl_comm.envs.foreign.host import Host, description, host_of
@@ -54,6 +55,27 @@ class ForeignEnv(Env):
         return host
 
     @property
+    def bytes_of_copy(self) -> int:
+        return self.described.bytes
+
+    def told(self, num_envs: int, eval_episodes: int) -> list[str]:
+        rate = self.num_workers / self.described.seconds
+        seconds = eval_episodes * self.max_cycles / rate
+        twin = self.call.target.rpartition(".")[2]
+        same = f"; the same task here, compiled: {twin}" if twin in ENVS else ""
+        lines = [
+            f"hint: {self.name} is Python, {num_envs:,} copies in {self.num_workers} processes: about {rate:,.0f} steps a "
+            f"second at best, and {eval_episodes:,} episodes of an evaluation (eval_episodes) in {seconds:,.0f} s, "
+            f"some eight times over{same}"
+        ]
+        if not self.described.repeats:
+            lines.append(
+                f"hint: {self.name} did not repeat an episode from the same seed and actions, so a resumed run "
+                "will not be the same bit for bit"
+            )
+        return lines
+
+    @property
     def agents(self) -> tuple[str, ...]:  # type: ignore[override]
         return self.described.agents
 
@@ -95,9 +117,7 @@ class ForeignEnv(Env):
         never = jnp.zeros(clocks, bool)
         return state, TimeStep(self._observe_many(state), jnp.zeros((len(keys), self.num_agents)), never, never)
 
-    def step_many(
-        self, keys: Array, state: ForeignState, actions: dict[str, Array]
-    ) -> tuple[ForeignState, TimeStep]:
+    def step_many(self, keys: Array, state: ForeignState, actions: dict[str, Array]) -> tuple[ForeignState, TimeStep]:
         self.check_actions(actions, keys.shape[:1])
         rows, done = len(keys), self._joined(actions)
         t = jnp.broadcast_to(state.t, (rows,))

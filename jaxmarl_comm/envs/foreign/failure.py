@@ -1,4 +1,4 @@
-"""What an environment of others failed by, kept for whoever tells the user: XLA passes errors on as text with tracebacks."""
+"""What an environment of others failed by, for whoever tells the user: XLA passes errors on with their tracebacks."""
 
 from __future__ import annotations
 

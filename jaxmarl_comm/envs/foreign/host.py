@@ -8,7 +8,7 @@ a state that is played from twice, sees the same.
 from __future__ import annotations
 
 import logging
-from functools import lru_cache
+from functools import cache
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -116,13 +116,13 @@ class Host:
         return note(EnvironmentFailedError(f"{self.call.name} failed: {why}"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def host_of(call: Call) -> Host:
     """The same for equal calls."""
     return Host(call)
 
 
-@lru_cache(maxsize=None)
+@cache
 def description(call: Call) -> Description:
     """What such an environment is like. Raises WorkerError."""
     return host_of(call).describe()

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from multiprocessing import Pipe
 from typing import Any
 
@@ -34,7 +35,10 @@ class Worker:
         self.pipe, other = Pipe()
         start = START.format(path=[path or os.getcwd() for path in sys.path], descriptor=other.fileno())
         self.process = subprocess.Popen(
-            [sys.executable, "-c", start], pass_fds=[other.fileno()], env={**QUIET, **os.environ}, stdin=subprocess.DEVNULL
+            [sys.executable, "-c", start],
+            pass_fds=[other.fileno()],
+            env={**QUIET, **os.environ},
+            stdin=subprocess.DEVNULL,
         )
         other.close()
         self.ask("begin", call)
@@ -91,16 +95,14 @@ class Pool:
     def shares(self, num_rows: int) -> list[range]:
         """The rows of each process."""
         ends = [num_rows * k // len(self.workers) for k in range(len(self.workers) + 1)]
-        return [range(start, end) for start, end in zip(ends, ends[1:], strict=False)]
+        return [range(start, end) for start, end in pairwise(ends)]
 
     def reset(self, wanted: np.ndarray, seeds: np.ndarray) -> list[np.ndarray]:
         """`[R, O]` in parts, of those of the rows `[B]` that are wanted. Raises WorkerError."""
         rows = [np.flatnonzero(wanted[share.start : share.stop]) + share.start for share in self.shares(len(wanted))]
         return self._ask_all([("reset", len(wanted), of, seeds[of]) if len(of) else None for of in rows])
 
-    def step(
-        self, actions: np.ndarray, astray: Sequence[tuple[int, int, np.ndarray]]
-    ) -> Stepped:
+    def step(self, actions: np.ndarray, astray: Sequence[tuple[int, int, np.ndarray]]) -> Stepped:
         """A step of all rows `[B]`; astray: see `Stage.step`. Raises WorkerError."""
         parts = self._ask_all(
             [
