@@ -59,7 +59,8 @@ def train(cfg: Config, folder: RunFolder, close: bool = True) -> TrainResult:
     close: whether to say at the end how well it went, and how to do it again.
     Raises RunError (another process at work here, divergence, interruption) or CheckpointError.
     """
-    with folder.locked(), interrupts.parting(f"stopped; go on with --resume {folder.path}"), told_in_one_line():
+    go_on = f"; go on with --resume {folder.path}"
+    with folder.locked(), interrupts.parting(f"stopped{go_on}"), told_in_one_line(go_on):
         runner = Runner(cfg, folder)
         runner.console.header(cfg, runner.env, folder.path)
         state = runner.run()

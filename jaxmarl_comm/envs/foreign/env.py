@@ -64,9 +64,9 @@ class ForeignEnv(Env):
         twin = self.call.target.rpartition(".")[2]
         same = f"; the same task here, compiled: {twin}" if twin in ENVS else ""
         lines = [
-            f"hint: {self.name} is Python, {num_envs:,} copies in {self.num_workers} processes: about {rate:,.0f} steps a "
-            f"second at best, and {eval_episodes:,} episodes of an evaluation (eval_episodes) in {seconds:,.0f} s, "
-            f"some eight times over{same}"
+            f"hint: {self.name} is Python, {num_envs:,} copies in {self.num_workers} processes: at best about "
+            f"{rate:,.0f} steps per second, and {eval_episodes:,} episodes of an evaluation in {seconds:,.0f} s, "
+            f"eight times or so{same}"
         ]
         if not self.described.repeats:
             lines.append(

@@ -22,8 +22,8 @@ def note(error: EnvironmentFailedError) -> EnvironmentFailedError:
 
 
 @contextmanager
-def told_in_one_line() -> Iterator[None]:
-    """What a program raises inside because an environment failed is a RunError of one line."""
+def told_in_one_line(advice: str = "") -> Iterator[None]:
+    """What a program raises inside because an environment failed is a RunError of one line, ending in this advice."""
     before = len(_failures)
     try:
         yield
@@ -31,5 +31,5 @@ def told_in_one_line() -> Iterator[None]:
         raise
     except RuntimeError:  # jax's own, which is imported too late to be named here
         if len(_failures) > before:
-            raise RunError(str(_failures[-1])) from None
+            raise RunError(f"{_failures[-1]}{advice}") from None
         raise

@@ -47,8 +47,13 @@ class Host:
 
     def describe(self) -> Description:
         """Raises WorkerError."""
-        self.first = Worker(self.call)
-        found: Description = self.first.ask("describe")
+        worker = Worker(self.call)
+        try:
+            found: Description = worker.ask("describe")
+        except WorkerError:
+            worker.end()
+            raise
+        self.first = worker
         return found
 
     def reset(self, seed: Any, wanted: Any) -> np.ndarray:

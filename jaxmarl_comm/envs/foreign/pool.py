@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import sys
@@ -41,7 +42,12 @@ class Worker:
             stdin=subprocess.DEVNULL,
         )
         other.close()
-        self.ask("begin", call)
+        atexit.register(self.end)
+        try:
+            self.ask("begin", call)
+        except WorkerError:
+            self.end()
+            raise
 
     def ask(self, name: str, *arguments: Any) -> Any:
         """What it answers. Raises WorkerError."""
@@ -75,6 +81,7 @@ class Worker:
         return f"a process that it ran in ended {ended}"
 
     def end(self) -> None:
+        atexit.unregister(self.end)
         self.pipe.close()
         self.process.kill()
         self.process.wait()
