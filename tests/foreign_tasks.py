@@ -8,10 +8,11 @@ from gymnasium import spaces
 from pettingzoo import ParallelEnv
 
 DIE = 3  # the step at which the dying ones do
+FEW = 8  # episodes, all that are played to see what an environment is like
 
 
 class Walk(ParallelEnv):
-    """All that has happened decides what is seen and paid, and so does the seed. If `early`, walker_1 leaves at once."""
+    """All that has happened decides what is seen and paid, as does the seed. If `early`, walker_1 leaves at once."""
 
     def __init__(self, max_cycles=4, early=False):
         self.max_cycles, self.early = max_cycles, early
@@ -134,8 +135,20 @@ class Forgetful(Toy):
         return {agent: np.array([np.random.random()], np.float32) for agent in self.agents}
 
 
+class Ageing(Toy):
+    """What an episode leaves behind is seen in the next."""
+
+    def __init__(self):
+        super().__init__()
+        self.age = 0
+
+    def seen(self):
+        self.age += 1
+        return {agent: np.array([self.age], np.float32) for agent in self.agents}
+
+
 class Raising(Toy):
-    """Its third episode has an end that nobody expects."""
+    """Not while it is looked at, but later an episode has an end that nobody expects."""
 
     length = 5
     episodes = 0
@@ -145,14 +158,16 @@ class Raising(Toy):
         return super().reset(seed)
 
     def step(self, actions):
-        if Raising.episodes > 6 and self.t == DIE:
+        if Raising.episodes > FEW and self.t == DIE:
             raise KeyError("the third\nleg")
         return super().step(actions)
 
 
 class Dying(Raising):
+    """The same, without a word."""
+
     def step(self, actions):
-        if Raising.episodes > 6 and self.t == DIE:
+        if Raising.episodes > FEW and self.t == DIE:
             os.kill(os.getpid(), signal.SIGKILL)
         return Toy.step(self, actions)
 

@@ -220,6 +220,14 @@ def test_a_failure_is_one_line(name, why, capfd):
     assert "Traceback" not in capfd.readouterr().err
 
 
+def test_what_an_episode_leaves_behind_is_not_in_the_next():
+    """A copy is not used again that would show it."""
+    env = make(toy("Ageing"), max_cycles=3)
+    assert env.described.repeats and env.described.renews
+    _, _, ts = played(env, None)[0](jax.random.key(0))
+    assert ts.obs["toy"][:, 0, 0, 0].tolist() == [2 + k % 3 for k in range(STEPS)]
+
+
 def test_an_early_end_in_lockstep_is_a_failure():
     env = make(early=True, ends_early=False)
     run, key = played(env, jax.random.key(0))

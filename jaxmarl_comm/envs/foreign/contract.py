@@ -37,7 +37,8 @@ class Description(NamedTuple):
 
     agents: `possible_agents`. obs_dims, factors: of each agent (see `ActionSpace`). continuous: whether actions are
     vectors. max_cycles: steps of an episode, None if nobody says. seconds: that a step took. bytes: that a copy takes.
-    repeats: whether the same seed and actions gave the same episode again.
+    repeats: whether the same seed and actions gave the same episode again. renews: whether they did so only in a new
+    copy, so that each episode needs one.
     """
 
     agents: tuple[str, ...]
@@ -48,6 +49,7 @@ class Description(NamedTuple):
     seconds: float
     bytes: int
     repeats: bool
+    renews: bool
 
     @property
     def action_shape(self) -> tuple[int, ...]:

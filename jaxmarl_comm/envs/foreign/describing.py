@@ -15,6 +15,7 @@ from jaxmarl_comm.envs.foreign.copy import Copy, Maker
 SEEDS = (1, 2)
 MOST_STEPS = 200
 MOST_SECONDS = 0.5
+MOST_WRAPPED = 20
 STATM = Path("/proc/self/statm")  # what `getrusage` tells begins with what our parent held
 
 
@@ -27,8 +28,8 @@ def describe(make: Maker) -> Description:
     if len(kinds) > 1:
         raise RefusedError("some of its agents have continuous actions, others discrete ones")
     before = _bytes_here()
-    again, other = Copy(make()), Copy(make())
-    again.reset(SEEDS[0])
+    new, other = Copy(make()), Copy(make())
+    new.reset(SEEDS[1])
     other.reset(SEEDS[1])
     taken = max(0, _bytes_here() - before) // 2
     began, steps = time.perf_counter(), 0
@@ -42,7 +43,8 @@ def describe(make: Maker) -> Description:
         recorded.append((first.obs, first.reward))
         steps += 1
     seconds = (time.perf_counter() - began) / (2 * steps)
-    repeats = all(_same(copy, deeds, recorded) for copy in (again, other))
+    repeats = _same(other, deeds, recorded)
+    renews = not repeats and _same(Copy(make()), deeds, recorded)
     return Description(
         agents=first.agents,
         obs_dims=tuple(length for length, _ in first.observers),
@@ -51,7 +53,8 @@ def describe(make: Maker) -> Description:
         max_cycles=_length(make, env),
         seconds=seconds,
         bytes=taken,
-        repeats=repeats,
+        repeats=repeats or renews,
+        renews=renews,
     )
 
 
@@ -59,10 +62,13 @@ def _length(make: Maker, env: Any) -> int | None:
     """Steps of an episode: as asked for, or as the environment itself says, or one of those that it wraps."""
     if make.call.max_cycles is not None:
         return make.call.max_cycles
-    for wrapped in (env, getattr(env, "aec_env", None), getattr(env, "unwrapped", None)):
-        found = getattr(wrapped, "max_cycles", None)
+    for _ in range(MOST_WRAPPED):
+        found = getattr(env, "max_cycles", None)
         if isinstance(found, int | np.integer) and found >= 1:
             return int(found)
+        env = next((vars(env)[name] for name in ("aec_env", "par_env", "env") if name in vars(env)), None)
+        if env is None:
+            break
     return None
 
 

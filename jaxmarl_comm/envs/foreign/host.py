@@ -107,8 +107,8 @@ class Host:
         """Raises EnvironmentFailedError, after which everything begins anew if it is asked again."""
         try:
             if self.pool is None:
-                first, self.first = self.first or Worker(self.call), None
-                self.pool = Pool(first, self.call, self.num_workers)
+                first, self.first = self.first, None
+                self.pool = Pool(self.call, self.num_workers, description(self.call).renews, first)
             return getattr(self.pool, name)(*arguments)
         except WorkerError as error:
             if self.pool is not None:

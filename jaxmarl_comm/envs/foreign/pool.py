@@ -90,11 +90,13 @@ class Worker:
 class Pool:
     """Some processes, each with a part of the rows of every batch."""
 
-    def __init__(self, first: Worker, call: Call, num_workers: int) -> None:
-        """first: one that has been started. Raises WorkerError, having ended all."""
-        self.workers = [first]
+    def __init__(self, call: Call, num_workers: int, renews: bool, first: Worker | None) -> None:
+        """renews: see `Description`. first: one that has been started. Raises WorkerError, having ended all."""
+        self.workers = [first or Worker(call)]
         try:
             self.workers += [Worker(call) for _ in range(num_workers - 1)]
+            if renews:
+                self._ask_all([("renew",)] * num_workers)
         except WorkerError:
             self.end()
             raise

@@ -43,11 +43,15 @@ class Stage:
     """Copies of one environment, by the batch that they belong to and their place in it."""
 
     def __init__(self, call: Call) -> None:
-        self.make = Maker(call)
+        self.make, self.renews = Maker(call), False
         self.copies: dict[tuple[int, int], Copy] = {}
 
     def describe(self) -> Description:
         return describe(self.make)
+
+    def renew(self) -> None:
+        """From now on each episode is a new copy's."""
+        self.renews = True
 
     def reset(self, batch: int, rows: np.ndarray, seeds: np.ndarray) -> np.ndarray:
         """`[R, O]`, what is seen at the start of these seeds' episodes."""
@@ -74,7 +78,7 @@ class Stage:
 
     def _begin(self, batch: int, row: int, seed: int) -> Copy:
         place = int(batch), int(row)
-        if place not in self.copies:
+        if self.renews or place not in self.copies:
             self.copies[place] = Copy(self.make())
         self.copies[place].reset(seed)
         return self.copies[place]
