@@ -260,10 +260,12 @@ def check_main(arguments: Sequence[str] | None = None) -> int:
 def guarded(run: Callable[[], None]) -> int:
     """Exit status of a command; what the user can mend is told in one line, or one for each of several mistakes."""
     from jaxmarl_comm.checkpoint_record import CheckpointError
+    from jaxmarl_comm.envs.foreign.failure import told_in_one_line
     from jaxmarl_comm.files import InterruptedRunError, RunError
 
     try:
-        run()
+        with told_in_one_line():
+            run()
     except ConfigError as error:
         print("\n".join(f"error: {mistake}" for mistake in error.mistakes), file=sys.stderr)
         return 1

@@ -54,7 +54,10 @@ class EnvConfig(Settings):
 
     model_config = ConfigDict(extra="allow")
 
-    name: str = Field("simple_reference_v3", description="task, as PettingZoo names it, or one more")
+    name: str = Field(
+        "simple_reference_v3",
+        description="task of this package, module:Class of one of your own, or, slower, pettingzoo:module",
+    )
 
     @property
     def arguments(self) -> dict[str, Any]:

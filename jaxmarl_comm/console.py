@@ -40,7 +40,13 @@ class Console:
 
     def header(self, cfg: Config, env: Env, folder: Path) -> None:
         """What is about to run, and where."""
-        self.say_all([*banner.header(cfg, env, folder), *cfg.told(env)])
+        self.say_all(
+            [
+                *banner.header(cfg, env, folder),
+                *cfg.told(env),
+                *env.told(cfg.num_envs * cfg.num_runs, cfg.eval_episodes),
+            ]
+        )
         if cfg.comm.rounds and not cfg.channel(env).reaches_anyone:
             self.say(
                 f"hint: nobody can hear anybody in {env.name} (comm.route: {cfg.comm.route}), so messages do nothing"

@@ -33,7 +33,7 @@ def check_memory(cfg: Config, values: int = 1) -> None:
 def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
     """What -> (bytes that it takes at the very least, the settings that decide it)."""
     env = cfg.make_env()
-    seen = _bytes(jax.eval_shape(env.reset, jax.random.key(0)))
+    state, shown = map(_bytes, jax.eval_shape(env.reset, jax.random.key(0)))
     waiting = FLOAT * env.num_agents * cfg.comm.width * cfg.comm.rounds * (cfg.comm.delay + 1)
     nets = cfg.nets(env.groups)
     weights = sum(a * b for net in nets.values() for a, b in pairwise(net.hidden))
@@ -43,13 +43,14 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
     if cfg.num_runs > cfg.num_seeds:
         seeds["evolution.population_size"] = cfg.evolution.population_size
     side_by_side = {**seeds, "num_envs": cfg.num_envs, "rollout_len": cfg.rollout_len}
+    copies = cfg.num_runs * cfg.num_envs + cfg.eval_episodes
     return {
         "a network": (
             COPIES * FLOAT * cfg.num_runs * weights,
             {**seeds, "hidden_dim": widest},
         ),
         "a rollout": (
-            cfg.num_runs * (cfg.num_envs * waiting + steps * seen),
+            cfg.num_runs * (cfg.num_envs * (waiting + state) + steps * shown),
             {**side_by_side, "comm.delay": cfg.comm.delay},
         ),
         **{
@@ -57,8 +58,12 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
             for what, (numbers, factors) in cfg.numbers_held(env).items()
         },
         "the evaluation": (
-            cfg.num_seeds * cfg.eval_episodes * (seen + waiting + FLOAT * env.max_cycles),
+            cfg.num_seeds * cfg.eval_episodes * (state + shown + waiting + FLOAT * env.max_cycles),
             {"num_seeds": cfg.num_seeds, "eval_episodes": cfg.eval_episodes, "env.max_cycles": env.max_cycles},
+        ),
+        "the copies in Python": (
+            copies * env.bytes_of_copy,
+            {**seeds, "num_envs": cfg.num_envs, "eval_episodes": cfg.eval_episodes},
         ),
     }
 

@@ -137,8 +137,8 @@ class RunFolder:
 
     @staticmethod
     def default_path(config_name: str) -> Path:
-        """`runs/<config>-<time>`; of `module:Class`, the class."""
-        return Path("runs") / f"{config_name.rpartition(':')[2]}-{time.strftime('%Y%m%d-%H%M%S')}"
+        """`runs/<config>-<time>`; of a name with colons, which not every tool takes, with hyphens."""
+        return Path("runs") / f"{config_name.replace(':', '-')}-{time.strftime('%Y%m%d-%H%M%S')}"
 
     def numbered(self, stem: str, suffix: str) -> Iterator[Path]:
         """Free names for one more file of a kind, `evaluation-1.json` and so on."""

@@ -20,6 +20,7 @@ from jaxmarl_comm.chunks import bytes_held, chunk_lengths, compile_chunk, crosse
 from jaxmarl_comm.config import Config, silent_control
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs.against import opponent_of
+from jaxmarl_comm.envs.foreign.failure import told_in_one_line
 from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
 from jaxmarl_comm.evaluation.control import Control, check_control
 from jaxmarl_comm.files import InterruptedRunError
@@ -58,7 +59,8 @@ def train(cfg: Config, folder: RunFolder, close: bool = True) -> TrainResult:
     close: whether to say at the end how well it went, and how to do it again.
     Raises RunError (another process at work here, divergence, interruption) or CheckpointError.
     """
-    with folder.locked(), interrupts.parting(f"stopped; go on with --resume {folder.path}"):
+    go_on = f"; go on with --resume {folder.path}"
+    with folder.locked(), interrupts.parting(f"stopped{go_on}"), told_in_one_line(go_on):
         runner = Runner(cfg, folder)
         runner.console.header(cfg, runner.env, folder.path)
         state = runner.run()

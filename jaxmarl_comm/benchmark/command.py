@@ -29,6 +29,7 @@ from jaxmarl_comm.cli import CONFIGS
 from jaxmarl_comm.comm import PRESETS
 from jaxmarl_comm.config import default_cfg, load_config
 from jaxmarl_comm.envs import ENVS, make_env
+from jaxmarl_comm.envs.foreign import PREFIX
 from jaxmarl_comm.offpolicy_config import OffPolicyConfig
 from jaxmarl_comm.options import Parser
 from jaxmarl_comm.suggest import did_you_mean, shown
@@ -124,6 +125,9 @@ def agilerl_command(commands: Commands) -> Parser:
     command.add_argument("--python", required=True, metavar="PATH", help="a Python that has agilerl and mpe2")
     command.add_argument("--steps", type=int, default=50_000, help="environment steps of a training (default: 50,000)")
     command.add_argument("--threads", type=int, default=1, help="of PyTorch (default: %(default)s)")
+    command.add_argument(
+        "--same-environments", action="store_true", help="ours plays mpe2's environments in Python, too"
+    )
     return command
 
 
@@ -217,6 +221,9 @@ def benchmark_channel(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
 def benchmark_agilerl(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Print the table, and give its rows."""
     cfg = load_config(CONFIGS / CONFIG)
+    if given.same_environments:
+        theirs = {"env.name": f"{PREFIX}mpe2.{cfg.env.name}", "env.ends_early": False}
+        cfg = cfg.replace({**theirs, "comm.preset": "none"})  # words are among the actions there
     assert isinstance(cfg, OffPolicyConfig)
     print(
         f"MATD3 on {cfg.env.name}, {cfg.num_envs} environments, batches of {cfg.batch_size}, each step learned from "

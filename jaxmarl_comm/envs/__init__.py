@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from jaxmarl_comm.envs.foreign import PREFIX
 from jaxmarl_comm.envs.outside import offered, outside_class
 from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.suggest import did_you_mean, listed, shown
@@ -42,6 +43,10 @@ def make_env(name: str, **arguments: Any) -> Env:
 
     Raises ValueError, in one line each, for an unknown name or arguments, wrong types or an impossible value.
     """
+    if name.startswith(PREFIX):
+        from jaxmarl_comm.envs.foreign.making import make_foreign
+
+        return make_foreign(name, arguments)
     cls = env_class(name)
     types = inspect.get_annotations(cls, eval_str=True)
     for base in cls.__mro__:

@@ -155,6 +155,10 @@ class Env(ABC):
     def reset(self, key: Array) -> tuple[State, TimeStep]:
         """A fresh episode. The key is consumed."""
 
+    def reset_many(self, keys: Array, wanted: Array) -> tuple[State, TimeStep]:
+        """`reset` of a batch, keys `[E]`. Where `wanted` `[E]` is false, a task may show and keep anything."""
+        return jax.vmap(self.reset, out_axes=(self.state_axes, self.time_step_axes))(keys)
+
     @abstractmethod
     def step(self, key: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
         """One step with group -> `[n]` indices (or `[n, dim]` vectors). It never resets: see `batch.py`.
@@ -245,6 +249,15 @@ class Env(ABC):
     def reference_positions(self, original: Any) -> np.ndarray:
         """`[N, 2]`: where the agents of an environment made by `make_reference` are; NaN in a task without places."""
         return np.full((self.num_agents, 2), np.nan, np.float32)
+
+    @property
+    def bytes_of_copy(self) -> int:
+        """Memory that each copy takes outside of the compiled program."""
+        return 0
+
+    def told(self, num_envs: int, eval_episodes: int) -> list[str]:
+        """Lines for the user before a run with so many copies begins, of what may come as a surprise."""
+        return []
 
     def is_default(self, *but: str) -> bool:
         """Whether all arguments, other than those named, have their default values."""

@@ -25,10 +25,13 @@ class Batch:
     env: Env
     num_envs: int
 
-    def reset(self, key: Array) -> tuple[State, TimeStep]:
-        """Fresh episodes everywhere; every array gains a leading axis `[E]`, in lockstep all but clock and flags."""
-        keys = jax.random.split(key, self.num_envs)
-        return jax.vmap(self.env.reset, out_axes=(self.env.state_axes, self.env.time_step_axes))(keys)
+    def reset(self, key: Array, wanted: Array | None = None) -> tuple[State, TimeStep]:
+        """Fresh episodes everywhere; every array gains a leading axis `[E]`, in lockstep all but clock and flags.
+
+        wanted: `[E]` bool, False for copies that nobody will look at.
+        """
+        wanted = jnp.ones(self.num_envs, bool) if wanted is None else wanted
+        return self.env.reset_many(jax.random.split(key, self.num_envs), wanted)
 
     def step(self, key: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
         """One step of all copies with group -> `[E, n, ...]`. The time step is the true one, even the last."""
@@ -54,7 +57,7 @@ class Batch:
         over = ts.terminated | ts.truncated
 
         def restart() -> tuple[State, dict[str, Array]]:
-            fresh, first = self.reset(key)
+            fresh, first = self.reset(key, over)
             return where_each(over, (fresh, first.obs), (state, ts.obs))
 
         return jax.lax.cond(jnp.any(over), restart, lambda: (state, ts.obs))

@@ -93,6 +93,10 @@ def _with_groups(cls: type[Env], members: Members) -> type[Env]:
             state, ts = self._task.reset(key)
             return state, self._seen(ts)
 
+        def reset_many(self, keys: Array, wanted: Array) -> tuple[State, TimeStep]:
+            state, ts = self._task.reset_many(keys, wanted)
+            return state, self._seen(ts)
+
         def step(self, key: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
             self.check_actions(actions)
             state, ts = self._task.step(key, state, self._chosen(actions))

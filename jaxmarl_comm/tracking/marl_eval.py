@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxmarl_comm.envs import env_class
+from jaxmarl_comm.envs.foreign import PREFIX
 from jaxmarl_comm.files import RunError
 from jaxmarl_comm.results.record import STAMP, finished
 from jaxmarl_comm.run_folder import Row, RunFolder
@@ -71,8 +72,9 @@ def evaluated(path: Path) -> Evaluated:
 
 def arguments(task: str, given: Mapping[str, Any]) -> list[str]:
     """What makes it another task, for its name: `_N_5`."""
-    usual = {field.name: field.default for field in fields(env_class(task))}
-    return [f"_{name}_{value}" for name, value in sorted(given.items()) if value != usual[name]]
+    known = () if task.startswith(PREFIX) else fields(env_class(task))
+    usual = {field.name: field.default for field in known}
+    return [f"_{name}_{value}" for name, value in sorted(given.items()) if name not in usual or value != usual[name]]
 
 
 def named(runs: list[Evaluated]) -> list[Evaluated]:
