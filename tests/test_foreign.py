@@ -187,7 +187,7 @@ def test_agents_can_be_grouped_otherwise():
     ("name", "arguments", "why"),
     [
         ("pettingzoo:", {}, "must be pettingzoo:module or pettingzoo:module:callable"),
-        ("pettingzoo:no_such_thing.at_all", {}, "there is no module no_such_thing to import no_such_thing.at_all"),
+        ("pettingzoo:no_such_thing.at_all", {}, "there is no module no_such_thing here"),
         (toy("Nobody"), {}, "foreign_tasks has no Nobody; name what makes the environment, module:callable"),
         (toy("nothing"), {}, "makes a object, but must make a ParallelEnv"),
         (WALK, {"wings": 2}, "unexpected keyword argument 'wings'"),

@@ -139,6 +139,7 @@ def test_groups_of_the_users_making_suit_a_task_that_names_its_own():
 def test_no_code_that_comes_with_a_run_is_imported(tmp_path, monkeypatch):
     """Neither out of its folder, nor out of one around it."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
     for place in (tmp_path / "run", tmp_path / "parcel", tmp_path / "parcel" / "run"):
         place.mkdir()
         (place / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
@@ -152,6 +153,18 @@ def test_no_code_that_comes_with_a_run_is_imported(tmp_path, monkeypatch):
     with from_stranger(tmp_path / "run"), pytest.raises(ValueError, match="is not run"):
         make_env("evil:X")
     assert not (tmp_path / "ran").exists() and "evil" not in sys.modules
+
+
+@pytest.mark.parametrize("name", ["pettingzoo:os:system", "pettingzoo:subprocess:run", "pettingzoo:run.evil"])
+def test_a_run_calls_no_functions_as_environments(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    arguments = {"command": f"touch {tmp_path / 'ran'}"}
+    with from_stranger(tmp_path / "run"), pytest.raises(ValueError, match=r"may name no functions|is not run"):
+        make_env(name, **arguments)
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.long

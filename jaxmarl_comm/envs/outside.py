@@ -15,6 +15,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.suggest import did_you_mean, shown
 
 OFFERED = "jaxmarl_comm.envs"  # the group of entry points in which other packages offer their tasks
@@ -38,10 +39,15 @@ def offered() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=OFFERED)}
 
 
+def distrusted() -> Path | None:
+    """The stranger's folder, inside `from_stranger`."""
+    return _STRANGE.get()
+
+
 def outside_class(name: str) -> Any:
     """What `module:Class` or an entry point stands for; None if the name is neither.
 
-    A module may lie in the working directory. Raises ValueError, in one line, if there is no such thing, or if
+    A module may lie in the working directory. Raises ConfigError, in one line, if there is no such thing, or if
     importing it fails.
     """
     if point := offered().get(name):
@@ -50,44 +56,50 @@ def outside_class(name: str) -> Any:
     if not colon:
         return None
     if not all(part.isidentifier() for part in [*module.split("."), *path.split(".")]):
-        raise ValueError(f"env.name is {shown(name)}, but a task of one's own is module:Class")
-    found: Any = _imported(module)
+        raise ConfigError(f"env.name is {shown(name)}, but a task of one's own is module:Class")
+    found: Any = imported(module)
     for part in path.split("."):
         if not hasattr(found, part):
             near = [each for each in vars(found) if isinstance(getattr(found, each), type)]
-            raise ValueError(f"{module} has no {shown(part)}{did_you_mean(part, near)}, so there is no task {name}")
+            raise ConfigError(f"{module} has no {shown(part)}{did_you_mean(part, near)}, so there is no task {name}")
         found = getattr(found, part)
     return found
 
 
-def _imported(name: str) -> Any:
+def imported(name: str) -> Any:
+    """The module of this name. Raises ConfigError, in one line, if it cannot be imported, or came with a stranger."""
     if name in sys.modules:
         return sys.modules[name]
     try:
         for part in accumulate(name.split("."), "{}.{}".format):
-            _check_found(part, name)
+            check_found(part, name)
             import_module(part)
-    except ValueError:
+    except ConfigError:
         raise
     except Exception as error:  # whatever somebody's module does
-        raise ValueError(f"cannot import {name}: {in_words(error)}") from error
+        raise ConfigError(f"cannot import {name}: {in_words(error)}") from error
     return sys.modules[name]
 
 
-def _check_found(part: str, name: str) -> None:
-    """Raise ValueError unless there is such a module, and it did not come with a stranger's folder."""
+def check_found(part: str, name: str) -> None:
+    """Raise ConfigError unless there is such a module, and it did not come with a stranger's folder.
+
+    From here on, modules are also looked for in the working directory.
+    """
     here = str(Path.cwd())
     if find_spec(part) is None and here not in sys.path:
         sys.path.append(here)  # behind all others, so that it hides nothing
     spec = find_spec(part)
     if spec is None:
-        raise ValueError(f"there is no module {part} here, nor in the packages that are installed, for env.name {name}")
+        raise ConfigError(
+            f"there is no module {part} here, nor in the packages that are installed, for env.name {name}"
+        )
     if strange := _STRANGE.get():
         places = [
             Path(place).resolve() for place in [*(spec.submodule_search_locations or ()), spec.origin or ""] if place
         ]
         if any(place.is_relative_to(strange) or strange.is_relative_to(place) for place in places):
-            raise ValueError(
+            raise ConfigError(
                 f"{strange} names its task {name}, whose code lies with it: what comes with a run's folder is not run"
             )
 

@@ -11,6 +11,7 @@ from jaxmarl_comm.envs.foreign.contract import Call, Description
 from jaxmarl_comm.envs.foreign.env import ForeignEnv, groups_of
 from jaxmarl_comm.envs.foreign.host import description
 from jaxmarl_comm.envs.foreign.pool import WorkerError
+from jaxmarl_comm.envs.outside import check_found, distrusted, imported
 from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.suggest import shown
 
@@ -26,6 +27,9 @@ def make_foreign(name: str, arguments: Mapping[str, Any]) -> ForeignEnv:
     if wrong := list(_mistakes(name, arguments)):
         raise ConfigError(*wrong)
     target = name.removeprefix(PREFIX)
+    check_found(target.partition(":")[0].partition(".")[0], name)
+    if distrusted():
+        _check_harmless(name, target)
     theirs = {key: value for key, value in arguments.items() if key not in ("ends_early", *WHOLE)}
     try:
         call = Call.of(target, theirs, arguments.get("max_cycles"))
@@ -56,6 +60,22 @@ def _mistakes(name: str, arguments: Mapping[str, Any]) -> Any:
             yield f"argument '{key}' of {name} is {shown(value)}, but must be a whole number from 1 to {most:,}"
     if not isinstance(ends := arguments.get("ends_early", True), bool):
         yield f"argument 'ends_early' of {name} is {shown(ends)}, but must be true or false"
+
+
+def _check_harmless(name: str, target: str) -> None:
+    """What a stranger's run may call: `parallel_env` of a module, or a class of environments; not any function."""
+    module, _, path = target.partition(":")
+    found = imported(module)
+    if path not in ("", "parallel_env") and not _is_environment(getattr(found, path, None)):
+        raise ConfigError(
+            f"{name} is of a run folder, which may name no functions but parallel_env, and classes of ParallelEnv"
+        )
+
+
+def _is_environment(found: Any) -> bool:
+    from pettingzoo import ParallelEnv
+
+    return isinstance(found, type) and issubclass(found, ParallelEnv)
 
 
 def _check_groups(name: str, found: Description) -> None:
