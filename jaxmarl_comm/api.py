@@ -16,7 +16,7 @@ from jaxmarl_comm.exploiting.run import begin_exploit, run_exploit
 from jaxmarl_comm.film.gif import gif
 from jaxmarl_comm.film.of_run import film_of
 from jaxmarl_comm.interrupts import parting
-from jaxmarl_comm.memory import check_memory
+from jaxmarl_comm.memory import check_memory, within_memory
 from jaxmarl_comm.opponents.taking import create_run
 from jaxmarl_comm.page.making import report_on
 from jaxmarl_comm.page.replay import film_page
@@ -120,8 +120,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Evaluate a checkpoint of a run; write and return what `evaluation.json` holds, with its seed and episodes.
 
-    episodes: in our environment, episodes_reference: in its reference implementation, seed: of the
-    episodes; each as in training if None.
+    episodes: in our environment, episodes_reference: in its reference implementation, seed: of the episodes; each as in
+    training if None.
     control: a finished run of silent agents on the same task, to tell what talk is worth; the run's own if None,
     unless that is unfinished, which is said.
     output: a JSON file; `evaluation-1.json` in the run's folder, or the first number that is free, if None.
@@ -137,7 +137,8 @@ def evaluate(
     runner = Runner(cfg, folder)
     teams, record = runner.load_teams(checkpoint)
     compared = load_control(Path(control), runner) if control else _own_control(runner)
-    return runner.evaluate(teams, record.iteration, changed, paths, compared)
+    with within_memory(changed):
+        return runner.evaluate(teams, record.iteration, changed, paths, compared)
 
 
 def train_study(

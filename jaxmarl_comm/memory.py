@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -10,8 +12,11 @@ from typing import Any
 import jax
 
 from jaxmarl_comm.config import Config, ConfigError
+from jaxmarl_comm.files import RunError
+from jaxmarl_comm.suggest import listed
 
 FLOAT = 4  # bytes
+EXHAUSTED = "RESOURCE_EXHAUSTED"  # in what jax says then
 COPIES = 3  # of parameters: themselves, and Adam's two means
 
 
@@ -28,6 +33,22 @@ def check_memory(cfg: Config, values: int = 1) -> None:
             raise ConfigError(
                 f"{what} needs at least {needed / 1e9:,.1f} GB of memory, but there are {there / 1e9:,.1f} GB: {blamed}"
             )
+
+
+@contextmanager
+def within_memory(cfg: Config, advice: str = "") -> Iterator[None]:
+    """What jax raises inside when the device has no memory left is a RunError of one line, ending in this advice."""
+    try:
+        yield
+    except RuntimeError as error:  # jax's own
+        if EXHAUSTED not in str(error):
+            raise
+        what, (needed, factors) = max(needed_bytes(cfg).items(), key=lambda item: item[1][0])
+        lower = listed([f"{name} ({value:,})" for name, value in factors.items()], "or")
+        raise RunError(
+            f"the device has run out of its {memory_of_machine() / 1e9:,.1f} GB of memory, of which {what} alone takes "
+            f"{needed / 1e9:,.1f} GB: lower {lower}{advice}"
+        ) from None
 
 
 def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:

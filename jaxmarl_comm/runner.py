@@ -24,6 +24,7 @@ from jaxmarl_comm.envs.foreign.failure import told_in_one_line
 from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
 from jaxmarl_comm.evaluation.control import Control, check_control
 from jaxmarl_comm.files import InterruptedRunError
+from jaxmarl_comm.memory import within_memory
 from jaxmarl_comm.opponents.copies import load_copies, save_copies, sides_of
 from jaxmarl_comm.page.report import write_report
 from jaxmarl_comm.provenance import provenance
@@ -60,7 +61,7 @@ def train(cfg: Config, folder: RunFolder, close: bool = True) -> TrainResult:
     Raises RunError (another process at work here, divergence, interruption) or CheckpointError.
     """
     go_on = f"; go on with --resume {folder.path}"
-    with folder.locked(), interrupts.parting(f"stopped{go_on}"), told_in_one_line(go_on):
+    with folder.locked(), interrupts.parting(f"stopped{go_on}"), told_in_one_line(go_on), within_memory(cfg, go_on):
         runner = Runner(cfg, folder)
         runner.console.header(cfg, runner.env, folder.path)
         state = runner.run()

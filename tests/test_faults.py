@@ -19,13 +19,14 @@ import yaml
 
 from jaxmarl_comm import default_cfg, evaluate
 from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints
+from jaxmarl_comm.cli import train_main
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.evaluation.verdict import _at_the_end
 from jaxmarl_comm.files import append_line, draft_of, write_new, write_whole
 from jaxmarl_comm.report.curves import plot_curves
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import InterruptedRunError, Runner, train
-from runs import ROOT, SIMPLEST, as_options, finish, start
+from runs import ROOT, SIMPLEST, as_options, call, finish, start
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
@@ -328,6 +329,7 @@ def test_a_full_disk_is_one_line(tmp_path):
     code = """
 import resource, sys, pathlib, numpy as np
 from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints
+from jaxmarl_comm.cli import train_main
 from jaxmarl_comm.files import RunError, append_line, write_whole
 folder = pathlib.Path(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
@@ -441,6 +443,18 @@ def test_an_interrupt_in_a_notebook_leaves_a_run_that_can_go_on(run, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         again.run()
     assert runner_of(run).load()[1].iteration == 10
+
+
+def test_a_device_without_memory_left_is_one_line_that_says_what_to_lower(tmp_path, monkeypatch, capsys):
+    def compile_programs(self, state, done):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 91.5GiB.\n  more")
+
+    monkeypatch.setattr(Runner, "compile_programs", compile_programs)
+    words = ["--test", "--num_envs", "8", "--eval_episodes", "900", "--run-dir", tmp_path / "run"]
+    status, error = call(train_main, words, capsys)
+    assert status == 1 and len(error.splitlines()) == 1
+    assert "the evaluation alone takes 0.0 GB: lower num_seeds (1), eval_episodes (900) or env.max_cycles (25)" in error
+    assert error.endswith(f"; go on with --resume {tmp_path / 'run'}\n")
 
 
 # All of it, at random moments
