@@ -13,7 +13,7 @@ import numpy as np
 from jaxmarl_comm.envs.base import ActionSpace, Array, Env, TimeStep
 from jaxmarl_comm.envs.ladder import Ladder
 from jaxmarl_comm.envs.microgrid.grids import CAPACITY, POWER, Grids, grids
-from jaxmarl_comm.envs.microgrid.profiles import LOW, SHIFT_HOURS, SHIFT_STARTS, Day, Price, made_up, read, yields
+from jaxmarl_comm.envs.microgrid.profiles import LOW, MIDDLE, SHIFT_HOURS, SHIFT_STARTS, Day, Price, made_up, read, yields
 from jaxmarl_comm.envs.microgrid.readings import DAY, Readings, read_csv
 from jaxmarl_comm.envs.microgrid.settlement import Flows, Market, costs, within_reach
 from jaxmarl_comm.suggest import shown
@@ -97,9 +97,11 @@ class Microgrid(Env):
 
     @cached_property
     def market(self) -> Market:
-        """Terms of trade."""
+        """Terms of trade. Stored energy is booked at the lowest price, so that to store it is no profit by itself."""
         limit = LIMIT_PER_GRID * self.num_grids if self.feeder_limit is None else self.feeder_limit
-        return Market(limit, self.feeder_charge, self.export_ratio, LOW)
+        lowest = MIDDLE if self.price == "flat" else LOW
+        value = lowest if self.readings is None else float(self.readings.price.min())
+        return Market(limit, self.feeder_charge, self.export_ratio, value)
 
     @cached_property
     def action_spaces(self) -> dict[str, ActionSpace]:
