@@ -52,8 +52,8 @@ def at_random(grids: Grids, seed: int) -> Controller:
 
 
 def rules(grids: Grids) -> Controller:
-    """Each grid for itself: what it has too much of is stored, what it lacks in the dearest hours comes from the battery,
-    and a generator runs while that is cheaper than to import.
+    """Each grid for itself: what it has too much of is stored, what it lacks in the dearest hours comes from the
+    battery, and a generator runs while that is cheaper than to import.
     """
 
     def control(day: Days, hour: int, energy: np.ndarray) -> Setpoints:
@@ -67,8 +67,8 @@ def rules(grids: Grids) -> Controller:
 
 
 def expected(day: Days, hour: int) -> np.ndarray:
-    """Net load of this and the later hours, `[T - hour, N]`, as it is to be expected in this one: the forecast, and that
-    part of its present error which will be left (see `fluctuation`).
+    """Net load of this and the later hours, `[T - hour, N]`, as it is to be expected in this one: the forecast, and
+    that part of its present error which will be left (see `fluctuation`).
     """
     left = PERSISTENCE ** np.arange(len(day.price) - hour)
     return day.forecast[hour:] + left[:, None] * (day.net_load[hour] - day.forecast[hour])
@@ -111,10 +111,10 @@ def selfish(grids: Grids, market: Market) -> Controller:
 def silent(grids: Grids, market: Market, days: Days) -> Controller:
     """Each plans for the least expected cost of the team, knowing its own load and what others draw on other days.
 
-    A grid that is told nothing never learns what others draw today, so what its own power costs the team is, hour by hour,
-    a mean over what they may draw. That is found on these days: all begin `selfish`, and then one after the other answers
-    what the others do, ROUNDS times. Where no grid can do better alone, a team of convex costs can do hardly better
-    together (Radner 1962, of static teams; what is planned anew each hour is no such team, so this is no bound).
+    A grid that is told nothing never learns what others draw today, so what its own power costs the team is, hour by
+    hour, a mean over what they may draw. That is found on these days: all begin `selfish`, and then one after the other
+    answers what the others do, ROUNDS times. Where no grid can do better alone, a team of convex costs can do hardly
+    better together (Radner 1962, of static teams; what is planned anew each hour is no such team, so this is no bound).
     """
     count = len(grids.load)
     powers = _drawn(days, play(days, selfish(grids, market)))

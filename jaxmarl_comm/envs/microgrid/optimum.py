@@ -1,7 +1,7 @@
 """The least that a day can cost: the linear program over all grids together, by whoever knows the whole day beforehand.
 
-No policy costs less on any day, whatever its agents know and tell each other. It is the least of the environment's own cost,
-and played there, its plan costs as much.
+No policy costs less on any day, whatever its agents know and tell each other. It is the least of the environment's own
+cost, and played there, its plan costs as much.
 """
 
 from __future__ import annotations

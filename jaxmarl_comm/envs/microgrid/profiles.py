@@ -27,8 +27,8 @@ RATES = (0.5, 2.0)  # of `tou` prices, between which those of `rt` lie
 class Day(NamedTuple):
     """T hours, and H more that nobody sees the end of. load: MW `[N, T]`. sun, wind: `[T]`, of the plants' power.
 
-    forecast: of load less sun and wind, made before the day, MW `[N, T + H]`, and price: $/MWh `[T + H]`, both with zeros
-    after the end, so that whoever looks H hours ahead need not know where the day ends.
+    forecast: of load less sun and wind, made before the day, MW `[N, T + H]`, and price: $/MWh `[T + H]`, both with
+    zeros after the end, so that whoever looks H hours ahead need not know where the day ends.
     """
 
     load: Array
@@ -46,9 +46,10 @@ def yields(grids: Grids, day: Day) -> Array:
 def made_up(key: Array, grids: Grids, hours: int, price: Price, random: bool) -> Day:
     """A day out of nothing, with H = 0. The key is consumed.
 
-    Each grid has an everyday load with a morning and an evening hump, and somewhere in the day a shift of heavy work. When
-    it works, and how high the rest is, is drawn for each; sun and wind for all. random: False gives the same mean day
-    each time, on which the grids' shifts follow each other. Loads fluctuate about what was forecast, as `fluctuation` says.
+    Each grid has an everyday load with a morning and an evening hump, and somewhere in the day a shift of heavy work.
+    When it works, and how high the rest is, is drawn for each; sun and wind for all. random: False gives the same mean
+    day each time, on which the grids' shifts follow each other. Loads fluctuate about what was forecast, as
+    `fluctuation` says.
     """
     count, hour = len(grids.load), np.arange(hours) % DAY
     # One draw is cheaper than many, and dear enough that XLA had better not repeat it for each use.
@@ -56,12 +57,13 @@ def made_up(key: Array, grids: Grids, hours: int, price: Price, random: bool) ->
     chance = jax.lax.optimization_barrier(drawn)
     levels, shifts, weather, waves, rates = jnp.split(chance, np.cumsum((count, count, 3, hours * count)))
     if not random:
-        levels, shifts, weather = jnp.full(count, 0.5), (np.arange(count) % 3 + 0.5) / 3, jnp.full(3, 0.5)
+        one_by_one = jnp.arange(count) % len(SHIFT_STARTS) + 0.5
+        levels, shifts, weather = jnp.full(count, 0.5), one_by_one / len(SHIFT_STARTS), jnp.full(3, 0.5)
     begins = jnp.array(SHIFT_STARTS)[jnp.floor(shifts * len(SHIFT_STARTS)).astype(int)][:, None]
     at_work = (hour >= begins) & (hour < begins + SHIFT_HOURS)
     expected = (grids.load * between(levels, LEVEL))[:, None] * everyday(hour) + grids.shift[:, None] * at_work
     load = expected * (1 + fluctuation(waves.reshape(count, hours))) if random else expected
-    sun = clear_sky(hour) * between(weather[0], SUNNY)
+    sun = jnp.asarray(clear_sky(hour), float) * between(weather[0], SUNNY)
     wind = between(weather[1], WINDY) * (1 + 0.5 * jnp.sin(2 * np.pi * (hour / DAY - weather[2]))) / 1.5
     day = Day(load, sun, wind, expected, prices(hour, price, rates))
     return day._replace(forecast=expected - yields(grids, day))
@@ -108,15 +110,16 @@ def clear_sky(hour: np.ndarray) -> np.ndarray:
 
 
 def prices(hour: np.ndarray, kind: Price, rates: Array) -> Array:
-    """`[T]` $/MWh, all known a day ahead. tou: by the time of use, low at night and highest in the evening; flat: always
-    the middle; rt: `tou` times a rate of each hour, of which `rates` `[T]` are the logarithms, uniform in 0 to 1.
+    """`[T]` $/MWh, all known a day ahead. tou: by the time of use, low at night and highest in the evening; flat:
+    always the middle; rt: `tou` times a rate of each hour, of which `rates` `[T]` are the logarithms, uniform in 0 to
+    1.
     """
     if kind == "flat":
         return jnp.full(hour.shape, MIDDLE)
     by_hour = np.select([(hour < 7) | (hour >= 23), (hour >= 17) & (hour < 21)], [LOW, PEAK], MIDDLE)
     if kind == "tou":
         return jnp.asarray(by_hour, float)
-    return by_hour * jnp.exp(between(rates, (float(np.log(RATES[0])), float(np.log(RATES[1])))))
+    return jnp.asarray(by_hour, float) * jnp.exp(between(rates, (float(np.log(RATES[0])), float(np.log(RATES[1])))))
 
 
 def between(share: Array, ends: tuple[float, float]) -> Array:

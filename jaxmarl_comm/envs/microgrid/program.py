@@ -1,9 +1,9 @@
 """The linear program: how batteries and generators cost least, once loads and prices are known or guessed.
 
-Of each of G grids and H hours there are charge, discharge, each piece of a generator's power and the energy after the hour;
-of each hour, the power that all together draw, cut in pieces of rising cost. All costs are convex and piecewise linear, so
-this is the environment's cost exactly. Nobody charges and discharges at once where that is cheapest: it would lose energy
-that costs something (prices are above 0), and wear batteries.
+Of each of G grids and H hours there are charge, discharge, each piece of a generator's power and the energy after the
+hour; of each hour, the power that all together draw, cut in pieces of rising cost. All costs are convex and piecewise
+linear, so this is the environment's cost exactly. Nobody charges and discharges at once where that is cheapest: it
+would lose energy that costs something (prices are above 0), and wear batteries.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ OWN = 3 + NUM_PIECES  # variables of a grid in an hour: charge, discharge, piece
 
 
 class Curve(NamedTuple):
-    """What power costs in each of H hours, $/MWh, rising: `slopes` `[H, B + 1]` below, between and above `breaks` `[H, B]`,
-    which are MW. At the first of them it costs nothing.
+    """What power costs in each of H hours, $/MWh, rising: `slopes` `[H, B + 1]` below, between and above `breaks` `[H,
+    B]`, which are MW. At the first of them it costs nothing.
     """
 
     breaks: np.ndarray
@@ -42,8 +42,8 @@ class Plan(NamedTuple):
 def cheapest(grids: Grids, curve: Curve, energy: np.ndarray, net_load: np.ndarray, energy_value: float) -> Plan:
     """Solved by HiGHS, in float64.
 
-    energy: MWh stored at the start, `[G]`. net_load: MW of all together, `[H]`. energy_value: $/MWh of what is stored at
-    the end, more or less than at the start.
+    energy: MWh stored at the start, `[G]`. net_load: MW of all together, `[H]`. energy_value: $/MWh of what is stored
+    at the end, more or less than at the start.
     """
     from scipy.optimize import linprog  # takes long to import
 
@@ -66,7 +66,8 @@ def cheapest(grids: Grids, curve: Curve, energy: np.ndarray, net_load: np.ndarra
     right[0, :count] = -energy
     right[:, count] = curve.breaks[:, 0] - net_load
     bounds = np.stack([least.ravel(), most.ravel()], axis=1)
-    found: Any = linprog(
+    solve: Any = linprog  # whose stubs know no sparse arrays
+    found = solve(
         cost.ravel(), A_eq=equations(hours, count, num_breaks + 1), b_eq=right.ravel(), bounds=bounds, method="highs-ds"
     )
     own = found.x.reshape(hours, -1)[:, : count * OWN].reshape(hours, count, OWN)
@@ -76,7 +77,7 @@ def cheapest(grids: Grids, curve: Curve, energy: np.ndarray, net_load: np.ndarra
 
 @lru_cache(maxsize=64)
 def equations(hours: int, count: int, num_pieces: int) -> Any:
-    """The left sides, sparse: of each hour, each battery's energy before it and what is added; then the power balance."""
+    """The left sides, sparse: of each hour, each battery's energy and what is added; then the power balance."""
     from scipy.sparse import coo_array
 
     width, entries = count * OWN + num_pieces, []
@@ -84,7 +85,11 @@ def equations(hours: int, count: int, num_pieces: int) -> Any:
         balance = hour * (count + 1) + count
         for grid in range(count):
             stored, first = hour * (count + 1) + grid, hour * width + grid * OWN
-            entries += [(stored, first, EFFICIENCY), (stored, first + 1, -1 / EFFICIENCY), (stored, first + OWN - 1, -1)]
+            entries += [
+                (stored, first, EFFICIENCY),
+                (stored, first + 1, -1 / EFFICIENCY),
+                (stored, first + OWN - 1, -1),
+            ]
             entries += [(stored, first - width + OWN - 1, 1)] if hour else []
             entries += [(balance, first, 1), *((balance, first + k, -1) for k in range(1, OWN - 1))]
         entries += [(balance, hour * width + count * OWN + k, -1) for k in range(num_pieces)]

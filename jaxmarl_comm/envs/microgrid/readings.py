@@ -28,7 +28,8 @@ class Readings(NamedTuple):
 
 
 def read_csv(path: str, num_grids: int, hours: int) -> Readings:
-    """Columns load_1 to load_N, solar, wind and price, an hour in each row, the first at midnight; others are left alone.
+    """Columns load_1 to load_N, solar, wind and price, an hour in each row, the first at midnight; others are left
+    alone.
 
     hours: of an episode, so many rows at least. Raises ConfigError, in one line, for whatever is wrong with the file.
     """
@@ -37,7 +38,9 @@ def read_csv(path: str, num_grids: int, hours: int) -> Readings:
     columns = {name: _column(path, rows, name) for name in (*loads, "solar", "wind", "price")}
     needed = max(hours, DAY)
     if len(rows) - 1 < needed:
-        raise ConfigError(f"profiles {path} has {len(rows) - 1} rows of numbers, but needs at least {needed}, an hour each")
+        raise ConfigError(
+            f"profiles {path} has {len(rows) - 1} rows of numbers, but needs at least {needed}, an hour each"
+        )
     load = np.stack([columns[name] for name in loads])
     return Readings(load, columns["solar"], columns["wind"], columns["price"])
 
@@ -75,7 +78,7 @@ def _column(path: str, rows: Sequence[Sequence[str]], name: str) -> np.ndarray:
             numbers[k] = np.nan
         if not least <= numbers[k] <= most:
             raise ConfigError(
-                f"profiles {path}, row {k + 1}, column '{name}' is {shown(cell)}, but must be a number from {least:g} to "
-                f"{most:g}"
+                f"profiles {path}, row {k + 1}, column '{name}' is {shown(cell)}, but must be a number "
+                f"from {least:g} to {most:g}"
             )
     return numbers

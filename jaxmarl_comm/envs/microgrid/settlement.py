@@ -55,9 +55,10 @@ def fuel_cost(grids: Grids, generated: Any) -> Any:
 def costs(grids: Grids, market: Market, price: Any, net_load: Any, flows: Flows) -> Any:
     """$ of each grid in an hour, `[..., N]`, whose sum is what the team pays: see `Market` and the parts below.
 
-    price: $/MWh `[...]`. net_load: MW `[..., N]`, load less sun and wind. Surplus first goes to grids that lack power, at
-    the mean of what it would earn and what they would pay; the team imports or exports the rest. Whoever lacks pays for
-    imports, and for what goes beyond the limit, by how much it lacks; whoever has earns of exports by how much it has.
+    price: $/MWh `[...]`. net_load: MW `[..., N]`, load less sun and wind. Surplus first goes to grids that lack power,
+    at the mean of what it would earn and what they would pay; the team imports or exports the rest. Whoever lacks pays
+    for imports, and for what goes beyond the limit, by how much it lacks; whoever has earns of exports by how much it
+    has.
     """
     balance = net_load + flows.charge - flows.discharge - flows.generated
     lack, surplus = balance.clip(0), (-balance).clip(0)
@@ -68,8 +69,7 @@ def costs(grids: Grids, market: Market, price: Any, net_load: Any, flows: Flows)
     to_pay = imported * price + between + (imported - market.limit).clip(0) * market.charge
     to_earn = exported * earned + between
     shares = (
-        lack * (to_pay / all_lack.clip(NOTHING))[..., None]
-        - surplus * (to_earn / all_surplus.clip(NOTHING))[..., None]
+        lack * (to_pay / all_lack.clip(NOTHING))[..., None] - surplus * (to_earn / all_surplus.clip(NOTHING))[..., None]
     )
     return shares + fuel_cost(grids, flows.generated) + battery_cost(market, flows.charge, flows.discharge)
 

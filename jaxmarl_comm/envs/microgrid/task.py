@@ -1,4 +1,4 @@
-"""microgrid_v0: neighbours behind one feeder, who each know only their own load, keep the cost of a day low together."""
+"""microgrid_v0: neighbours behind one feeder, who each know their own load alone, keep the cost of a day low."""
 
 from __future__ import annotations
 
@@ -13,8 +13,20 @@ import numpy as np
 from jaxmarl_comm.envs.base import ActionSpace, Array, Env, TimeStep
 from jaxmarl_comm.envs.ladder import Ladder
 from jaxmarl_comm.envs.microgrid.grids import CAPACITY, POWER, Grids, grids
-from jaxmarl_comm.envs.microgrid.profiles import LOW, MIDDLE, SHIFT_HOURS, SHIFT_STARTS, Day, Price, made_up, read, yields
+from jaxmarl_comm.envs.microgrid.optimum import Days
+from jaxmarl_comm.envs.microgrid.profiles import (
+    LOW,
+    MIDDLE,
+    SHIFT_HOURS,
+    SHIFT_STARTS,
+    Day,
+    Price,
+    made_up,
+    read,
+    yields,
+)
 from jaxmarl_comm.envs.microgrid.readings import DAY, Readings, read_csv
+from jaxmarl_comm.envs.microgrid.saving import shares
 from jaxmarl_comm.envs.microgrid.settlement import Flows, Market, costs, within_reach
 from jaxmarl_comm.suggest import shown
 
@@ -162,7 +174,7 @@ class Microgrid(Env):
             name: (x[..., 0] if self.continuous_actions else x / (self.levels - 1)).clip(0, 1)
             for name, x in chosen.items()
         }
-        return POWER * (2 * shares["battery"] - 1), self.grids.generator * shares["generator"]
+        return POWER * (2 * shares["battery"] - 1), shares["generator"] * jnp.asarray(self.grids.generator, float)
 
     def net_load(self, state: MicrogridState) -> Array:
         """MW in this hour, `[N]`: what sun and wind leave to be met."""
@@ -174,18 +186,18 @@ class Microgrid(Env):
         return TimeStep(self.observe(state), reward, jnp.zeros_like(truncated), truncated)
 
     def observe(self, state: MicrogridState) -> dict[str, Array]:
-        """Of each grid, and of nobody else's: energy in its battery, load, sun and wind in MW; its sizes; a forecast of net
-        load for `obs_forecast` hours. Of all: sine and cosine of the hour, share of the day that is over, price, and
-        prices of the hours ahead. Prices are in 100 $/MWh; beyond the end of the day there are zeros.
+        """Of each grid, and of nobody else's: energy in its battery, load, sun and wind in MW; its sizes; a forecast of
+        net load for `obs_forecast` hours. Of all: sine and cosine of the hour, share of the day that is over, price,
+        and prices of the hours ahead. Prices are in 100 $/MWh; beyond the end of the day there are zeros.
         """
         day, hours = state.day, self.obs_forecast
         now, later = jnp.minimum(state.t, self.max_cycles - 1), state.t + 1
         angle = 2 * np.pi * state.t / DAY
         clock = jnp.stack([jnp.sin(angle), jnp.cos(angle), state.t / self.max_cycles])
         prices = jax.lax.dynamic_slice_in_dim(day.price, later, hours)
-        own = [state.energy, day.load[:, now], self.grids.sun * day.sun[now], self.grids.wind * day.wind[now]]
+        sun, wind = (jnp.asarray(x) for x in (self.grids.sun * day.sun[now], self.grids.wind * day.wind[now]))
         parts = [
-            jnp.stack(own, axis=-1),
+            jnp.stack([state.energy, day.load[:, now], sun, wind], axis=-1),
             jnp.asarray(self.own_sizes, float),
             jax.lax.dynamic_slice_in_dim(day.forecast, later, hours, axis=-1),
             self._each(jnp.concatenate([clock, day.price[now][None] / SCALE, prices / SCALE])),
@@ -206,11 +218,22 @@ class Microgrid(Env):
         return len(SHIFT_STARTS) if self.weather == "random" else 0
 
     def goals(self, state: MicrogridState) -> Array:
-        """When a grid's shift works, or, of readings, in which of these hours its load is highest: what others plan by."""
+        """When a grid's shift works; of readings, in which of these hours its load is highest."""
         if not self.num_goals:
             return super().goals(state)
         at_work = [state.day.load[:, start : start + SHIFT_HOURS].sum(axis=-1) for start in SHIFT_STARTS]
         return jnp.argmax(jnp.stack(at_work), axis=0)
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """cost: $ of the team in a day, of which a return is the mean over grids."""
+        return {"cost": -SCALE * self.num_grids}
+
+    def judge(self, starts: MicrogridState, returns: np.ndarray) -> dict[str, np.ndarray]:
+        """share_of_saving: see `shares`."""
+        days = Days.of(self.grids, starts.energy, starts.day)
+        found = shares(self.grids, self.market, days, self.measures["cost"] * returns[..., 0])
+        return {"share_of_saving": found}
 
     def render(self, state: MicrogridState) -> np.ndarray:
         """`[480, 640, 3]` uint8."""
