@@ -55,10 +55,7 @@ def _supply(axes: Any, grids: Grids, state: Any, names: Sequence[str]) -> None:
 def _course(axes: Any, grids: Grids, state: Any, names: Sequence[str]) -> None:
     day = state.day
     hours = np.arange(day.load.shape[-1])
-    net_load = (
-        np.asarray(day.load) - grids.sun[:, None] * np.asarray(day.sun) - grids.wind[:, None] * np.asarray(day.wind)
-    )
-    for name, course in zip(names, net_load, strict=True):
+    for name, course in zip(names, np.asarray(day.load - yields(grids, day)), strict=True):
         axes.step(hours, course, where="post", label=name)
     axes.axvline(int(state.t), color="0.3", linestyle=":")
     axes.set(xlabel="hour", ylabel="MW", title="load less sun and wind")

@@ -243,4 +243,5 @@ class Microgrid(Env):
 
     @property
     def ladder(self) -> Ladder | None:
-        return None
+        """silent: of grids that plan for themselves (`silent`), the best found; oracle: of the least costs, a bound."""
+        return Ladder(silent=-16.1, oracle=-13.5) if self.is_default("continuous_actions") else None
