@@ -24,9 +24,9 @@ class Console:
     On a terminal, its last line says how far training is, or for how long something else has been going on.
     """
 
-    def __init__(self, shown: Sequence[str]) -> None:
-        """shown: names of the metrics that have a column."""
-        self.shown = tuple(shown)
+    def __init__(self, shown: Sequence[str], measures: Mapping[str, float] | None = None) -> None:
+        """shown: names of the metrics that have a column. measures: see `Env.measures`; each has a column, too."""
+        self.shown, self.measures = tuple(shown), dict(measures or {})
         self.began = self.rated = time.perf_counter()
         self.first_steps = 0
         self.row_shown: Mapping[str, Any] | None = None
@@ -67,7 +67,8 @@ class Console:
     def start_table(self, env_steps: int) -> None:
         """Column names; rate and time left are counted from here."""
         self.began, self.first_steps = time.perf_counter(), env_steps
-        self._line([*map(self._heading, ("iteration", "env_steps", *self.shown)), "steps/s", "left"])
+        names = ("iteration", "env_steps", *self.shown, *self.measures)
+        self._line([*map(self._heading, names), "steps/s", "left"])
 
     def row(self, row: Mapping[str, Any], cfg: Config) -> None:
         """One row of metrics.jsonl, means over seeds, and how fast it goes."""
@@ -75,6 +76,7 @@ class Console:
         rate, left = self._pace(row, cfg)
         cells = [f"{row['iteration']:,}", f"{row['env_steps'] / 1e6:.2f} M"]
         cells += [_number(row, name) for name in self.shown]
+        cells += [_told(factor * _mean(row, "return")) for factor in self.measures.values()]
         self._line([*cells, f"{rate:,.0f}", live.clock(left)])
 
     def _pace(self, row: Mapping[str, Any], cfg: Config) -> tuple[float, float]:
@@ -97,7 +99,7 @@ class Console:
         return f"{bar}  {live.clock(left)} left{returns}  {rate:,.0f} steps/s  {row['iteration']:,} iterations"
 
     def _line(self, cells: Sequence[str]) -> None:
-        names = ("iteration", "env_steps", *self.shown, "", "")
+        names = ("iteration", "env_steps", *self.shown, *self.measures, "", "")
         self.say("".join(f"{cell:>{max(WIDTH, len(name) + 2)}}" for cell, name in zip(cells, names, strict=True)))
 
     @staticmethod
@@ -107,5 +109,12 @@ class Console:
 
 def _number(row: Mapping[str, Any], name: str) -> str:
     """The mean over seeds."""
-    number = float(np.mean(row[name]))
+    return _told(_mean(row, name))
+
+
+def _mean(row: Mapping[str, Any], name: str) -> float:
+    return float(np.mean(row[name]))
+
+
+def _told(number: float) -> str:
     return f"{number:.4f}" if abs(number) < 1 else f"{number:.2f}"

@@ -35,6 +35,7 @@ ENVS: dict[str, str] = {
     "simple_line_v1": _MPE + "simple_line:SimpleLine",
     "simple_formation_v1": _MPE + "simple_formation:SimpleFormation",
     "collect_treasure_v1": _MPE + "collect_treasure:CollectTreasure",
+    "microgrid_v0": "jaxmarl_comm.envs.microgrid.task:Microgrid",
 }
 
 

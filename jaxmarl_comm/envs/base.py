@@ -331,6 +331,21 @@ class Env(ABC):
             return stacked
         return jnp.take(stacked, jnp.array([order.index(k) for k in range(len(order))]), axis=axis)
 
+    # What only the task can say of finished episodes; a task with nothing to say keeps these.
+
+    @property
+    def measures(self) -> dict[str, float]:
+        """Name -> factor: what a return says in the task's own unit, e.g. `{"cost": -300.0}`, in tasks of one team."""
+        return {}
+
+    def judge(self, starts: State, returns: np.ndarray) -> dict[str, np.ndarray]:
+        """Name -> `[S, E]`, of which the mean over episodes is reported; NaN for episodes that were not judged.
+
+        starts: the states in which E episodes began, every array with an axis `[E]`, in numpy. returns: `[S, E, T]`, of
+        S seeds' teams in these very episodes, mean over each team's agents.
+        """
+        return {}
+
     # What films of episodes show; a task without bodies keeps these, and cannot be filmed.
 
     @property

@@ -17,6 +17,7 @@ from jaxmarl_comm.evaluation.communication import exchange, on_bad_channels, spe
 from jaxmarl_comm.evaluation.control import Control, compare, inequalities
 from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.messages import message_statistics, message_tables
+from jaxmarl_comm.evaluation.own import in_own_units, judged
 from jaxmarl_comm.evaluation.per_team import returns_of, successes_of
 from jaxmarl_comm.evaluation.plays import TREATMENTS, Player, evaluation_key, player
 from jaxmarl_comm.evaluation.reference import play_reference
@@ -45,10 +46,11 @@ def evaluate_teams(
     which training is searched for signs of collapse.
 
     Returns estimates (see `Estimate`) of: return, return_sampled, return_muted, return_shuffled, return_reference,
-    success (each for every team), final_distance, score; what `speaking`, `exchange` and `on_bad_channels` say;
-    scripted teams' returns under `baselines`; under `untrained`, what initial parameters make of it; what `compare`
-    says of a control; the fraction of seeds that formed a protocol; `warnings`. Where seeds differ in kind, means of
-    them have no interval. All but return_sampled act greedily.
+    success (each for every team), final_distance, score; what `Env.measures` and `Env.judge` say, whose names are
+    `measured`; what `speaking`, `exchange` and `on_bad_channels` say; scripted teams' returns under `baselines`; under
+    `untrained`, what initial parameters make of it; what `compare` says of a control; the fraction of seeds that formed
+    a protocol; `warnings`. Where seeds differ in kind, means of them have no interval. All but return_sampled act
+    greedily.
     """
     batch, key = Batch(env, cfg.eval_episodes), evaluation_key(cfg)
     play_seeds = player(cfg, batch, algorithm, key)
@@ -60,8 +62,11 @@ def evaluate_teams(
     exchanged, exchanged_before = exchange(cfg, env, algorithm, [teams, untrained], tell)
     who_formed, scripted = formed(cfg, env, greedy), play_baselines(batch, key)
     value = compared.get("value_of_talk")
+    tell("evaluating what the task itself can say")
+    own, own_before, *own_scripted = judged(env, batch, key, greedy, before, *scripted.values())
     team = {
         **worth(env, greedy),
+        **own,
         **returns_when_treated(env, runs),
         **returns_of(env, play_reference(cfg, env, algorithm, teams, tell), "return_reference"),
         "final_distance": over_seeds(greedy.distance, least=0),
@@ -74,9 +79,13 @@ def evaluate_teams(
     return {
         **(without_intervals(team) if differ_in_kind(who_formed) else team),
         "message_table": message_tables(cfg, env, greedy),
-        "untrained": worth(env, before) | information(speaking(cfg, env, before)) | exchanged_before,
+        "measured": [*in_own_units(env, greedy.returns), *own],
+        "untrained": worth(env, before) | own_before | information(speaking(cfg, env, before)) | exchanged_before,
         "control": compared["control"],
-        "baselines": {name: worth(env, episodes) for name, episodes in scripted.items()},
+        "baselines": {
+            name: worth(env, episodes) | found
+            for (name, episodes), found in zip(scripted.items(), own_scripted, strict=True)
+        },
         "ladder": env.ladder and env.ladder._asdict(),
         **protocols(who_formed, cfg.num_seeds),
         "warnings": [
@@ -114,8 +123,8 @@ def conditions(cfg: Config, env: Env, num_seeds: int) -> dict[str, Any]:
 
 
 def worth(env: Env, greedy: Episodes) -> dict[str, Estimate]:
-    """`return` and `success` of every team."""
-    return returns_of(env, greedy.returns) | successes_of(env, greedy.success)
+    """`return` and `success` of every team, and what the return is in the task's own units."""
+    return returns_of(env, greedy.returns) | in_own_units(env, greedy.returns) | successes_of(env, greedy.success)
 
 
 def information(said: Mapping[str, Estimate]) -> dict[str, Estimate]:

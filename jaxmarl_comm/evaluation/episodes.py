@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxmarl_comm.algorithms import Act, Algorithm
 from jaxmarl_comm.comm.channel import Intervention, unchanged
 from jaxmarl_comm.config import Config
-from jaxmarl_comm.envs.base import WORD, ActionSpace, Env
+from jaxmarl_comm.envs.base import WORD, ActionSpace, Env, TimeStep
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.trees import where_each
 
@@ -113,6 +113,11 @@ def team_actor(batch: Batch, algorithm: Algorithm, team: Any, greedy: Array) -> 
     return Actor(act, algorithm.memory)
 
 
+def starts(batch: Batch, key: Array) -> tuple[Any, TimeStep]:
+    """In what states, and with what to be seen, the episodes begin that `play` plays with this key."""
+    return batch.reset(jax.random.split(key, 4)[0])
+
+
 def play(
     batch: Batch,
     actor: Actor,
@@ -128,9 +133,9 @@ def play(
     treatment: `[]` CLEAR, MUTED or SHUFFLED. hears_words: whether the task's own words are the messages, instead of
     what the actor sends over the channel. stream: whether to keep every message. sight: whether to keep what is seen.
     """
-    reset_key, when_key, play_key, shuffle_key = jax.random.split(key, 4)
+    _, when_key, play_key, shuffle_key = jax.random.split(key, 4)
     intervene = intervention(treatment, shuffle_key)  # the same all along: one hears another's whole stream
-    start, first = batch.reset(reset_key)
+    start, first = starts(batch, key)
     num_steps = batch.env.max_cycles
     noted_step = jax.random.randint(when_key, (batch.num_envs,), 0, num_steps)
     memory = actor.memory(batch.num_envs)

@@ -10,7 +10,8 @@ from typing import Any
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.ladder import Ladder
 from jaxmarl_comm.envs.mpe.task import MPETask
-from jaxmarl_comm.ladders.estimate import Mean
+from jaxmarl_comm.ladders import microgrid
+from jaxmarl_comm.ladders.estimate import cell
 from jaxmarl_comm.ladders.rungs import Rungs, rungs
 from jaxmarl_comm.options import Parser
 from jaxmarl_comm.suggest import did_you_mean
@@ -24,6 +25,7 @@ ARGUMENTS: dict[str, tuple[dict[str, Any], ...]] = {
     "simple_formation_v1": ({},),
 }
 """Task -> the arguments whose ladders are computed, with either kind of actions."""
+TASKS = (*ARGUMENTS, microgrid.TASK)
 EPISODES = 250
 FEWEST_EPISODES = 50  # to tell a standard error from
 TOLERANCE = 0.05  # beside three standard errors: numbers in the code are rounded, and climbs end early
@@ -38,18 +40,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "without private goals, of plans made with hindsight. attainable: of plans made of single actions, after the "
         "oracle's, in the environment itself. silent and oracle are strict bounds in simple_v3, simple_reference_v3 "
         "and simple_speaker_listener_v4; elsewhere the oracle is the best that was found. Each is followed by its "
-        "standard error."
+        f"standard error. {microgrid.TASK} has a table of its own: what a day costs."
     )
-    parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"default: all of {', '.join(ARGUMENTS)}")
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"default: all of {', '.join(TASKS)}")
     parser.add_argument("--episodes", type=int, default=EPISODES, help="planned for each row (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the starts (default: %(default)s)")
     given = parser.parse_args(arguments)
     for task in given.tasks:
-        if task not in ARGUMENTS:
-            parser.error(f"no ladder of '{task}'{did_you_mean(task, ARGUMENTS)}; there are {', '.join(ARGUMENTS)}")
+        if task not in TASKS:
+            parser.error(f"no ladder of '{task}'{did_you_mean(task, TASKS)}; there are {', '.join(TASKS)}")
     if given.episodes < FEWEST_EPISODES or given.seed < 0:
         parser.error(f"--episodes must be at least {FEWEST_EPISODES}, and --seed at least 0")
-    wrong = list(compute(given.tasks or list(ARGUMENTS), given.episodes, given.seed))
+    tasks = given.tasks or TASKS
+    wrong = list(compute([task for task in tasks if task in ARGUMENTS], given.episodes, given.seed))
+    if microgrid.TASK in tasks:
+        wrong += microgrid.compute(given.episodes, given.seed)
     if wrong:
         print(f"error: Env.ladder differs: {'; '.join(wrong)}", file=sys.stderr)
     return 1 if wrong else 0
@@ -57,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def compute(tasks: Sequence[str], num_episodes: int, seed: int) -> Iterator[str]:
     """Print the table as it grows; in what each row differs from the code."""
+    if not tasks:
+        return
     print(f"{'':28}{'actions':12}{'arguments':11}{'silent':>17}{'oracle':>17}{'attainable':>17}{'episodes':>10}")
     for task, arguments, kind in [(t, a, k) for t in tasks for a in ARGUMENTS[t] for k in ("discrete", "continuous")]:
         env = make_env(task, continuous_actions=kind == "continuous", **arguments)
@@ -72,11 +79,6 @@ def compute(tasks: Sequence[str], num_episodes: int, seed: int) -> Iterator[str]
 def tell_progress(what: str, num_episodes: int, done: int) -> None:
     """Beside the table, for whoever watches."""
     print(f"{what}: {done:,} of {num_episodes:,} episodes planned", file=sys.stderr, flush=True)
-
-
-def cell(mean: Mean | None) -> str:
-    """`-7.360 ± 0.012`."""
-    return f"{'-':>17}" if mean is None else f"{mean.value:9.3f} ± {mean.error:.3f}"
 
 
 def differences(ladder: Ladder | None, found: Rungs) -> Iterator[str]:

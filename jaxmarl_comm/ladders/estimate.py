@@ -29,6 +29,11 @@ class Mean(NamedTuple):
     error: float
 
 
+def cell(mean: Mean | None) -> str:
+    """`-7.360 ± 0.012`."""
+    return f"{'-':>17}" if mean is None else f"{mean.value:9.3f} ± {mean.error:.3f}"
+
+
 def mean_over_starts(values: np.ndarray, features: np.ndarray, of_many: np.ndarray) -> Mean:
     """The mean of returns `[E]` over all starts, of which features `[E, F]` explain a part; of_many: `[M, F]`.
 

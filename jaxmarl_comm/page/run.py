@@ -16,7 +16,7 @@ from jaxmarl_comm.page.verdict import Answer, verdict
 from jaxmarl_comm.report.found import Found
 from jaxmarl_comm.report.table import labels
 
-SHARES = ("success", "listening_changed")  # beginnings of measures told in percent
+SHARES = ("success", "listening_changed", "share_of")  # beginnings of measures told in percent
 SIGNS = {"yes": "\N{CHECK MARK}", "no": "\N{MULTIPLICATION X}", "open": "\N{BULLET}"}
 
 Film = dict[str, Any]
@@ -138,7 +138,7 @@ def _numbers(run: Seen) -> list[Markup]:
         return []
     rows = [
         _measured(name, label, found, run.before(name))
-        for name, label in labels(list(run.env.team_names)).items()
+        for name, label in labels(list(run.env.team_names), run.evaluated.measured).items()
         if (found := run.found(name))
     ]
     over = f"95 % over {run.evaluated.interval_over}"

@@ -83,6 +83,12 @@ class MessageTable(Part):
         return self
 
 
+class Measured(Part):
+    """What the task itself measures."""
+
+    measured: list[str] = Field(default_factory=list)  # older evaluations have none
+
+
 class Control(Part):
     """The silent team that an evaluation was compared with."""
 
@@ -92,7 +98,7 @@ class Control(Part):
     found: dict[str, Found]
 
 
-class Evaluated(Part):
+class Evaluated(Measured):
     """What `evaluation.json` holds, sorted; measure -> estimate, of those alone that are defined.
 
     found: of the trained teams. worse: `return_with_noise` and so on -> value -> estimate.
@@ -118,7 +124,8 @@ class Evaluated(Part):
     def of(cls, evaluation: Mapping[str, Any], teams: Iterable[str]) -> Self:
         """What an evaluation of a task with these teams says. Raises ValueError for what is none."""
         names, content = list(teams), dict(evaluation)
-        measures, worse = list(labels(names)), [name for base in CURVES for name in per_team(base, names)]
+        own = Measured.model_validate(content).measured
+        measures, worse = list(labels(names, own)), [name for base in CURVES for name in per_team(base, names)]
         control = content.get("control")
         return cls.model_validate(
             content

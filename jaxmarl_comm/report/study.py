@@ -26,6 +26,8 @@ def columns_of(rows: Sequence[Row], team_names: Sequence[str]) -> Columns:
     columns: Columns = {"run": lambda row: row["protocol"], "setting": _setting}
     columns |= _of_teams("return", f"return [95 % over {over}]", team_names, _interval)
     columns |= _of_teams("return", "of each seed", team_names, _each_seed)
+    for name in dict.fromkeys(name for row in rows for name in row.get("measured", ())):  # older results have none
+        columns[name.replace("_", " ")] = lambda row, name=name: _interval(row[name])  # type: ignore[misc]
     columns |= _of_teams("success", "success", team_names, _percent)
     columns |= {
         "I(m; goal)": lambda row: _mean(row["message_information"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jaxmarl_comm.envs.base import per_team
@@ -57,7 +57,7 @@ def evaluation_table(evaluation: dict[str, Any]) -> str:
     over = f"95 % interval over {evaluation['interval_over']}"
     lines = [f"{'':{WIDTH}}{'mean':>9}   {over:26}{'untrained':>9}"]
     before = evaluation["untrained"]
-    for name, label in labels(evaluation["teams"]).items():
+    for name, label in labels(evaluation["teams"], evaluation["measured"]).items():
         if name in evaluation and evaluation[name] and evaluation[name]["mean"] is not None:
             basis = _own_basis(evaluation) if name.startswith("value_of_talk") else ""
             lines.append(_line(label, evaluation[name], before.get(name)) + basis)
@@ -75,10 +75,10 @@ def evaluation_table(evaluation: dict[str, Any]) -> str:
     return "\n".join([*lines, *(f"warning: {warning}" for warning in evaluation["warnings"])])
 
 
-def labels(teams: list[str]) -> dict[str, str]:
-    """Key of an evaluation -> what it is, for every line that a table may have."""
+def labels(teams: list[str], measured: Sequence[str] = ()) -> dict[str, str]:
+    """Key of an evaluation -> what it is, for every line that a table may have; measured: by the task itself."""
     of_teams = [pair for base, label in OF_TEAMS.items() for pair in _of_teams(base, label, teams)]
-    return dict(of_teams) | OF_ALL
+    return dict(of_teams) | {name: name.replace("_", " ") for name in measured} | OF_ALL
 
 
 def _of_teams(base: str, label: str, teams: list[str]) -> list[tuple[str, str]]:
@@ -109,6 +109,8 @@ def _baselines(evaluation: dict[str, Any]) -> Iterator[str]:
     for scripted, found in evaluation["baselines"].items():
         for name, label in _of_teams("return", f"return of the scripted {scripted} team", evaluation["teams"]):
             yield _line(label, found[name], None)
+        for name in evaluation["measured"]:
+            yield _line(f"{name.replace('_', ' ')} of the scripted {scripted} team", found[name], None)
 
 
 def _each_seed(evaluation: dict[str, Any]) -> Iterator[str]:

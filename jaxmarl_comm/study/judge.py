@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -16,9 +17,10 @@ from jaxmarl_comm.evaluation.baselines import play_scripted, random_actor
 from jaxmarl_comm.evaluation.communication import speaking
 from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.messages import traffic
+from jaxmarl_comm.evaluation.own import in_own_units, judged
 from jaxmarl_comm.evaluation.per_team import returns_of
 from jaxmarl_comm.evaluation.plays import evaluation_key, player
-from jaxmarl_comm.evaluation.stats import over_seeds, without_intervals
+from jaxmarl_comm.evaluation.stats import Estimate, over_seeds, without_intervals
 from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, warnings
 from jaxmarl_comm.study.config import Program
 from jaxmarl_comm.study.curve import Curves
@@ -37,11 +39,12 @@ def judge(program: Program, env: Env, algorithm: Algorithm, teams: Any, untraine
     play_seeds = player(cfg, batch, algorithm, key)
     greedy, muted, before = play_seeds(teams, "greedy"), play_seeds(teams, "muted"), play_seeds(untrained, "greedy")
     random, rows = play_scripted(batch, random_actor(env), key), []
-    for k, of_value in enumerate(program.cfgs):
-        own = curves.of(slice(k * cfg.num_seeds, (k + 1) * cfg.num_seeds))
-        healthy = k * cfg.num_seeds + np.flatnonzero(~own.diverged)
-        played = (some(greedy, healthy), some(muted, healthy), some(before, healthy))
-        rows.append(_row(of_value, env, *played, random, own))
+    of_values = [curves.of(slice(k * cfg.num_seeds, (k + 1) * cfg.num_seeds)) for k in range(len(program.cfgs))]
+    healthy = [k * cfg.num_seeds + np.flatnonzero(~own.diverged) for k, own in enumerate(of_values)]
+    task_says = judged(env, batch, key, *(some(greedy, seeds) for seeds in healthy))
+    for of_value, own, seeds, said in zip(program.cfgs, of_values, healthy, task_says, strict=True):
+        played = (some(greedy, seeds), some(muted, seeds), some(before, seeds))
+        rows.append(_row(of_value, env, *played, random, own, said))
     return rows
 
 
@@ -51,11 +54,18 @@ def some(episodes: Episodes, seeds: np.ndarray) -> Episodes:
 
 
 def _row(
-    cfg: Config, env: Env, greedy: Episodes, muted: Episodes, untrained: Episodes, random: Episodes, curves: Curves
+    cfg: Config,
+    env: Env,
+    greedy: Episodes,
+    muted: Episodes,
+    untrained: Episodes,
+    random: Episodes,
+    curves: Curves,
+    task_says: Mapping[str, Estimate],
 ) -> Row:
-    """Episodes: of the seeds that did not diverge, and of a random team."""
+    """Episodes: of the seeds that did not diverge, and of a random team. task_says: see `judged`."""
     messages, bits = traffic(cfg, env, greedy)
-    found: Row = worth(env, greedy) | returns_of(env, muted.returns, "return_muted")
+    found: Row = worth(env, greedy) | dict(task_says) | returns_of(env, muted.returns, "return_muted")
     found |= information(speaking(cfg, env, greedy))
     found |= {"messages_per_step": over_seeds(messages / env.max_cycles, least=0)}
     found |= {"bits_per_step": over_seeds(bits / env.max_cycles, least=0)}
@@ -65,6 +75,7 @@ def _row(
     return {
         **{name: with_gaps(each, curves.diverged) for name, each in found.items()},
         "untrained": {name: with_gaps(each, curves.diverged) for name, each in before.items()},
+        "measured": [*in_own_units(env, greedy.returns), *task_says],
         **protocols(who_formed, cfg.num_seeds),
         "diverged": int(curves.diverged.sum()),
         "interval_over": "seeds" if len(greedy.returns) > 1 else "episodes",

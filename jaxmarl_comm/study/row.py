@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, NonNegativeInt, ValidationError
 
 from jaxmarl_comm.envs.base import per_team
-from jaxmarl_comm.report.found import Found, Part
+from jaxmarl_comm.report.found import Found, Measured, Part
 
 OF_TEAMS = ("return", "success", "return_muted")
 
@@ -24,7 +24,7 @@ class StepsToLevel(Part):
     reached: NonNegativeInt
 
 
-class StudyRow(Part):
+class StudyRow(Measured):
     """config: of the runs, to know whether they are still those of the study. Estimates of teams: see `is_row`."""
 
     protocol: str
@@ -44,10 +44,10 @@ class StudyRow(Part):
 
 
 def is_row(row: Any, team_names: Sequence[str]) -> bool:
-    """Whether this is a row, with estimates of OF_TEAMS for each team."""
+    """Whether this is a row, with estimates of OF_TEAMS for each team, and of what the task measures."""
     try:
-        StudyRow.model_validate(row)
-        for name in (column for measure in OF_TEAMS for column in per_team(measure, team_names)):
+        own = StudyRow.model_validate(row).measured
+        for name in (*own, *(column for measure in OF_TEAMS for column in per_team(measure, team_names))):
             Found.model_validate(row.get(name))
     except ValidationError:
         return False
