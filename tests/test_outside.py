@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from jaxmarl_comm import ConfigError, check_env, default_cfg, load_policy, make_env
-from jaxmarl_comm.cli import check_main, crossplay_main, evaluate_main, report_main, study_main, train_main
+from jaxmarl_comm.cli import check_main, crossplay_main, evaluate_main, replay_main, report_main, study_main, train_main
 from jaxmarl_comm.envs import ENVS, outside
 from jaxmarl_comm.envs.checking import check_form
 from jaxmarl_comm.envs.grouping import regrouped
@@ -172,12 +172,13 @@ def test_it_trains_is_judged_resumed_compared_and_played(tmp_path, monkeypatch, 
     """From the command line, in a working directory of its own."""
     monkeypatch.chdir(tmp_path)
     small = [f"--{name}={value}" for name, value in {**TINY, "num_iters": 2, "num_envs": 8}.items()]
-    small += [f"--env.name={OWN}", "--env.numbers=4", "--comm.preset=gumbel", "--num_seeds=2"]
+    small += ["--env.name=whispers:Seated", "--env.numbers=4", "--comm.preset=gumbel", "--num_seeds=2"]
     assert call(check_main, [OWN, "--env.numbers", "4"], capsys) == (0, "")
     assert call(train_main, [*small, "--run-dir=run"], capsys) == (0, "")
     assert call(train_main, ["--resume=run", "--num_iters=3"], capsys) == (0, "")
     assert call(evaluate_main, ["--run=run"], capsys) == (0, "")
     assert call(crossplay_main, ["run"], capsys) == (0, "")
+    assert call(replay_main, ["run", "--episodes", "5"], capsys) == (0, "")
     assert call(report_main, ["run"], capsys) == (0, "")
     act = load_policy("run")
     env = to_pettingzoo(act.env)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmarl_comm import ActionSpace, Env, TimeStep
+from jaxmarl_comm.envs.scene import AGENT, Shape
 
 
 class State(NamedTuple):
@@ -51,6 +52,15 @@ class Whispers(Env):
 
     def goals(self, state):
         return state.secret
+
+
+class Seated(Whispers):
+    """Can be watched: two agents sit side by side, and move up as time goes by."""
+
+    scene = (Shape(AGENT, "agent_0", 0.1), Shape(AGENT, "agent_1", 0.1))
+
+    def places(self, state):
+        return jnp.array([[-0.5, 0.0], [0.5, 0.0]]) + jnp.array([0.0, 0.1]) * state.t
 
 
 class Counts(Whispers):

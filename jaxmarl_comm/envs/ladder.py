@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Ladder(NamedTuple):
-    """Returns (mpe2 1.1.1, 25 steps, undiscounted, mean over agents) of the best teams of three kinds; None if unknown.
+    """Returns (of an episode, undiscounted, mean over agents) of the best teams of three kinds; None if unknown.
 
     silent: of those that do not communicate; None, too, where nobody has a private goal to tell. oracle: of those that
     know all goals, learning them one step late, as from a word; without private goals, of plans made with hindsight.
