@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 
 from jaxmarl_comm.benchmark.measure import random_actions
-from jaxmarl_comm.envs import ENVS, make_env
+from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.envs.mpe.parity import ARGUMENTS
 
 VARIANTS = [
-    *((name, {}) for name in ENVS),
+    *((name, {}) for name in ARGUMENTS),
     ("simple_reference_v3", {"continuous_actions": True}),
     ("simple_spread_v3", {"N": 2, "terminate_on_success": True, "continuous_actions": True}),
     ("simple_tag_v3", {"num_good": 2, "terminate_on_success": True}),

@@ -114,8 +114,8 @@ def test_levels_and_vectors_agree_where_they_meet(env, start):
 def test_a_grid_sees_its_own_and_what_all_know(env, start):
     seen = np.asarray(env.observe(start)["grid"])
     day, other = start.day, np.array([False, True, True])[:, None]
-    changed = day._replace(load=jnp.where(other, day.load * 2, day.load), forecast=jnp.where(other, 0, day.forecast))
-    of_others = start._replace(day=changed, energy=jnp.where(other[:, 0], 0, start.energy))
+    of_day = {"load": jnp.where(other, day.load * 2, day.load), "forecast": jnp.where(other, 0, day.forecast)}
+    of_others = start._replace(energy=jnp.where(other[:, 0], 0, start.energy), **of_day)
     now = np.asarray(env.observe(of_others)["grid"])
     np.testing.assert_array_equal(now[0], seen[0])
     assert (now[1:] != seen[1:]).any(axis=1).all()

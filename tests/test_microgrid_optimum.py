@@ -11,7 +11,7 @@ from jaxmarl_comm.envs.microgrid import controllers, saving
 from jaxmarl_comm.envs.microgrid.grids import CAPACITY, EFFICIENCY, POWER
 from jaxmarl_comm.envs.microgrid.optimum import Days, hindsight, idle_costs, least_costs, team_costs
 from jaxmarl_comm.envs.microgrid.settlement import Market
-from jaxmarl_comm.evaluation.baselines import random_actor
+from jaxmarl_comm.evaluation.baselines import play_scripted, random_actor
 from jaxmarl_comm.evaluation.episodes import starts
 from jaxmarl_comm.evaluation.own import in_own_units, judged
 from jaxmarl_comm.ladders import microgrid as ladder
@@ -116,9 +116,7 @@ def test_the_share_is_of_means_and_units_do_not_matter(env, days, least, monkeyp
 
 def test_an_evaluation_tells_cost_and_share_of_the_days_that_were_played(env):
     batch, key = Batch(env, DAYS), jax.random.key(7)
-    played = stacked(
-        [jax.device_get(play(batch, random_actor(env), key, treatment=jnp.array(CLEAR), hears_words=False))]
-    )
+    played = play_scripted(batch, random_actor(env), key)
     begun, _ = starts(batch, key)
     here = Days.of(env.grids, begun.energy, begun.day)
     costs = -300 * played.returns[0, :, 0]

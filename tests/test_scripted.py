@@ -30,7 +30,7 @@ OFFERED = {
 def test_what_means_nothing_is_not_offered(task):
     env = make_env(task)
     for team, special in enumerate(OFFERED.get(task, [[]])):
-        aimless = ["random"] if task == "simple_crypto_v3" else ["stay", "random"]
+        aimless = ["random"] if task in ("simple_crypto_v3", "microgrid_v0") else ["stay", "random"]
         assert list(sides_of(env, team)) == aimless + special
 
 

@@ -9,12 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmarl_comm.envs import ENVS, make_env
+from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.mpe.assignment import assigned_costs
+from jaxmarl_comm.envs.mpe.parity import ARGUMENTS
 from jaxmarl_comm.envs.mpe.task import MPETask
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
-    *((name, {}) for name in ENVS),
+    *((name, {}) for name in ARGUMENTS),
     ("simple_spread_v3", {"N": 4, "num_agent_neighbors": 2, "num_landmark_neighbors": 6, "terminate_on_success": True}),
     ("simple_tag_v3", {"num_good": 2, "num_agent_neighbors": 2, "num_landmark_neighbors": 1}),
     ("simple_line_v1", {"N": 7}),

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxmarl_comm.envs import ENVS, make_env
+from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.mpe.collect_treasure import CollectTreasure
-from jaxmarl_comm.envs.mpe.parity import Case, read_state
+from jaxmarl_comm.envs.mpe.parity import ARGUMENTS, Case, read_state
 from jaxmarl_comm.envs.mpe.simple_reference import SimpleReference
 from jaxmarl_comm.envs.mpe.simple_spread import SimpleSpread
 from jaxmarl_comm.envs.mpe.simple_tag import SimpleTag
@@ -76,7 +76,7 @@ def deviations(ours: Any, theirs: Any) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", ENVS)
+@pytest.mark.parametrize("name", ARGUMENTS)
 def test_resets_are_distributed_as_mpe2s(name: str) -> None:
     env = make_env(name)
     assert isinstance(env, MPETask)

@@ -23,7 +23,6 @@ from jaxmarl_comm.envs.microgrid.profiles import (
     Price,
     made_up,
     read,
-    yields,
 )
 from jaxmarl_comm.envs.microgrid.readings import DAY, Readings, read_csv
 from jaxmarl_comm.envs.microgrid.saving import shares
@@ -36,15 +35,29 @@ MOST_GRIDS = 100
 
 
 class MicrogridState(NamedTuple):
-    """energy: MWh in each battery, `[N]`. flows: of the hour before, `[N]` each. day: all of it, `[T, ...]`.
+    """energy: MWh in each battery, `[N]`. charge, discharge, generated: `Flows` of the hour before, `[N]` each.
 
-    t: `[]`, hours since midnight.
+    load, sun, wind, forecast, price: the whole `Day`. t: `[]`, hours since midnight.
     """
 
     energy: Array
-    flows: Flows
-    day: Day
+    charge: Array
+    discharge: Array
+    generated: Array
+    load: Array
+    sun: Array
+    wind: Array
+    forecast: Array
+    price: Array
     t: Array
+
+    @property
+    def day(self) -> Day:
+        return Day(self.load, self.sun, self.wind, self.forecast, self.price)
+
+    @property
+    def flows(self) -> Flows:
+        return Flows(self.charge, self.discharge, self.generated)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,14 +144,15 @@ class Microgrid(Env):
 
     @property
     def state_axes(self) -> MicrogridState:
-        of_flows, of_day = Flows(*(0,) * len(Flows._fields)), Day(*(0,) * len(Day._fields))  # type: ignore[arg-type]
-        return MicrogridState(energy=0, flows=of_flows, day=of_day, t=None)  # type: ignore[arg-type]
+        each = dict.fromkeys(MicrogridState._fields, 0)
+        return MicrogridState(**each | {"t": None})  # type: ignore[arg-type]
 
     def reset(self, key: Array) -> tuple[MicrogridState, TimeStep]:
         day_key, energy_key = jax.random.split(key)
         energy = CAPACITY * jax.random.uniform(energy_key, (self.num_grids,))
         still = Flows(*(jnp.zeros_like(energy) for _ in Flows._fields))
-        state = MicrogridState(energy, still, self.draw(day_key), jnp.zeros((), jnp.int32))
+        chosen = still._asdict() | self.draw(day_key)._asdict()
+        state = MicrogridState(energy=energy, **chosen, t=jnp.zeros((), jnp.int32))
         return state, self._time_step(state, jnp.zeros_like(energy))
 
     def draw(self, key: Array) -> Day:
@@ -157,9 +171,9 @@ class Microgrid(Env):
         asked, generated = self.setpoints(actions["grid"])
         charge, discharge, energy = within_reach(state.energy, asked)
         flows = Flows(charge, discharge, generated)
-        paid = costs(self.grids, self.market, state.day.price[state.t], self.net_load(state), flows)
+        paid = costs(self.grids, self.market, state.price[state.t], self.net_load(state), flows)
         missed = jnp.abs(asked - (charge - discharge))
-        state = MicrogridState(energy, flows, state.day, state.t + 1)
+        state = state._replace(energy=energy, **flows._asdict(), t=state.t + 1)
         return state, self._time_step(state, -(paid + self.penalty * missed) / SCALE)
 
     def setpoints(self, actions: Array) -> tuple[Array, Array]:
@@ -207,10 +221,10 @@ class Microgrid(Env):
         return jnp.broadcast_to(common, (self.num_grids, *common.shape))
 
     def world_state(self, state: MicrogridState) -> Array:
-        """The whole day, as it will be, and energy in all batteries."""
+        """The whole day, as it was foretold and as it will be, and what batteries and generators do."""
         clock = jax.nn.one_hot(state.t, self.max_cycles + 1)
-        net_load = state.day.load - yields(self.grids, state.day)
-        return jnp.concatenate([state.energy, net_load.ravel(), state.day.price[: self.max_cycles] / SCALE, clock])
+        ahead = state._replace(price=state.price / SCALE)[:-1]
+        return jnp.concatenate([*(x.ravel() for x in ahead), clock])
 
     @property
     def num_goals(self) -> int:
