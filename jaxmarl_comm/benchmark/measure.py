@@ -195,7 +195,7 @@ def find_jaxmarl() -> Any | None:
 
 def peers_of(env: Env, jaxmarl: Any | None) -> dict[str, Any]:
     """side -> its environment of this task, with the same kind of actions."""
-    peers = {MPE2: make_mpe2(env)} if env.is_in_mpe2 else {}
+    peers = {MPE2: make_mpe2(env)} if env.reference == "mpe2" else {}
     if jaxmarl is not None and f"MPE_{env.name}" in jaxmarl.registration.registered_envs:
         kind = "Continuous" if env.continuous_actions else "Discrete"
         peers[JAXMARL] = jaxmarl.make(f"MPE_{env.name}", action_type=kind)
