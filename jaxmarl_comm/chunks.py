@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.devices import compile_dealt, mesh_of
 
 Array = jax.Array
 
@@ -15,7 +16,8 @@ Array = jax.Array
 def compile_chunk(algorithm: Algorithm, state: Any, length: int) -> Any:
     """`length` iterations of all seeds as one compiled program: state (donated) -> (state, metrics name -> `[seeds]`).
 
-    Metrics are means over the iterations; `first_bad` is the first iteration with one that is not finite, or -1.
+    Where there are several devices, each has its share of the seeds. Metrics are means over the iterations; `first_bad`
+    is the first iteration with one that is not finite, or -1.
     """
 
     def chunk(state: Any) -> tuple[Any, dict[str, Array]]:
@@ -27,6 +29,8 @@ def compile_chunk(algorithm: Algorithm, state: Any, length: int) -> Any:
 
     axes = algorithm.state_axes
     over_seeds = jax.vmap(chunk, in_axes=(axes,), out_axes=(axes, 0))
+    if mesh := mesh_of(len(state.key)):
+        return compile_dealt(over_seeds, mesh, state, axes)
     return jax.jit(over_seeds, donate_argnums=0).lower(state).compile()
 
 
