@@ -56,7 +56,7 @@ class EnvConfig(Settings):
 
     name: str = Field(
         "simple_reference_v3",
-        description="task, as PettingZoo names it, or one more; or any PettingZoo environment, slower, as pettingzoo:module",
+        description="task, as PettingZoo names it, or one more; or pettingzoo:module, any environment of PettingZoo's",
     )
 
     @property
