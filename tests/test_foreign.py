@@ -244,7 +244,7 @@ def test_what_it_costs_is_told():
 
 def test_copies_must_fit_into_memory():
     cfg = default_cfg().replace({"env.name": "pettingzoo:mpe2.simple_spread_v3", "eval_episodes": 10**6})
-    with pytest.raises(ConfigError, match=r"the copies in Python needs at least .* GB of memory"):
+    with pytest.raises(ConfigError, match=r"a copy in Python for each row needs at least .* GB of memory"):
         check_memory(cfg)
 
 
