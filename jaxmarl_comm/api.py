@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxmarl_comm.config import Config, as_config, default_cfg
 from jaxmarl_comm.crossing.run import run_crossplay
+from jaxmarl_comm.envs.foreign.failure import told_in_one_line
 from jaxmarl_comm.evaluation.control import Control
 from jaxmarl_comm.evolution.run import Evolved, evolve_run
 from jaxmarl_comm.exploiting.folder import ExploitFolder, is_exploit
@@ -65,6 +66,7 @@ def train_wrapper(
         return train(cfg, folder)
 
 
+@told_in_one_line()
 def evolve(cfg: Config | Mapping[str, Any], run_dir: str | Path | None = None) -> Evolved:
     """Train and evolve `evolution.population_size` members for each seed, and evaluate the fittest of each.
 
@@ -109,6 +111,7 @@ def resume(
         return train(cfg, folder)
 
 
+@told_in_one_line()
 def evaluate(
     run: Run,
     episodes: int | None = None,
@@ -141,6 +144,7 @@ def evaluate(
         return runner.evaluate(teams, record.iteration, changed, paths, compared)
 
 
+@told_in_one_line()
 def train_study(
     study: StudyConfig | Mapping[str, Any] | str | Path, run_dir: str | Path | None = None
 ) -> list[dict[str, Any]]:
@@ -162,6 +166,7 @@ def train_study(
         return run_study(planned, folder)
 
 
+@told_in_one_line()
 def crossplay(
     runs: Run | Sequence[Run], episodes: int = 1_000, seed: int | None = None, output: str | Path | None = None
 ) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
             cfg.num_seeds * cfg.eval_episodes * (state + shown + waiting + FLOAT * env.max_cycles),
             {"num_seeds": cfg.num_seeds, "eval_episodes": cfg.eval_episodes, "env.max_cycles": env.max_cycles},
         ),
-        "the copies in Python": (
+        "a copy in Python for each row": (
             copies * env.bytes_of_copy,
             {**seeds, "num_envs": cfg.num_envs, "eval_episodes": cfg.eval_episodes},
         ),

@@ -244,7 +244,7 @@ def test_what_it_costs_is_told():
 
 def test_copies_must_fit_into_memory():
     cfg = default_cfg().replace({"env.name": "pettingzoo:mpe2.simple_spread_v3", "eval_episodes": 10**6})
-    with pytest.raises(ConfigError, match=r"the copies in Python needs at least .* GB of memory"):
+    with pytest.raises(ConfigError, match=r"a copy in Python for each row needs at least .* GB of memory"):
         check_memory(cfg)
 
 
@@ -304,7 +304,13 @@ def test_a_run_whose_worker_dies_goes_on_bit_for_bit(tmp_path, monkeypatch, quic
 
 @pytest.mark.long
 def test_a_command_trains_and_says_what_is_wrong(tmp_path):
-    environment = [f"--env.name={toy('Dying')}", "--env.max_cycles=5", "--env.num_workers=1", "--comm.preset=none"]
+    """The module is found by the folder in which the command is started."""
+    environment = [
+        "--env.name=pettingzoo:tests.foreign_tasks:Dying",
+        "--env.max_cycles=5",
+        "--env.num_workers=1",
+        "--comm.preset=none",
+    ]
     status, errors = finish("train", *environment, "--test", "--run-dir", tmp_path / "run")
     assert status == 1 and errors.startswith("error: ") and errors.count("\n") == 1
     assert "by signal 9" in errors and "--resume" in errors

@@ -167,7 +167,11 @@ def play(
         reward = batch.env.team_means(ts.reward) * carry.going[:, None]
         spoken = Stream(sent, (num_sent > 0) & carry.going[:, None]) if stream else None
         seen = (batch.places(after), carry.going) if sight else None
-        return Carry(after, obs, act.memory, noted, said, carry.going & ~ts.terminated), (reward, spoken, seen)
+        return Carry(after, obs, act.memory, noted, said, carry.going & ~(ts.terminated | ts.truncated)), (
+            reward,
+            spoken,
+            seen,
+        )
 
     def first_note() -> Noted:
         act = actor.act(key, start, first.obs, memory, unchanged)

@@ -102,7 +102,7 @@ def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: 
         after, ts = batch.step(env_key, state, done.actions)
         if batch.env.ends_early:
             after = where_each(going, after, state)
-        return (after, ts.obs, done.memory, going & ~ts.terminated), (measured, going)
+        return (after, ts.obs, done.memory, going & ~(ts.terminated | ts.truncated)), (measured, going)
 
     begin = (start, first.obs, actor.memory(batch.num_envs), jnp.ones(batch.num_envs, bool))
     _, (measured, going) = jax.lax.scan(step, begin, jax.random.split(play_key, batch.env.max_cycles))

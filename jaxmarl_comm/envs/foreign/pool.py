@@ -34,7 +34,8 @@ class Worker:
     def __init__(self, call: Call) -> None:
         """Raises WorkerError if the environment cannot be made there."""
         self.pipe, other = Pipe()
-        start = START.format(path=[path or os.getcwd() for path in sys.path], descriptor=other.fileno())
+        here = os.getcwd()  # where users have modules of their own
+        start = START.format(path=[*(path or here for path in sys.path), here], descriptor=other.fileno())
         self.process = subprocess.Popen(
             [sys.executable, "-c", start],
             pass_fds=[other.fileno()],
