@@ -341,10 +341,18 @@ def test_the_value_of_talk_is_the_difference_to_the_control(evaluation):
 
 def test_the_table_has_a_line_for_what_is_defined():
     values = [{"mean": x, "low": x and x - 0.1, "high": x and x + 0.1, "of_each_seed": [x]} for x in (None, -8.25)]
-    measures = dict.fromkeys(labels(["good"]), values[1]) | {"return_reference": values[0], "value_of_talk": None}
+    own = ["share_of_saving"]
+    measures = dict.fromkeys(labels(["good"], own), values[1]) | {"return_reference": values[0], "value_of_talk": None}
     measures["value_of_talk_success"] = None
     curves = {key: {"0.5": values[1], "1.0": values[1]} for key in CURVES}
-    rest = {"baselines": {}, "protocol_fraction": None, "interval_over": "seeds", "teams": ["good"], "control": None}
+    rest = {
+        "measured": own,
+        "baselines": {},
+        "protocol_fraction": None,
+        "interval_over": "seeds",
+        "teams": ["good"],
+        "control": None,
+    }
     found = {**measures, **curves, **rest, "untrained": {"return": values[1]}, "warnings": ["it did not learn"]}
     lines = evaluation_table(found).splitlines()
     assert len(lines) == 1 + len(measures) - 3 + len(CURVES) + len(NO_CONTROL.splitlines()) + 1

@@ -15,6 +15,8 @@ from jaxmarl_comm.evaluation.baselines import play_scripted, random_actor
 from jaxmarl_comm.evaluation.episodes import starts
 from jaxmarl_comm.evaluation.own import in_own_units, judged
 from jaxmarl_comm.ladders import microgrid as ladder
+from jaxmarl_comm.report.study import study_table
+from jaxmarl_comm.study.row import is_row
 
 NAME = "microgrid_v0"
 DAYS = 4
@@ -132,11 +134,22 @@ def test_a_task_with_nothing_to_say_is_not_asked():
     assert in_own_units(simple, np.zeros((1, 2, 1))) == {}
 
 
+def test_studies_have_a_column_of_what_the_task_measures():
+    found = {"mean": 0.95, "low": 0.9, "high": 1.0, "of_each_seed": [0.95]}
+    estimates = dict.fromkeys(("return", "success", "return_muted", "message_information", "bits_per_step"), found)
+    row = {**estimates, "untrained": {"message_information": found}, "protocol": "talk", "field": None, "value": None}
+    row |= {"config": {}, "curve": {}, "steps_per_second": 1.0, "protocol_fraction": None, "diverged": 0}
+    row |= {"interval_over": "seeds", "measured": ["share_of_saving"], "share_of_saving": found}
+    head, _, line = study_table([row], ("good",)).splitlines()
+    assert head.split(" | ")[4] == "share of saving" and line.split(" | ")[4] == "0.95 [0.90, 1.00]"
+    assert is_row(row, ("good",)) and not is_row(row | {"share_of_saving": None}, ("good",))
+
+
 def test_the_command_fails_where_the_code_says_otherwise(monkeypatch, capsys):
-    given = [("least", np.linspace(3000, 5000, 20)), ("silent", np.linspace(4000, 5000, 20))]
+    given = [("least", np.linspace(3955, 3965, 20)), ("silent", np.linspace(6000, 6010, 20))]
     monkeypatch.setattr(ladder, "rungs", lambda *_: iter(given))
     monkeypatch.setattr(ladder, "MANY", 50)
     wrong = list(ladder.compute(20, 0))
     told = capsys.readouterr().out
     assert "least" in told and "silent" in told and "1.000 ± " in told
-    assert any("silent: " in line for line in wrong)
+    assert len(wrong) == 1 and wrong[0].startswith(f"{NAME}, silent: ")
