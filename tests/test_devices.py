@@ -8,13 +8,14 @@ import pytest
 from runs import EVOLVING, SIMPLEST, as_options, finish
 
 pytestmark = pytest.mark.long
+STEADY = {"lr_schedule": "constant"}  # which does not look at how long a run is to be
 
 
 def rows(run):
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("settings", [{"num_seeds": 4}, EVOLVING], ids=["seeds", "members"])
+@pytest.mark.parametrize("settings", [{"num_seeds": 4, **STEADY}, {**EVOLVING, **STEADY}], ids=["seeds", "members"])
 def test_runs_are_the_same_on_two_devices_and_may_go_on_on_one(settings, tmp_path, monkeypatch):
     """Up to rounding, as each device compiles a program of its own."""
     words = as_options({**SIMPLEST, **settings})
