@@ -149,6 +149,7 @@ def test_the_command_fails_where_the_code_says_otherwise(monkeypatch, capsys):
     given = [("least", np.linspace(3955, 3965, 20)), ("silent", np.linspace(6000, 6010, 20))]
     monkeypatch.setattr(ladder, "rungs", lambda *_: iter(given))
     monkeypatch.setattr(ladder, "MANY", 50)
+    monkeypatch.setattr(ladder, "least_costs", lambda grids, market, days: np.linspace(4000, 4010, len(days.price)))
     wrong = list(ladder.compute(20, 0))
     told = capsys.readouterr().out
     assert "least" in told and "silent" in told and "1.000 ± " in told
