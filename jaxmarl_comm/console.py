@@ -24,9 +24,13 @@ class Console:
     On a terminal, its last line says how far training is, or for how long something else has been going on.
     """
 
-    def __init__(self, shown: Sequence[str], measures: Mapping[str, float] | None = None) -> None:
-        """shown: names of the metrics that have a column. measures: see `Env.measures`; each has a column, too."""
-        self.shown, self.measures = tuple(shown), dict(measures or {})
+    def __init__(self, shown: Sequence[str], measures: Mapping[str, float] | None = None, cycles: int = 1) -> None:
+        """shown: names of the metrics that have a column. measures: see `Env.measures`; each has a column, too.
+
+        Where a task has measures of its own, its episodes of so many `cycles` are counted, too, as days would be.
+        """
+        self.shown, self.measures, self.cycles = tuple(shown), dict(measures or {}), cycles
+        self.names = ("iteration", "env_steps", *("episodes",) * bool(self.measures), *self.shown, *self.measures)
         self.began = self.rated = time.perf_counter()
         self.first_steps = 0
         self.row_shown: Mapping[str, Any] | None = None
@@ -67,17 +71,18 @@ class Console:
     def start_table(self, env_steps: int) -> None:
         """Column names; rate and time left are counted from here."""
         self.began, self.first_steps = time.perf_counter(), env_steps
-        names = ("iteration", "env_steps", *self.shown, *self.measures)
-        self._line([*map(self._heading, names), "steps/s", "left"])
+        self._line([*map(self._heading, self.names), "steps/s", "time", "left"])
 
     def row(self, row: Mapping[str, Any], cfg: Config) -> None:
         """One row of metrics.jsonl, means over seeds, and how fast it goes."""
         self.row_shown, self.rated = row, time.perf_counter()
         rate, left = self._pace(row, cfg)
         cells = [f"{row['iteration']:,}", f"{row['env_steps'] / 1e6:.2f} M"]
+        if self.measures:
+            cells.append(f"{row['env_steps'] // self.cycles:,}")
         cells += [_number(row, name) for name in self.shown]
         cells += [_told(factor * _mean(row, "return")) for factor in self.measures.values()]
-        self._line([*cells, f"{rate:,.0f}", live.clock(left)])
+        self._line([*cells, f"{rate:,.0f}", live.clock(self.rated - self.began), live.clock(left)])
 
     def _pace(self, row: Mapping[str, Any], cfg: Config) -> tuple[float, float]:
         """(steps per second of all seeds, seconds that are left), as of a row that was shown."""
@@ -99,7 +104,7 @@ class Console:
         return f"{bar}  {live.clock(left)} left{returns}  {rate:,.0f} steps/s  {row['iteration']:,} iterations"
 
     def _line(self, cells: Sequence[str]) -> None:
-        names = ("iteration", "env_steps", *self.shown, *self.measures, "", "")
+        names = (*self.names, "steps/s", "time", "left")
         self.say("".join(f"{cell:>{max(WIDTH, len(name) + 2)}}" for cell, name in zip(cells, names, strict=True)))
 
     @staticmethod

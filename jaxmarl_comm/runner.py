@@ -125,7 +125,8 @@ class Runner:
         self.cfg, self.folder = cfg, folder
         self.env = cfg.make_env(sides_of(cfg, folder.opponents))
         self.algorithm = make_algorithm(cfg, self.env)
-        self.console = Console(self.algorithm.shown, self.env.measures if len(self.env.team_names) == 1 else {})
+        measures = self.env.measures if len(self.env.team_names) == 1 else {}
+        self.console = Console(self.algorithm.shown, measures, self.env.max_cycles)
         self.seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
         self.began = 0.0  # when training would have begun, had it never stopped
         self.init = self.starter()

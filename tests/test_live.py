@@ -146,7 +146,7 @@ def test_training_is_told_by_a_bar_with_return_rate_and_time_left(monkeypatch):
     for name, value in TERMINAL.items():
         monkeypatch.setenv(name, value)
     cfg = default_cfg().replace({"num_iters": 40, "num_envs": 10, "rollout_len": 25, "num_minibatches": 1})
-    console = Console(("return", "entropy"), {"cost": -300.0})
+    console = Console(("return", "entropy"), {"cost": -300.0}, cycles=25)
     with standard_output_on_a_terminal() as until:
         with console.training(cfg):
             console.start_table(0)
@@ -156,10 +156,11 @@ def test_training_is_told_by_a_bar_with_return_rate_and_time_left(monkeypatch):
             output = until("10 iterations\x1b[K")
         print("over", flush=True)
         heading, row, *rest = screen(until("over\r\n"))
-    *_, cost, rate, left = row.split()
+    *_, cost, rate, spent, left = row.split()
     assert re.search(rf"━{{6}}─{{18}}  25%  0:(29|3.) left  return -8\.50  {rate} steps/s  10 iterations", output)
     assert 200 < float(rate) <= 250 and left.startswith("0:3")
-    assert cost == "2550.00" and heading.split()[-3:] == ["cost", "steps/s", "left"] and rest == ["over", ""]
+    assert cost == "2550.00" and heading.split()[-4:] == ["cost", "steps/s", "time", "left"] and rest == ["over", ""]
+    assert spent.startswith("0:1") and "episodes" in heading and " 100 " in row
 
 
 def test_a_clock_has_hours_when_it_needs_them():
