@@ -24,6 +24,8 @@ from jaxmarl_comm.report import heat_map
 from jaxmarl_comm.report.crossplay import crossplay_table
 from learners import lively_run
 
+pytestmark = pytest.mark.long
+
 EPISODES = 50
 
 

@@ -25,6 +25,8 @@ from jaxmarl_comm.study.config import StudyConfig, programs
 from learners import FEW, lively_run
 from runs import call
 
+pytestmark = pytest.mark.long
+
 TASK = {"env.name": "simple_adversary_v3", "env.max_cycles": 4}
 REMEMBERING = {"net.memory": "gru", "comm.preset": "commnet", "comm.delay": 2, "agent_groups": "agent"}
 E = 3

@@ -29,8 +29,11 @@ class Chunk(NamedTuple):
     program: Any
 
     def __call__(self, state: Population) -> tuple[Population, dict[str, Array]]:
-        """(state, metrics `[S * P]`); the members that are given are used up."""
-        members, metrics = self.program(state.members)
+        """(state, metrics `[S * P]`); the members that are given are used up.
+
+        Where several devices have learned, all comes back to the first, where members are compared and bred.
+        """
+        members, metrics = jax.device_put(self.program(state.members), jax.local_devices()[0])
         return state._replace(members=members), metrics
 
     def memory_analysis(self) -> Any:
