@@ -183,7 +183,7 @@ def run(fuzz, count, **options):
 
 @pytest.mark.long
 def test_what_is_refused_is_told_in_short_lines(fuzz):
-    run(fuzz, 150, derandomize=True)
+    run(fuzz, 250, derandomize=True)
     assert len(fuzz.accepted) > 15 and fuzz.refused > 15
 
 

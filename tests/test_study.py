@@ -252,6 +252,6 @@ def test_every_study_can_be_read(path):
 
 def test_an_unknown_study_says_which_there_are(capsys):
     assert study_main(["--config", "nothing.yaml"]) == 1
-    assert "there are ablations, evolution, imperfections, protocols_reference" in capsys.readouterr().err
+    assert "there are ablations, evolution, imperfections, microgrid, protocols_reference" in capsys.readouterr().err
     with pytest.raises(ConfigError, match="cannot read"):
         load_study(CONFIGS / "nothing.yaml", {})
