@@ -280,7 +280,7 @@ def is_alive(pid):
 RUN = {**SIMPLEST, "env.name": WALK, "env.early": True, "env.num_workers": 2, "eval_interval": 2, "eval_episodes": 4}
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_run_whose_worker_dies_goes_on_bit_for_bit(tmp_path, monkeypatch, quick_evaluation):
     cfg = default_cfg().replace({**RUN, "num_seeds": 2, "rollout_len": 3})
     whole = RunFolder.create(tmp_path / "whole", cfg)
