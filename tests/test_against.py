@@ -66,6 +66,7 @@ def test_a_channel_within_a_side_fits_together():
     assert_fits_together(learner, lively(learner))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("preset", ["none", pytest.param("commnet", marks=pytest.mark.slow)])
 def test_a_side_trains_alone_and_plays_anywhere(tmp_path, preset):
     """Only its own return is told; its policy takes its own observations; it is not judged in mpe2, which lacks it."""

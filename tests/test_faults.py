@@ -400,6 +400,7 @@ def stop_at(process, line, number):
     return process.communicate(timeout=100)
 
 
+@pytest.mark.long
 def test_ctrl_c_while_compiling_and_while_training(tmp_path):
     run = tmp_path / "run"
     process = start("train", *as_options({**SIMPLEST, "num_iters": 100_000}), "--run-dir", run)
@@ -417,6 +418,7 @@ def test_ctrl_c_while_compiling_and_while_training(tmp_path):
     assert Checkpoints(run / "checkpoints").latest == int(errors.split("iteration ")[1].split(";")[0])
 
 
+@pytest.mark.long
 def test_sigterm_while_evaluating(run):
     process = start("train", "--resume", run)
     _, errors = stop_at(process, "evaluating", signal.SIGTERM)
@@ -425,6 +427,7 @@ def test_sigterm_while_evaluating(run):
     assert Checkpoints(run / "checkpoints").latest == 6 and not (run / "evaluation.json").exists()
 
 
+@pytest.mark.long
 def test_an_interrupt_in_a_notebook_leaves_a_run_that_can_go_on(run, monkeypatch):
     """Between chunks it is saved, though no checkpoint is due; while compiling, the last one stays."""
     runner = runner_of(run, num_iters=100, checkpoint_interval=50)

@@ -145,6 +145,7 @@ def test_nothing_in_a_film_is_markup():
     assert shown(page)["agents"][0].startswith("</script>")
 
 
+@pytest.mark.long
 def test_a_gif_has_a_frame_for_each_step(reference, tmp_path):
     path = replay(reference, episodes=20, output=tmp_path / "film.gif")
     with Image.open(path) as picture:

@@ -264,6 +264,7 @@ def test_seeds_side_by_side_are_as_each_alone():
         np.testing.assert_allclose(of_both[1], of_one, atol=1e-5)
 
 
+@pytest.mark.long
 def test_a_run_goes_on_bit_for_bit_with_its_replay(tmp_path, quick_evaluation):
     tiny = {name: value for name, value in TINY.items() if name != "num_minibatches"}
     own = {

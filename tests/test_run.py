@@ -107,6 +107,7 @@ def test_returns_in_the_reference_are_those_of_the_team_that_was_saved(finished)
     )
 
 
+@pytest.mark.long
 def test_a_killed_run_resumes_bit_for_bit(finished, tmp_path, capsys, quick_evaluation):
     """kill -9 in the middle; then parameters and metrics are those of the run that was never killed.
 
@@ -214,6 +215,7 @@ def test_an_output_folder_below_a_file_is_one_line(tmp_path, capsys):
     assert_one_line_error(found, "cannot create run folder")
 
 
+@pytest.mark.long
 def test_nan_stops_training_and_keeps_the_last_good_checkpoint(tmp_path):
     run = tmp_path / "run"
     with pytest.raises(
