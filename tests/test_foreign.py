@@ -302,7 +302,7 @@ def test_a_run_whose_worker_dies_goes_on_bit_for_bit(tmp_path, monkeypatch, quic
     assert files[0] == files[1]
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_a_command_trains_and_says_what_is_wrong(tmp_path):
     """The module is found by the folder in which the command is started."""
     environment = [
