@@ -51,6 +51,14 @@ def test_where_in_whose_file_an_error_arose_is_told():
     assert "(whispers.py, line " in refused("whispers:Undecided")
 
 
+def test_a_file_in_a_clone_of_the_packages_name_is_the_users_own(tmp_path, monkeypatch):
+    clone = tmp_path / "jaxmarl_comm"
+    clone.mkdir()
+    (clone / "unlucky.py").write_text("\n1 / 0\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(clone)])
+    assert "(unlucky.py, line 2)" in refused("unlucky:Task")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("task", "told"),

@@ -19,6 +19,7 @@ from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.suggest import did_you_mean, shown
 
 OFFERED = "jaxmarl_comm.envs"  # the group of entry points in which other packages offer their tasks
+PACKAGE = Path(__file__).parents[1]
 LONGEST_MESSAGE = 200  # characters
 _STRANGE: ContextVar[Path | None] = ContextVar("folder of a stranger", default=None)
 
@@ -107,8 +108,8 @@ def check_found(part: str, name: str) -> None:
 def in_words(error: BaseException) -> str:
     """Kind and message of an error of somebody's code, and where in their file it arose."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "site-packages" not in frame.filename and "jaxmarl_comm" not in frame.filename]
-    own = [frame for frame in own if not frame.filename.startswith("<")]
+    others = ("site-packages", str(PACKAGE), "<")  # a clone of ours may have the package's name, and hold their file
+    own = [frame for frame in frames if not any(other in frame.filename for other in others)]
     where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
     message = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {message[:LONGEST_MESSAGE]}{where}"
