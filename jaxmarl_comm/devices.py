@@ -9,6 +9,8 @@ import jax
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxmarl_comm.trees import map_axes
+
 RUNS = "runs"
 
 
@@ -39,10 +41,8 @@ def compile_dealt(over_runs: Callable[[Any], Any], mesh: Mesh, state: Any, axes:
 
     over_runs: a `vmap` over the runs. axes: its axes of the state, 0, or None for what all runs share.
     """
-    specs = jax.tree.map(_spec, axes, is_leaf=_is_none)
-    shardings = jax.tree.map(
-        lambda axis, part: jax.tree.map(lambda _: NamedSharding(mesh, _spec(axis)), part), axes, state, is_leaf=_is_none
-    )
+    specs = map_axes(_spec, axes)
+    shardings = map_axes(lambda axis, part: jax.tree.map(lambda _: NamedSharding(mesh, _spec(axis)), part), axes, state)
     dealt = jax.shard_map(
         over_runs, mesh=mesh, in_specs=(specs,), out_specs=(specs, PartitionSpec(RUNS)), check_vma=False
     )
@@ -52,7 +52,3 @@ def compile_dealt(over_runs: Callable[[Any], Any], mesh: Mesh, state: Any, axes:
 
 def _spec(axis: int | None) -> PartitionSpec:
     return PartitionSpec() if axis is None else PartitionSpec(RUNS)
-
-
-def _is_none(x: Any) -> bool:
-    return x is None

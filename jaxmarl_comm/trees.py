@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import chex
@@ -31,3 +32,18 @@ def environments_first(tree: Any) -> Any:
 
 steps_first = environments_first
 """Arrays `[E, T, ...]` -> `[T, E, ...]`."""
+
+
+def map_axes(function: Callable[..., Any], axes: Any, *trees: Any) -> Any:
+    """`function(axis, part, ...)` over trees and their `vmap` axes, of which None is one like any other."""
+    return jax.tree.map(function, axes, *trees, is_leaf=lambda axis: axis is None)
+
+
+def as_batch_of_one(axes: Any, tree: Any) -> Any:
+    """With a leading axis on every array that has one in a batch."""
+    return map_axes(lambda axis, x: x if axis is None else x[None], axes, tree)
+
+
+def out_of_batch_of_one(axes: Any, tree: Any) -> Any:
+    """The inverse of `as_batch_of_one`."""
+    return map_axes(lambda axis, x: x if axis is None else x[0], axes, tree)

@@ -14,6 +14,7 @@ from jaxmarl_comm.envs.base import ActionSpace, Array, Env, State, TimeStep
 from jaxmarl_comm.envs.scene import Shape
 from jaxmarl_comm.scripted import make_side
 from jaxmarl_comm.suggest import did_you_mean, shown
+from jaxmarl_comm.trees import as_batch_of_one, out_of_batch_of_one
 
 FOLDER_MARK = "/"  # names without one are of scripted sides, whatever folders there are
 
@@ -163,11 +164,11 @@ class Against(Env):
         """See `Env.step`: a batch of one."""
         self.check_actions(actions)
         axes = self.state_axes
-        alone = jax.tree.map(lambda axis, x: x if axis is None else x[None], axes, state, is_leaf=_is_none)
+        alone = as_batch_of_one(axes, state)
         state, ts = self.step_many(key[None], alone, {group: x[None] for group, x in actions.items()})
         flags: Any = self.time_step_axes
         of_one = (axes, flags._replace(obs=dict.fromkeys(ts.obs, 0)))
-        return jax.tree.map(lambda axis, x: x if axis is None else x[0], of_one, (state, ts), is_leaf=_is_none)
+        return out_of_batch_of_one(of_one, (state, ts))
 
     def step_many(self, keys: Array, state: State, actions: dict[str, Array]) -> tuple[State, TimeStep]:
         self.check_actions(actions, keys.shape[:1])
@@ -218,7 +219,3 @@ class Against(Env):
     def outcome(self, state: State) -> dict[str, Array]:
         of_task = self.task.outcome(state.task)
         return of_task | {"success": of_task["success"][self.team : self.team + 1]}
-
-
-def _is_none(x: Any) -> bool:
-    return x is None

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import Array, Env, State, TimeStep
-from jaxmarl_comm.trees import where_each
+from jaxmarl_comm.trees import map_axes, where_each
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Batch:
         def spread(axis: int | None, x: Array) -> Array:
             return x if axis == 0 else jnp.broadcast_to(x, (self.num_envs, *x.shape))
 
-        return jax.tree.map(spread, self.env.state_axes, state, is_leaf=lambda axis: axis is None)
+        return map_axes(spread, self.env.state_axes, state)
 
     def places(self, state: State) -> Array:
         """`[E, B, 2]` of the scene's bodies."""

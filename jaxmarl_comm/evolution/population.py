@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.trees import map_axes
 
 Array = jax.Array
 
@@ -34,7 +35,7 @@ def taken(axes: Any, state: Any, where: Array) -> Any:
     def pick(axis: int | None, part: Any) -> Any:
         return part if axis is None else jax.tree.map(lambda x: x[where], part)
 
-    return jax.tree.map(pick, axes, state, is_leaf=lambda axis: axis is None)
+    return map_axes(pick, axes, state)
 
 
 def descended(algorithm: Algorithm, members: Any, parents: Array, broken: Array) -> Any:

@@ -15,6 +15,7 @@ from jaxmarl_comm.envs.base import Array, Env, State, TimeStep
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.envs.checking.form import actions_like
 from jaxmarl_comm.envs.outside import in_words
+from jaxmarl_comm.trees import map_axes
 
 COPIES = 8  # environments that are played side by side
 TOLERANCE = 1e-4  # of what is computed in another order
@@ -135,8 +136,7 @@ def episodes(env: Env) -> tuple[State, TimeStep]:
 
 def _keeps_the_clock(env: Env, states: State, ts: TimeStep) -> Iterator[str]:
     """What is shared is the same everywhere; episodes end when they should."""
-    none = lambda axis: axis is None  # noqa: E731
-    shared = jax.tree.map(lambda axis, x: x if axis is None else None, env.state_axes, states, is_leaf=none)
+    shared = map_axes(lambda axis, x: x if axis is None else None, env.state_axes, states)
     for path, x in jax.tree.leaves_with_path(shared):
         if differ(x, jnp.broadcast_to(x[:, :1], x.shape)):
             yield (
@@ -158,10 +158,8 @@ def _keeps_the_clock(env: Env, states: State, ts: TimeStep) -> Iterator[str]:
 
 
 def _is_finite(ts: TimeStep) -> Iterator[str]:
-    for name, x in {
-        **{f"the observations of {group}": obs for group, obs in ts.obs.items()},
-        "reward": ts.reward,
-    }.items():
+    seen = {f"the observations of {group}": obs for group, obs in ts.obs.items()}
+    for name, x in (seen | {"reward": ts.reward}).items():
         if not np.isfinite(x).all():
             yield f"{name}: not every number is finite, in an episode of random actions"
 

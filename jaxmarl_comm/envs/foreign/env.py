@@ -14,6 +14,7 @@ from jaxmarl_comm.envs import ENVS
 from jaxmarl_comm.envs.base import ActionSpace, Array, Env, TimeStep, groups_by_prefix
 from jaxmarl_comm.envs.foreign.contract import Call, Description
 from jaxmarl_comm.envs.foreign.host import Host, description, host_of
+from jaxmarl_comm.trees import as_batch_of_one, out_of_batch_of_one
 
 
 class ForeignState(NamedTuple):
@@ -102,7 +103,7 @@ class ForeignEnv(Env):
     def step(self, key: Array, state: ForeignState, actions: dict[str, Array]) -> tuple[ForeignState, TimeStep]:
         """See `Env.step`: a batch of one. The key is not used: all chance is in the episode's seed."""
         self.check_actions(actions)
-        alone = jax.tree.map(lambda axis, x: x if axis is None else x[None], self.state_axes, state, is_leaf=_is_none)
+        alone = as_batch_of_one(self.state_axes, state)
         return self._first(*self.step_many(key[None], alone, {group: x[None] for group, x in actions.items()}))
 
     def reset_many(self, keys: Array, wanted: Array) -> tuple[ForeignState, TimeStep]:
@@ -164,7 +165,7 @@ class ForeignEnv(Env):
         """Of a batch of one."""
         flags: Any = self.time_step_axes
         axes = (self.state_axes, flags._replace(obs=dict.fromkeys(ts.obs, 0)))
-        return jax.tree.map(lambda axis, x: x if axis is None else x[0], axes, (state, ts), is_leaf=_is_none)
+        return out_of_batch_of_one(axes, (state, ts))
 
 
 def groups_of(described: Description) -> dict[str, tuple[int, ...]]:
@@ -177,7 +178,3 @@ def groups_of(described: Description) -> dict[str, tuple[int, ...]]:
         alone = len(kinds) == 1
         groups |= {prefix if alone else described.agents[of[0]]: tuple(of) for of in kinds.values()}
     return groups
-
-
-def _is_none(x: Any) -> bool:
-    return x is None
