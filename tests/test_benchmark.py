@@ -1,7 +1,9 @@
 """`scripts/benchmark.py` measures and prints what it says; how fast that is, no test can know."""
 
 import json
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import jax
@@ -16,6 +18,7 @@ from jaxmarl_comm.benchmark.versus_agilerl import Trained
 from jaxmarl_comm.envs import make_env
 
 QUICK = ["--turns", "1", "--seconds", "0"]
+SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 
 def test_env_prints_every_side_and_their_ratios(capsys, tmp_path, monkeypatch):
@@ -74,6 +77,7 @@ def test_scaling_prints_each_team(capsys):
     [
         (["env", "simple_psh_v3"], "unknown task 'simple_psh_v3', did you mean 'simple_push_v3'?"),
         (["env", "--sizes", "0"], "--sizes must be at least 1"),
+        (["env", "--sizes", "4", "3", "--devices", "2"], "--devices 2 cannot share 3 environments in equal numbers"),
         (["scaling", "--num-envs", "0"], "--num-envs must be at least 1"),
         (["env", "--json", "nowhere/figures.json"], "there is no folder nowhere"),
         (["speed"], "invalid choice: 'speed'"),
@@ -111,9 +115,18 @@ def test_the_loop_plays_random_episodes_and_starts_them_again():
     env = make_env("simple_reference_v3", max_cycles=10)
     program = our_program(env, 3, length=25)
     assert program.steps == 75
-    _, state, obs, total = program.run(program.carry)
+    _, state, obs, total = jax.tree.map(lambda x: x[0], program.run(program.carry))
     assert state.t == 5 and obs["agent"].shape == (3, 2, 21)
     assert (total < 0).all() and len(np.unique(total)) > 3
+
+
+@pytest.mark.long
+def test_devices_share_the_environments():
+    """In a process of its own, for cores are made devices when jax starts."""
+    asked = ["env", "simple_v3", "--sizes", "6", "--devices", "2", "--alone", *QUICK]
+    done = subprocess.run([sys.executable, SCRIPTS / "benchmark.py", *asked], capture_output=True, text=True)
+    _, shared, _, line = done.stdout.splitlines()
+    assert shared == "shared among 2 devices" and line.split()[:2] == ["simple_v3", "6"] and not done.stderr
 
 
 def test_random_actions_are_uniform():

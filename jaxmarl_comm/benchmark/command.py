@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import jax
+
 from jaxmarl_comm.benchmark.measure import (
     JAXMARL,
     MPE2,
@@ -89,6 +91,13 @@ def env_command(commands: Commands) -> Parser:
     command.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="E", help="numbers of environments")
     command.add_argument("--continuous", action="store_true", help="continuous actions")
     command.add_argument("--alone", action="store_true", help="without the peers")
+    command.add_argument(
+        "--devices",
+        type=int,
+        default=1,
+        metavar="D",
+        help="to share the environments among; without an accelerator, cores of the processor (default: %(default)s)",
+    )
     return command
 
 
@@ -142,19 +151,34 @@ def mistake(given: argparse.Namespace) -> str | None:
                 return f"unknown {kind} '{name}'{did_you_mean(name, known)}; there are {', '.join(known)}"
     if given.command == "agilerl" and shutil.which(given.python) is None:
         return f"there is no Python {given.python}"
-    for name in ("sizes", "agents", "num_envs", "turns", "steps", "threads"):
+    for name in ("sizes", "agents", "num_envs", "turns", "steps", "threads", "devices"):
         values = getattr(given, name, 1)
         if min(values if isinstance(values, Sequence) else [values]) < 1:
             return f"--{name.replace('_', '-')} must be at least 1"
+    if given.command == "env" and (shares := devices_mistake(given.devices, given.sizes)):
+        return shares
     if given.json and not given.json.absolute().parent.is_dir():
         return f"there is no folder {given.json.parent} to write to"
     return None
+
+
+def devices_mistake(devices: int, sizes: Sequence[int]) -> str | None:
+    """What is wrong with the number of devices, if anything. Without an accelerator, jax makes so many of the cores."""
+    odd = [size for size in sizes if size % devices]
+    if odd:
+        return f"--devices {devices} cannot share {odd[0]} environments in equal numbers: choose other --sizes"
+    if devices > 1:
+        jax.config.update("jax_num_cpu_devices", devices)
+    there = jax.device_count()
+    return f"--devices is {devices}, but there are {there}" if there < devices else None
 
 
 def benchmark_env(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Print the table as it grows, and give its rows."""
     jaxmarl = None if given.alone else find_jaxmarl()
     print(f"environment steps per second, medians of {given.turns} turns of {given.seconds:g} s; {machine()}")
+    if given.devices > 1:
+        print(f"shared among {given.devices} devices")
     if jaxmarl is None and not given.alone:
         print("JaxMARL is not installed here")
     print(
@@ -166,7 +190,7 @@ def benchmark_env(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
         env = make_env(name, continuous_actions=given.continuous)
         peers = {} if given.alone else peers_of(env, jaxmarl)
         for num_envs in given.sizes:
-            row = measure_task(env, num_envs, given.turns, given.seconds, peers)
+            row = measure_task(env, num_envs, given.turns, given.seconds, peers, given.devices)
             print(env_line(row), flush=True)
             yield row._asdict()
 

@@ -17,10 +17,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh, PartitionSpec
 
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.envs.chance import STEPS, sixteen_bits
 from jaxmarl_comm.envs.mpe.original import make_mpe2
 
 Array = jax.Array
@@ -29,7 +31,7 @@ OURS, MPE2, JAXMARL = "ours", "mpe2", "jaxmarl"
 
 
 class Program(NamedTuple):
-    """A compiled loop. run: carry (donated) -> carry after `steps` steps of each of its environments.
+    """A compiled loop. run: carry (donated, with an axis of devices first) -> carry at the end of the loop.
 
     steps: environment steps of one call, over all environments. compile_seconds: what building it took.
     """
@@ -57,8 +59,8 @@ class Row(NamedTuple):
 # Programs
 
 
-def our_program(env: Env, num_envs: int, length: int) -> Program:
-    """Random play in this project's environments, `length` steps of each."""
+def our_program(env: Env, num_envs: int, length: int, devices: int = 1) -> Program:
+    """Random play in `num_envs` of this project's environments on each device, `length` steps of each."""
     batch = Batch(env, num_envs)
 
     def start(key: Array) -> Any:
@@ -73,10 +75,10 @@ def our_program(env: Env, num_envs: int, length: int) -> Program:
         state, obs = batch.restart_if_over(restart_key, state, ts)
         return (key, state, obs, total + ts.reward), None
 
-    return compiled(start, step, num_envs, length)
+    return compiled(start, step, num_envs, length, devices)
 
 
-def jaxmarl_program(peer: Any, num_envs: int, length: int, continuous: bool) -> Program:
+def jaxmarl_program(peer: Any, num_envs: int, length: int, continuous: bool, devices: int = 1) -> Program:
     """The same in JaxMARL's, whose `step` resets by itself."""
     spaces = {agent: peer.action_space(agent) for agent in peer.agents}
 
@@ -97,16 +99,30 @@ def jaxmarl_program(peer: Any, num_envs: int, length: int, continuous: bool) -> 
         obs, state, rewards, _, _ = jax.vmap(peer.step)(jax.random.split(step_key, num_envs), state, actions)
         return (key, state, obs, {agent: total[agent] + rewards[agent] for agent in spaces}), None
 
-    return compiled(start, step, num_envs, length)
+    return compiled(start, step, num_envs, length, devices)
 
 
-def compiled(start: Callable[[Array], Any], step: Callable[..., Any], num_envs: int, length: int) -> Program:
-    """Compile the scan over `length` steps. Observations and rewards are results, so that they must be computed."""
-    carry = jax.jit(start)(jax.random.key(0))
+def compiled(
+    start: Callable[[Array], Any], step: Callable[..., Any], num_envs: int, length: int, devices: int
+) -> Program:
+    """Compile the scan over `length` steps. Observations and rewards are results, so that they must be computed.
+
+    Each device has `num_envs` environments and a key of its own.
+    """
+    mesh = Mesh(np.array(jax.devices()[:devices]), ("device",))
+
+    def on_each(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def on_one(carry: Any) -> Any:
+            return jax.tree.map(lambda x: x[None], function(jax.tree.map(lambda x: x[0], carry)))
+
+        spec = PartitionSpec("device")
+        return jax.shard_map(on_one, mesh=mesh, in_specs=spec, out_specs=spec, check_vma=False)
+
+    carry = jax.jit(on_each(start))(jax.random.split(jax.random.key(0), devices))
     began = time.perf_counter()
-    loop = jax.jit(lambda carry: jax.lax.scan(step, carry, length=length)[0], donate_argnums=0)
+    loop = jax.jit(on_each(lambda carry: jax.lax.scan(step, carry, length=length)[0]), donate_argnums=0)
     run = loop.lower(carry).compile()
-    return Program(run, carry, num_envs * length, time.perf_counter() - began)
+    return Program(run, carry, devices * num_envs * length, time.perf_counter() - began)
 
 
 def random_actions(env: Env, key: Array, num_envs: int) -> dict[str, Array]:
@@ -123,22 +139,25 @@ def random_actions(env: Env, key: Array, num_envs: int) -> dict[str, Array]:
 def random_indices(key: Array, num_envs: int, sizes: Sequence[int]) -> Array:
     """`[E, N]`, uniform in 0 .. size - 1 for each of N sizes.
 
-    From 16 random bits each, two to a word: as cheap as can be, for it is the environment that is measured.
+    As cheap as can be, for it is the environment that is measured.
     """
-    words = jax.random.bits(key, (num_envs, -(-len(sizes) // 2)), jnp.uint32)
-    bits = jnp.concatenate([words & 0xFFFF, words >> 16], axis=1)[:, : len(sizes)]
-    return (bits * np.array(sizes, np.uint32) >> 16).astype(jnp.int32)
+    bits = sixteen_bits(key, (num_envs, len(sizes)))
+    return (bits * np.array(sizes, np.uint32) // STEPS).astype(jnp.int32)
 
 
 # Measuring
 
 
-def measure_task(env: Env, num_envs: int, turns: int, seconds: float, peers: Mapping[str, Any]) -> Row:
-    """All sides in turn. peers: side -> its environment of this task."""
+def measure_task(
+    env: Env, num_envs: int, turns: int, seconds: float, peers: Mapping[str, Any], devices: int = 1
+) -> Row:
+    """All sides in turn. peers: side -> its environment of this task. devices: among which both JAX sides share their
+    environments in equal numbers."""
     length = scan_length(num_envs)
-    programs = {OURS: our_program(env, num_envs, length)}
+    share = num_envs // devices
+    programs = {OURS: our_program(env, share, length, devices)}
     if JAXMARL in peers:
-        programs[JAXMARL] = jaxmarl_program(peers[JAXMARL], num_envs, length, env.continuous_actions)
+        programs[JAXMARL] = jaxmarl_program(peers[JAXMARL], share, length, env.continuous_actions, devices)
     meters: dict[str, Callable[[], float]] = {side: meter(program, seconds) for side, program in programs.items()}
     if MPE2 in peers:
         meters[MPE2] = lambda: mpe2_rate(peers[MPE2], seconds)

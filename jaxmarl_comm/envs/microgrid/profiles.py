@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmarl_comm.envs.chance import chances
 from jaxmarl_comm.envs.microgrid.grids import Grids
 from jaxmarl_comm.envs.microgrid.readings import DAY, Readings
 
@@ -50,23 +51,27 @@ def made_up(key: Array, grids: Grids, hours: int, price: Price, random: bool) ->
     When it works, and how high the rest is, is drawn for each; sun and wind for all. random: False gives the same mean
     day each time, on which the grids' shifts follow each other. Loads fluctuate about what was forecast, as
     `fluctuation` says.
+
+    All is sums of a few courses of the day: products of matrices, with what is dear to compute once for each day.
     """
     count, hour = len(grids.load), np.arange(hours) % DAY
-    # One draw is cheaper than many, and dear enough that XLA had better not repeat it for each use.
-    drawn = jax.random.uniform(key, (2 * count + 3 + hours * (count + (price == "rt")),))
-    chance = jax.lax.optimization_barrier(drawn)
-    levels, shifts, weather, waves, rates = jnp.split(chance, np.cumsum((count, count, 3, hours * count)))
+    shapes = [(count,), (count,), (3,), (count, hours), (hours if price == "rt" else 0,)]
+    levels, shifts, weather, waves, rates = chances(key, shapes)
     if not random:
         one_by_one = jnp.arange(count) % len(SHIFT_STARTS) + 0.5
         levels, shifts, weather = jnp.full(count, 0.5), one_by_one / len(SHIFT_STARTS), jnp.full(3, 0.5)
-    begins = jnp.array(SHIFT_STARTS)[jnp.floor(shifts * len(SHIFT_STARTS)).astype(int)][:, None]
-    at_work = (hour >= begins) & (hour < begins + SHIFT_HOURS)
-    expected = (grids.load * between(levels, LEVEL))[:, None] * everyday(hour) + grids.shift[:, None] * at_work
-    load = expected * (1 + fluctuation(waves.reshape(count, hours))) if random else expected
-    sun = jnp.asarray(clear_sky(hour), float) * between(weather[0], SUNNY)
-    wind = between(weather[1], WINDY) * (1 + 0.5 * jnp.sin(2 * np.pi * (hour / DAY - weather[2]))) / 1.5
-    day = Day(load, sun, wind, expected, prices(hour, price, rates))
-    return day._replace(forecast=expected - yields(grids, day))
+    begins = jnp.floor(shifts * len(SHIFT_STARTS))[:, None] == np.arange(len(SHIFT_STARTS))
+    of_loads = jnp.concatenate([(grids.load * between(levels, LEVEL))[:, None], grids.shift[:, None] * begins], axis=1)
+    sunny, windy = between(weather[0], SUNNY), between(weather[1], WINDY) / 1.5
+    turned = 2 * np.pi * weather[2]
+    of_wind = windy * jnp.stack([jnp.ones(()), 0.5 * jnp.cos(turned), -0.5 * jnp.sin(turned)])
+    of_yields = jnp.concatenate([grids.sun[:, None] * sunny, grids.wind[:, None] * of_wind], axis=1)
+
+    loads, skies, winds = load_courses(hour), clear_sky(hour)[None], wind_courses(hour)
+    expected = weighted(of_loads, loads)
+    load = expected * (1 + fluctuation(waves)) if random else expected
+    forecast = weighted(jnp.concatenate([of_loads, -of_yields], axis=1), np.concatenate([loads, skies, winds]))
+    return Day(load, weighted(sunny[None], skies), weighted(of_wind, winds), forecast, prices(hour, price, rates))
 
 
 def read(key: Array, grids: Grids, hours: int, readings: Readings, random: bool) -> Day:
@@ -74,16 +79,16 @@ def read(key: Array, grids: Grids, hours: int, readings: Readings, random: bool)
 
     What was read is what happens; a random day's forecast misses it as a made up day's does.
     """
-    start_key, wave_key = jax.random.split(key)
+    which, waves = chances(key, [(), (len(grids.load), hours)])
     midnights = (len(readings.price) - hours) // DAY + 1
-    first = DAY * jax.random.randint(start_key, (), 0, midnights if random else 1)
+    first = DAY * jnp.floor(which * midnights).astype(int) if random else 0
     load, sun, wind, price = (
         jax.lax.dynamic_slice_in_dim(jnp.asarray(x, float), first, hours, axis=-1)
         for x in (readings.load, readings.sun, readings.wind, readings.price)
     )
-    waves = fluctuation(jax.random.uniform(wave_key, load.shape)) if random else 0.0
+    missed = fluctuation(waves) if random else 0.0
     day = Day(load, sun, wind, load, price)
-    return day._replace(forecast=load / (1 + waves) - yields(grids, day))
+    return day._replace(forecast=load / (1 + missed) - yields(grids, day))
 
 
 def fluctuation(chance: Array) -> Array:
@@ -96,7 +101,24 @@ def fluctuation(chance: Array) -> Array:
     weights = np.where(ages >= 0, PERSISTENCE ** np.maximum(ages, 0), 0.0)
     weights[1:] *= np.sqrt(1 - PERSISTENCE**2)
     pushes = np.sqrt(12) * (chance - 0.5)  # of variance 1
-    return FLUCTUATION * (pushes @ jnp.asarray(weights, float))
+    return FLUCTUATION * weighted(pushes, weights)
+
+
+def weighted(weights: Array, courses: np.ndarray) -> Array:
+    """Sums `[..., T]` of courses `[K, T]` with weights `[..., K]`; in full precision, also where that is slower."""
+    return jnp.matmul(weights, jnp.asarray(courses, float), precision="highest")
+
+
+def load_courses(hour: np.ndarray) -> np.ndarray:
+    """`[1 + 3, T]`: the everyday load, and for each hour at which a shift may begin, 1 while it works."""
+    at_work = [(hour >= begin) & (hour < begin + SHIFT_HOURS) for begin in SHIFT_STARTS]
+    return np.stack([everyday(hour), *at_work])
+
+
+def wind_courses(hour: np.ndarray) -> np.ndarray:
+    """`[3, T]`: sums of these are a mean with a wave about it, once a day, whose crest is at any hour."""
+    angle = 2 * np.pi * hour / DAY
+    return np.stack([np.ones(hour.shape), np.sin(angle), np.cos(angle)])
 
 
 def everyday(hour: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.envs.base import ActionSpace, Array, Env, TimeStep
+from jaxmarl_comm.envs.chance import chances
 from jaxmarl_comm.envs.ladder import Ladder
 from jaxmarl_comm.envs.microgrid.grids import CAPACITY, POWER, Grids, grids
 from jaxmarl_comm.envs.microgrid.optimum import Days
@@ -149,7 +150,8 @@ class Microgrid(Env):
 
     def reset(self, key: Array) -> tuple[MicrogridState, TimeStep]:
         day_key, energy_key = jax.random.split(key)
-        energy = CAPACITY * jax.random.uniform(energy_key, (self.num_grids,))
+        (full,) = chances(energy_key, [(self.num_grids,)])
+        energy = CAPACITY * full
         still = Flows(*(jnp.zeros_like(energy) for _ in Flows._fields))
         chosen = still._asdict() | self.draw(day_key)._asdict()
         state = MicrogridState(energy=energy, **chosen, t=jnp.zeros((), jnp.int32))
