@@ -23,6 +23,7 @@ from jaxmarl_comm.envs.against import opponent_of
 from jaxmarl_comm.envs.foreign.failure import told_in_one_line
 from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
 from jaxmarl_comm.evaluation.control import Control, check_control
+from jaxmarl_comm.evaluation.yardsticks import Yardsticks
 from jaxmarl_comm.files import InterruptedRunError
 from jaxmarl_comm.memory import within_memory
 from jaxmarl_comm.opponents.copies import load_copies, save_copies, sides_of
@@ -35,6 +36,7 @@ from jaxmarl_comm.run_folder import RunError, RunFolder, picture_beside, report_
 from jaxmarl_comm.saved import LATEST, Saved
 
 Array = jax.Array
+LONG = 20.0  # seconds of training still to come, in which much of an evaluation can be prepared
 
 
 class Logged(NamedTuple):
@@ -64,6 +66,8 @@ def train(cfg: Config, folder: RunFolder, close: bool = True) -> TrainResult:
     with folder.locked(), interrupts.parting(f"stopped{go_on}"), told_in_one_line(go_on), within_memory(cfg, go_on):
         runner = Runner(cfg, folder)
         runner.console.header(cfg, runner.env, folder.path)
+        if jax.default_backend() == "cpu" and not runner.env.bytes_of_copy:  # whose memory, and lock, are for training
+            runner.yardsticks = runner.yardsticks_for(cfg)
         state = runner.run()
         control = train_control(cfg, folder) if cfg.control else None
         with interrupts.parting(f"stopped after training, which is saved; --resume {folder.path} evaluates it"):
@@ -135,6 +139,7 @@ class Runner:
         like = partial(jax.eval_shape, self.init, self.seed_keys)
         self.saved = Saved(cfg, folder, like, self.teams_of, self.console.say)
         self.quick_evaluate = quick_evaluator(cfg, self.env, self.algorithm)
+        self.yardsticks: Yardsticks | None = None  # of the evaluation to come, if it may begin while training goes on
 
     def starter(self) -> Any:
         """Keys of seeds -> the state in which all begin, compiled when it is first called."""
@@ -268,6 +273,8 @@ class Runner:
         self.seconds["train"] = time.perf_counter() - self.began
         self.folder.append_metrics(row)
         self.folder.append_clock(done, self.seconds["train"])
+        if self.yardsticks and self.seconds["train"] / done * (self.cfg.num_iters - done) > LONG:
+            self.yardsticks.begin()
         self.show(row)
         self.check_healthy(first_bad)
         if better is not None:
@@ -295,6 +302,10 @@ class Runner:
         of_seed = jax.vmap(lambda key: self.algorithm.team(self.algorithm.init(key)))
         return jax.jit(of_seed)(self.seed_keys)
 
+    def yardsticks_for(self, cfg: Config) -> Yardsticks:
+        """Of this run, in the episodes of an evaluation as that config asks."""
+        return Yardsticks(cfg, self.env, self.algorithm, self.untrained)
+
     def as_control(self, state: Any) -> Control:
         """This run in that state, for others to be compared with."""
         return Control(self.cfg, self.algorithm, self.teams_of(state), str(self.folder.path))
@@ -316,9 +327,8 @@ class Runner:
         began = time.perf_counter()
         rows = self.folder.read_metrics(self.cfg.num_runs)
         with self.console.waiting("evaluating"):
-            evaluation = evaluate_teams(
-                cfg, self.env, self.algorithm, teams, self.untrained(), self.console.say, control=control, rows=rows
-            )
+            yardsticks = self.yardsticks or self.yardsticks_for(cfg)
+            evaluation = evaluate_teams(yardsticks, teams, self.console.say, control=control, rows=rows)
         self.seconds["evaluate"] = time.perf_counter() - began
         evaluation |= {"iteration": iteration, "env_steps": self.steps_at(iteration), "seconds": self.seconds}
         path = self.folder.write_new_json(paths, evaluation) if paths else None

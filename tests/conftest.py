@@ -61,7 +61,8 @@ def pytest_runtest_setup(item):
 def quick_evaluation(monkeypatch):
     """An evaluation that says only what it was asked for, and no curves: what they show is tested elsewhere."""
 
-    def asked(cfg, *arguments, **options):
+    def asked(yardsticks, *arguments, **options):
+        cfg = yardsticks.cfg
         return {"seed": cfg.seed, "episodes": cfg.eval_episodes, "message_table": None, "control": None}
 
     monkeypatch.setattr("jaxmarl_comm.runner.evaluate_teams", asked)

@@ -71,9 +71,9 @@ def small(cfg):
 def apart(tmp_path, monkeypatch):
     """An empty folder, small trainings, and registries that are afterwards as they were."""
     monkeypatch.chdir(tmp_path)
-    as_config, in_full = api.as_config, runner.evaluate_teams
+    as_config, yardsticks = api.as_config, runner.Yardsticks
     monkeypatch.setattr(api, "as_config", lambda cfg: small(as_config(cfg)))
-    monkeypatch.setattr(runner, "evaluate_teams", lambda cfg, *rest, **more: in_full(small(cfg), *rest, **more))
+    monkeypatch.setattr(runner, "Yardsticks", lambda cfg, *rest: yardsticks(small(cfg), *rest))
     registries = {id(of): (of, dict(of)) for of in (ENVS, ALGORITHMS, PRESETS)}
     yield
     for of, before in registries.values():

@@ -18,10 +18,10 @@ from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.communication import speaking
 from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, intervention, play, team_actor
-from jaxmarl_comm.evaluation.influence import NUM_MESSAGES, measure_influence
+from jaxmarl_comm.evaluation.influence import NUM_MESSAGES, influence_meter
 from jaxmarl_comm.evaluation.messages import message_statistics, message_tables, traffic
 from jaxmarl_comm.evaluation.robustness import returns_with
-from jaxmarl_comm.evaluation.streams import information_by_step
+from jaxmarl_comm.evaluation.streams import meter_by_step
 from jaxmarl_comm.report.messages import plot_messages
 from learners import lively_teams
 
@@ -116,7 +116,7 @@ def statistics(name):
 
 def influence(team, num_envs):
     cfg, env, algorithm, teams = team
-    return measure_influence(cfg, Batch(env, num_envs), algorithm, teams, KEY)
+    return influence_meter(cfg, Batch(env, num_envs), algorithm, KEY)(teams)
 
 
 @cache
@@ -132,7 +132,7 @@ def influence_on(name):
 @cache
 def scripted_streams():
     cfg, env, algorithm, teams = scripted()
-    return information_by_step(cfg.replace(eval_episodes=600), env, algorithm, teams, KEY)
+    return meter_by_step(cfg.replace(eval_episodes=600), env, algorithm, KEY)(teams)
 
 
 def told_by_step(name):
@@ -315,5 +315,5 @@ def test_a_silent_team_has_no_messages_to_measure():
     cfg, env, algorithm, teams = scripted()
     silent = cfg.replace({"comm.preset": "none"})
     assert message_tables(silent, env, scripted_episodes()) == {}
-    assert information_by_step(silent, env, algorithm, teams, KEY).message_information_by_step.size == 0
+    assert meter_by_step(silent, env, algorithm, KEY)(teams).message_information_by_step.size == 0
     assert all(value["mean"] is None for value in speaking(silent, env, scripted_episodes()).values())

@@ -16,6 +16,7 @@ from jaxmarl_comm.evaluation.per_team import returns_of
 from jaxmarl_comm.evaluation.reference import play_reference
 from jaxmarl_comm.evaluation.stats import difference, estimate, over_seeds, rate_over_seeds, without_intervals
 from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, warnings
+from jaxmarl_comm.evaluation.yardsticks import Yardsticks
 from jaxmarl_comm.report.table import CURVES, NO_CONTROL, evaluation_table, labels
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from learners import lively_teams
@@ -90,7 +91,7 @@ def test_a_seed_without_a_value_is_left_out_and_said():
 
 def test_where_nothing_is_played_in_mpe2_nothing_is_known():
     cfg, env = default_cfg().replace({"eval_episodes_reference": 0}), make_env("simple_tag_v3")
-    returns = play_reference(cfg, env, None, np.zeros(2), None)  # of two teams
+    returns = play_reference(cfg, env, None, np.zeros(2))  # of two teams
     assert returns.shape == (2, 0, 2)
     assert [found["mean"] for found in returns_of(env, returns).values()] == [None, None]
 
@@ -311,7 +312,7 @@ def evaluation():
     algorithm, learner = make_algorithm(cfg, env), Mappo(cfg, env)
     teams, others = (lively_teams(learner, seeds) for seeds in ((0, 1), (2, 3)))
     control = Control(cfg, algorithm, others, "there")
-    return evaluate_teams(cfg, env, algorithm, teams, teams, lambda line: None, control=control)
+    return evaluate_teams(Yardsticks(cfg, env, algorithm, lambda: teams), teams, lambda line: None, control=control)
 
 
 def test_everything_that_belongs_to_a_side_is_told_of_each(evaluation):

@@ -93,7 +93,7 @@ def test_its_returns_in_mpe2_are_those_of_the_evaluation(speaking):
     returns = [in_mpe2(act, speaking.cfg.seed + k)[0] for k in range(3)]
     runner = Runner(speaking.cfg, RunFolder(speaking.run_dir))
     teams = teams_of(runner.algorithm, runner.load()[0])
-    evaluated = play_reference(runner.cfg, runner.env, runner.algorithm, teams, lambda line: None)
+    evaluated = play_reference(runner.cfg, runner.env, runner.algorithm, teams)
     np.testing.assert_allclose(evaluated, [[[x] for x in returns]], atol=1e-3)
 
 

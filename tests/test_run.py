@@ -19,6 +19,7 @@ from jaxmarl_comm.checkpoint import Checkpoints
 from jaxmarl_comm.cli import train_main
 from jaxmarl_comm.config import load_config
 from jaxmarl_comm.evaluation.reference import play_reference
+from jaxmarl_comm.evaluation.yardsticks import Yardsticks
 from jaxmarl_comm.repeat import command
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner, teams_of
@@ -31,8 +32,20 @@ LONG = {**TINY, "num_iters": 60, "log_interval": 20, "checkpoint_interval": 20, 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    """A finished run of two seeds."""
-    return train_wrapper(load_config(MAIN, LONG), tmp_path_factory.mktemp("runs") / "finished")
+    """A finished run of two seeds, during whose training the evaluation begins, as in much longer ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxmarl_comm.runner.LONG", 0.0)
+        begun = spied(patch, Yardsticks, "begin")
+        result = train_wrapper(load_config(MAIN, LONG), tmp_path_factory.mktemp("runs") / "finished")
+    assert begun, "the evaluation waited for the end of training"
+    return result
+
+
+def spied(patch, of, name):
+    """The list of the calls of that method from now on."""
+    calls, method = [], getattr(of, name)
+    patch.setattr(of, name, lambda *given: (calls.append(given), method(*given))[1])
+    return calls
 
 
 def test_a_run_leaves_everything_in_its_folder(finished):
@@ -94,14 +107,14 @@ def test_seeds_differ(finished):
 
 def test_evaluate_gives_the_same_again(finished):
     again = evaluate(finished.run_dir)
-    for key in ("return", "success", "return_reference", "message_information"):
+    for key in ("return", "success", "return_reference", "message_information", "untrained", "baselines"):
         assert again[key] == finished.evaluation[key]
 
 
 def test_returns_in_the_reference_are_those_of_the_team_that_was_saved(finished):
     runner = Runner(finished.cfg, RunFolder(finished.run_dir))
     teams = teams_of(runner.algorithm, runner.load()[0])
-    returns = play_reference(runner.cfg, runner.env, runner.algorithm, teams, lambda line: None)
+    returns = play_reference(runner.cfg, runner.env, runner.algorithm, teams)
     np.testing.assert_allclose(
         finished.evaluation["return_reference"]["of_each_seed"], returns.mean(axis=(1, 2)), rtol=1e-6
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,17 +13,18 @@ from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.evaluation.baselines import play_baselines
-from jaxmarl_comm.evaluation.communication import exchange, on_bad_channels, speaking
+from jaxmarl_comm.evaluation.communication import on_bad_channels, speaking
 from jaxmarl_comm.evaluation.control import Control, compare, inequalities
 from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.messages import message_statistics, message_tables
 from jaxmarl_comm.evaluation.own import in_own_units, judged
 from jaxmarl_comm.evaluation.per_team import returns_of, successes_of
-from jaxmarl_comm.evaluation.plays import TREATMENTS, Player, evaluation_key, player
+from jaxmarl_comm.evaluation.plays import TREATMENTS, Player, player
 from jaxmarl_comm.evaluation.reference import play_reference
 from jaxmarl_comm.evaluation.stats import Estimate, over_seeds, without_intervals
 from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, score, warnings
+from jaxmarl_comm.evaluation.yardsticks import Yardsticks
+from jaxmarl_comm.meanwhile import Meanwhile
 
 Array = jax.Array
 Evaluation = dict[str, Any]
@@ -30,11 +32,8 @@ QUICK_EPISODES = 1_000  # enough to see a curve: a return is known to about 0.1
 
 
 def evaluate_teams(
-    cfg: Config,
-    env: Env,
-    algorithm: Algorithm,
+    yardsticks: Yardsticks,
     teams: Any,
-    untrained: Any,
     tell: Callable[[str], None] = print,
     *,
     control: Control | None = None,
@@ -42,38 +41,42 @@ def evaluate_teams(
 ) -> Evaluation:
     """Evaluate the teams of all seeds (a leading axis on every parameter) on the same episodes.
 
-    untrained: the same teams with their initial parameters. control: a trained silent team. rows: of metrics.jsonl, in
-    which training is searched for signs of collapse.
+    yardsticks: of the config, task and algorithm in question. control: a trained silent team. rows: of metrics.jsonl,
+    in which training is searched for signs of collapse.
 
     Returns estimates (see `Estimate`) of: return, return_sampled, return_muted, return_shuffled, return_reference,
     success (each for every team), final_distance, score; what `Env.measures` and `Env.judge` say, whose names are
-    `measured`; what `speaking`, `exchange` and `on_bad_channels` say; scripted teams' returns under `baselines`; under
-    `untrained`, what initial parameters make of it; what `compare` says of a control; the fraction of seeds that formed
-    a protocol; `warnings`. Where seeds differ in kind, means of them have no interval. All but return_sampled act
-    greedily.
+    `measured`; what `speaking`, `exchange_meter` and `on_bad_channels` say; scripted teams' returns under `baselines`;
+    under `untrained`, what initial parameters make of it; what `compare` says of a control; the fraction of seeds that
+    formed a protocol; `warnings`. Where seeds differ in kind, means of them have no interval. All but return_sampled
+    act greedily.
     """
-    batch, key = Batch(env, cfg.eval_episodes), evaluation_key(cfg)
-    play_seeds = player(cfg, batch, algorithm, key)
-    runs = play_treatments(play_seeds, teams, lambda name: tell(f"evaluating {cfg.eval_episodes:,} episodes: {name}"))
+    cfg, env, batch, key = yardsticks.cfg, yardsticks.env, yardsticks.batch, yardsticks.key
+    # In Python, while this thread is mostly in compiled programs.
+    reference = Meanwhile(partial(play_reference, cfg, env, yardsticks.algorithm, teams))
+    runs = play_treatments(
+        yardsticks.play_seeds, teams, lambda name: tell(f"evaluating {cfg.eval_episodes:,} episodes: {name}")
+    )
     greedy = runs["greedy"]
     tell("evaluating the untrained team" + (" and the silent control" if control else ""))
-    before = play_seeds(untrained, "greedy")
+    before, exchanged_before, scripted = yardsticks.measured()
     compared = compare(env, batch, key, greedy, control)
-    exchanged, exchanged_before = exchange(cfg, env, algorithm, [teams, untrained], tell)
-    who_formed, scripted = formed(cfg, env, greedy), play_baselines(batch, key)
-    value = compared.get("value_of_talk")
+    who_formed, value = formed(cfg, env, greedy), compared.get("value_of_talk")
     tell("evaluating what the task itself can say")
     own, own_before, *own_scripted = judged(env, batch, key, greedy, before, *scripted.values())
+    exchanged, on_bad = yardsticks.exchange(teams, tell), on_bad_channels(cfg, env, teams, tell)
+    if env.reference and cfg.eval_episodes_reference:
+        tell(f"evaluating in the real {env.reference} on {cfg.eval_episodes_reference:,} episodes")
     team = {
         **worth(env, greedy),
         **own,
         **returns_when_treated(env, runs),
-        **returns_of(env, play_reference(cfg, env, algorithm, teams, tell), "return_reference"),
+        **returns_of(env, reference.result(), "return_reference"),
         "final_distance": over_seeds(greedy.distance, least=0),
         "score": over_seeds(score(env, greedy)),
         **speaking(cfg, env, greedy),
         **exchanged,
-        **on_bad_channels(cfg, env, teams, tell),
+        **on_bad,
         **{name: found for name, found in compared.items() if name != "control"},
     }
     return {

@@ -14,12 +14,12 @@ from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.episodes import Episodes
-from jaxmarl_comm.evaluation.influence import Influence, measure_influence
+from jaxmarl_comm.evaluation.influence import Influence, influence_meter
 from jaxmarl_comm.evaluation.messages import message_statistics, speakers_of, traffic
 from jaxmarl_comm.evaluation.per_team import returns_of
 from jaxmarl_comm.evaluation.robustness import returns_with
 from jaxmarl_comm.evaluation.stats import Estimate, estimate, over_seeds
-from jaxmarl_comm.evaluation.streams import information_by_step
+from jaxmarl_comm.evaluation.streams import meter_by_step
 
 Array = jax.Array
 
@@ -43,29 +43,27 @@ def speaking(cfg: Config, env: Env, episodes: Episodes) -> dict[str, Estimate]:
     return {**found, "messages_per_episode": over_seeds(messages, 0), "bits_per_episode": over_seeds(bits, 0)}
 
 
-def exchange(
-    cfg: Config, env: Env, algorithm: Algorithm, groups: list[Any], tell: Callable[[str], None]
-) -> list[dict[str, Estimate]]:
-    """Of each group of teams (with seeds first), what every message tells, and how far hearing changes what is done.
+def exchange_meter(
+    cfg: Config, env: Env, algorithm: Algorithm
+) -> Callable[[Any, Callable[[str], None]], dict[str, Estimate]]:
+    """A function of the teams of all seeds: what every message tells, and how far hearing changes what is done.
 
-    message_information_by_step: see `Told`. The rest: see `Influence`. `mean` is None where undefined.
+    message_information_by_step: see `Told`. The rest: see `Influence`. `mean` is None where undefined. Compiled when it
+    is first used, which takes longer than to run it.
     """
-    found: dict[str, Any] = dict.fromkeys(("message_information_by_step", *Influence._fields))
-    if speakers_of(cfg, env):
-        # All at once, as they are one program, which takes longer to compile than to run.
-        together = jax.tree.map(lambda *x: np.concatenate(x), *jax.device_get(groups))
-        batch, key = _batch_and_key(cfg, env, INFLUENCE_EPISODES, 3)
-        tell(f"replacing what is heard, in {batch.num_envs:,} episodes")
-        found |= measure_influence(cfg, batch, algorithm, together, key)._asdict()
-        told = information_by_step(cfg, env, algorithm, together, _key(cfg, 5))
-        found["message_information_by_step"] = told.message_information_by_step
-    sizes = [len(jax.tree.leaves(teams)[0]) for teams in groups]
-    parts = [slice(end - size, end) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
-    return [{name: _estimate(env, name, _part(values, seeds)) for name, values in found.items()} for seeds in parts]
+    batch, key = _batch_and_key(cfg, env, INFLUENCE_EPISODES, 3)
+    influence = influence_meter(cfg, batch, algorithm, key)
+    by_step = meter_by_step(cfg, env, algorithm, _key(cfg, 5))
 
+    def measure(teams: Any, tell: Callable[[str], None]) -> dict[str, Estimate]:
+        found: dict[str, Any] = dict.fromkeys(("message_information_by_step", *Influence._fields))
+        if speakers_of(cfg, env):
+            tell(f"replacing what is heard, in {batch.num_envs:,} episodes")
+            found |= influence(teams)._asdict()
+            found["message_information_by_step"] = by_step(teams).message_information_by_step
+        return {name: _estimate(env, name, np.zeros(0) if values is None else values) for name, values in found.items()}
 
-def _part(values: np.ndarray | None, seeds: slice) -> np.ndarray:
-    return np.zeros(0) if values is None else values[seeds]
+    return measure
 
 
 def on_bad_channels(cfg: Config, env: Env, teams: Any, tell: Callable[[str], None]) -> dict[str, dict[str, Estimate]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -25,7 +26,7 @@ from jaxmarl_comm.evaluation.episodes import (
     intervention,
     team_actor,
 )
-from jaxmarl_comm.trees import where_each
+from jaxmarl_comm.trees import unstack, where_each
 
 Array = jax.Array
 
@@ -53,12 +54,17 @@ class Influence(NamedTuple):
     causal_influence: Any
 
 
-def measure_influence(cfg: Config, batch: Batch, algorithm: Algorithm, teams: Any, key: Array) -> Influence:
-    """Of the teams of all seeds, in one greedy episode of each environment. The key is consumed."""
+def influence_meter(cfg: Config, batch: Batch, algorithm: Algorithm, key: Array) -> Callable[[Any], Influence]:
+    """A function of the teams of all seeds, in one greedy episode of each environment; compiled when it is first used.
+
+    The key is consumed.
+    """
     of_seed = jax.jit(lambda team: _influence(cfg, batch, algorithm, team, key))
-    seeds = range(jax.tree.leaves(teams)[0].shape[0])
-    found = [of_seed(jax.tree.map(lambda x, k=k: x[k], teams)) for k in seeds]
-    return jax.tree.map(lambda *x: np.array(x), *found)
+
+    def measure(teams: Any) -> Influence:
+        return jax.tree.map(lambda *x: np.array(x), *map(of_seed, unstack(teams)))
+
+    return measure
 
 
 def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: Array) -> Influence:

@@ -25,7 +25,7 @@ PlayStep = Callable[[Array, View], tuple[dict[str, Array], Any]]
 """(key, view of E environments) -> (group -> actions `[E, n, ...]`, memory for the next step)."""
 
 
-def play_reference(cfg: Config, env: Env, algorithm: Algorithm, teams: Any, tell: Callable[[str], None]) -> np.ndarray:
+def play_reference(cfg: Config, env: Env, algorithm: Algorithm, teams: Any) -> np.ndarray:
     """`[seeds, episodes, T]` greedy returns in the task's reference implementation; no episodes if it has none."""
     each = unstack(teams)
     if not cfg.eval_episodes_reference or env.reference is None:
@@ -36,12 +36,10 @@ def play_reference(cfg: Config, env: Env, algorithm: Algorithm, teams: Any, tell
         done = algorithm.act(team, key, view, jnp.array(True), unchanged)
         return done.actions, done.memory
 
-    returns = []
-    for k, team in enumerate(each):
-        tell(f"evaluating in the real {env.reference} on {cfg.eval_episodes_reference:,} episodes of seed {k}")
-        play = partial(act, team)
-        returns.append(returns_in_reference(env, play, algorithm.memory, cfg.eval_episodes_reference, cfg.seed))
-    return np.stack(returns)
+    def returns_of(team: Any) -> np.ndarray:
+        return returns_in_reference(env, partial(act, team), algorithm.memory, cfg.eval_episodes_reference, cfg.seed)
+
+    return np.stack([returns_of(team) for team in each])
 
 
 def returns_in_reference(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -35,13 +36,11 @@ class Told(NamedTuple):
     message_information_at_step: np.ndarray
 
 
-def information_by_step(cfg: Config, env: Env, algorithm: Algorithm, teams: Any, key: Array) -> Told:
-    """Of the teams of all seeds, in the same greedy episodes; empty if nothing is sent or there are no private goals.
+def meter_by_step(cfg: Config, env: Env, algorithm: Algorithm, key: Array) -> Callable[[Any], Told]:
+    """A function of the teams of all seeds, in the same greedy episodes; compiled when it is first used.
 
-    The key is consumed.
+    What it finds is empty if nothing is sent or there are no private goals. The key is consumed.
     """
-    if not (speakers_of(cfg, env) and env.num_goals):
-        return Told(np.zeros(0), np.zeros((0, env.max_cycles)))
     batch = Batch(env, max(1, min(cfg.eval_episodes, MOST_EPISODES, MOST_STEPS // env.max_cycles)))
 
     @jax.jit
@@ -49,8 +48,13 @@ def information_by_step(cfg: Config, env: Env, algorithm: Algorithm, teams: Any,
         actor = team_actor(batch, algorithm, team, jnp.array(True))
         return play(batch, actor, key, treatment=jnp.array(CLEAR), hears_words=hears_words(cfg), stream=True)
 
-    told = [_of_seed(cfg, env, jax.device_get(overhear(team))) for team in unstack(teams)]
-    return Told(*(np.array(x) for x in zip(*told, strict=True)))
+    def measure(teams: Any) -> Told:
+        if not (speakers_of(cfg, env) and env.num_goals):
+            return Told(np.zeros(0), np.zeros((0, env.max_cycles)))
+        told = [_of_seed(cfg, env, jax.device_get(overhear(team))) for team in unstack(teams)]
+        return Told(*(np.array(x) for x in zip(*told, strict=True)))
+
+    return measure
 
 
 def _of_seed(cfg: Config, env: Env, episodes: Episodes) -> tuple[float, np.ndarray]:

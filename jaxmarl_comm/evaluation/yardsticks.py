@@ -1,0 +1,54 @@
+"""What a trained team is held against: the team that it was, and scripted ones. None of it waits for training."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.config import Config
+from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.evaluation.baselines import play_baselines
+from jaxmarl_comm.evaluation.communication import exchange_meter
+from jaxmarl_comm.evaluation.episodes import Episodes
+from jaxmarl_comm.evaluation.plays import evaluation_key, player
+from jaxmarl_comm.evaluation.stats import Estimate
+from jaxmarl_comm.meanwhile import Meanwhile
+
+
+class Measured(NamedTuple):
+    """untrained: episodes `[seeds, E, ...]` of the teams that training begins with; exchanged: what `exchange_meter`
+    says of them. scripted: name -> episodes `[1, E, ...]`.
+    """
+
+    untrained: Episodes
+    exchanged: dict[str, Estimate]
+    scripted: dict[str, Episodes]
+
+
+class Yardsticks:
+    """In the episodes of an evaluation; with the programs that play them, which compile when they are first used."""
+
+    def __init__(self, cfg: Config, env: Env, algorithm: Algorithm, untrained: Callable[[], Any]) -> None:
+        """untrained: gives the teams of all seeds with their initial parameters, a leading axis on every array."""
+        self.cfg, self.env, self.algorithm, self.untrained = cfg, env, algorithm, untrained
+        self.batch, self.key = Batch(env, cfg.eval_episodes), evaluation_key(cfg)
+        self.play_seeds = player(cfg, self.batch, algorithm, self.key)
+        self.exchange = exchange_meter(cfg, env, algorithm)
+        self.begun: Meanwhile[Measured] | None = None
+
+    def begin(self) -> None:
+        """Measure while this thread trains, unless that has begun: most of it is compiling."""
+        if self.begun is None:
+            self.begun = Meanwhile(self._measure)
+
+    def measured(self) -> Measured:
+        """What was found meanwhile, or is found now."""
+        return self.begun.result() if self.begun else self._measure()
+
+    def _measure(self) -> Measured:
+        teams = self.untrained()
+        played = self.play_seeds(teams, "greedy")
+        exchanged = self.exchange(teams, lambda line: None)
+        return Measured(played, exchanged, play_baselines(self.batch, self.key))
