@@ -5,7 +5,7 @@ import signal
 
 import numpy as np
 from gymnasium import spaces
-from pettingzoo import ParallelEnv
+from pettingzoo import AECEnv, ParallelEnv
 
 DIE = 3  # the step at which the dying ones do
 FEW = 8  # episodes, all that are played to see what an environment is like
@@ -126,6 +126,44 @@ class Late(Toy):
 class Wider(Toy):
     def seen(self):
         return {agent: np.zeros(2, np.float32) for agent in self.agents}
+
+
+class Shuffled(Toy):
+    def __init__(self):
+        self.possible_agents = {"toy_0", "toy_1"}
+
+
+class InTurns(AECEnv):
+    """Nothing is asked of it but what it is."""
+
+
+class Boxed(Toy):
+    """Rewards as arrays of one number, as many an environment has them."""
+
+    def step(self, actions):
+        obs, rewards, *rest = super().step(actions)
+        return obs, {agent: np.array([reward]) for agent, reward in rewards.items()}, *rest
+
+
+class Unpaid(Toy):
+    def step(self, actions):
+        obs, rewards, *rest = super().step(actions)
+        return obs, dict.fromkeys(rewards), *rest
+
+
+class Blind(Toy):
+    def seen(self):
+        return {agent: np.array([np.nan], np.float32) for agent in self.agents}
+
+
+class Elsewhere(Toy):
+    """Sees what is not in its space."""
+
+    def observation_space(self, agent):
+        return spaces.MultiDiscrete([2, 2])
+
+    def seen(self):
+        return {agent: np.array([2, 0]) for agent in self.agents}
 
 
 class Forgetful(Toy):

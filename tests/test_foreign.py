@@ -9,6 +9,7 @@ import time
 import jax
 import numpy as np
 import pytest
+from gymnasium import spaces
 
 from foreign_tasks import Reaching, Walk
 from jaxmarl_comm import default_cfg
@@ -16,6 +17,7 @@ from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.envs.foreign.failure import told_in_one_line
 from jaxmarl_comm.envs.foreign.host import host_of
+from jaxmarl_comm.envs.foreign.spaces import actor
 from jaxmarl_comm.envs.grouping import regrouped
 from jaxmarl_comm.files import RunError
 from jaxmarl_comm.memory import check_memory
@@ -167,6 +169,29 @@ def test_vectors_are_stretched_to_their_bounds():
     assert Reaching().action_space("toy_1").high == 20
 
 
+@pytest.mark.parametrize("kind", [np.int8, np.int32, np.int64, np.uint8])
+def test_whole_numbers_have_equal_parts(kind):
+    most = 2 if kind == np.uint8 else np.iinfo(np.int8).max
+    space = spaces.Box(0 if kind == np.uint8 else np.iinfo(np.int8).min, most, (1,), kind)
+    _, continuous, decode = actor("agent", space)
+    drawn = np.array([decode(np.array([x], np.float32)) for x in np.linspace(0, 1, 3841)])
+    counts = np.bincount(drawn.ravel().astype(int) - int(space.low[0]))
+    assert continuous and drawn.dtype == kind and len(counts) == int(most) - int(space.low[0]) + 1
+    assert counts.max() - counts.min() <= 2
+
+
+def test_wide_bounds_do_not_overflow():
+    widest = spaces.Box(-3e38, 3e38, (1,), np.float32), spaces.Box(-(2**31), 2**31 - 1, (1,), np.int32)
+    ends = [[actor("agent", space)[2](np.array([x], np.float32))[0] for x in (0, 1)] for space in widest]
+    np.testing.assert_allclose(ends, [[-3e38, 3e38], [-(2**31), 2**31 - 1]])
+
+
+def test_rewards_may_be_arrays_of_one_number():
+    env = make(toy("Boxed"), max_cycles=3)
+    state, _ = env.reset(jax.random.key(0))
+    assert env.step(jax.random.key(0), state, {"toy": np.array([1, 0])})[1].reward.tolist() == [1, 0]
+
+
 def test_what_takes_no_max_cycles_is_cut_off():
     env = make(toy("Toy"), max_cycles=2)
     _, _, ts = played(env, None)[0](jax.random.key(0))
@@ -201,6 +226,11 @@ def test_agents_can_be_grouped_otherwise():
         (toy("Crowded"), {"max_cycles": 3}, "toy_0 has 1,099,511,627,776 actions, but may have"),
         (toy("Late"), {"max_cycles": 3}, "after a reset its agents are toy_0, but must be its possible_agents toy_0, "),
         (toy("Wider"), {"max_cycles": 3}, "toy_0 observes 2 numbers, but its space has 1"),
+        (toy("Shuffled"), {"max_cycles": 3}, "its possible_agents are a set, but must be in a fixed order"),
+        (toy("InTurns"), {"max_cycles": 3}, "its agents act one after the other (AEC), but must act at once"),
+        (toy("Unpaid"), {"max_cycles": 3}, "the reward of toy_0 is None, but must be a finite number"),
+        (toy("Blind"), {"max_cycles": 3}, "it shows a number that is not finite"),
+        (toy("Elsewhere"), {"max_cycles": 3}, "toy_0 observes array([2, 0]), which is not in its space"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_had_is_refused_in_one_line(name, arguments, why):

@@ -220,6 +220,7 @@ def test_days_are_those_of_a_file(write):
         (table(wind=["calm"] * 48), "row 1, column 'wind' is 'calm', but must be a number from 0 to 1"),
         (table(price=[50.0] * 47 + [float("nan")]), "row 48, column 'price' is 'nan', but must be a number"),
         (table(price=[-5.0] * 48), "column 'price' is '-5.0', but must be a number from 1e-06"),
+        (table().replace(",", ";"), "has semicolons between its columns, but must have commas"),
         (table(rows=23), "has 23 rows of numbers, but needs at least 24"),
         (table() + "\n1,2", "row 49, column 'solar' is '', but must be"),
         (table().replace("load_2", "load_1"), "must have a column 'load_1' once, but has it twice"),

@@ -96,6 +96,18 @@ def test_without_batteries_room_or_limits_nothing_is_saved_by_waiting(env, days)
     assert (~below).any()
 
 
+def test_where_nothing_can_be_saved_there_is_no_share(env, days):
+    """The same, with generators that cost more than imports, and nothing to sell."""
+    dear = env.grids._replace(fuel=env.grids.fuel + 1e4)
+    here = days._replace(
+        price=np.full_like(days.price, 80.0), energy=np.zeros_like(days.energy), net_load=np.abs(days.net_load)
+    )
+    market = Market(limit=1e6, charge=0.0, export_ratio=0.3, energy_value=80.0)
+    paid = idle_costs(dear, market, here)[None] + 100.0
+    with np.errstate(all="raise"):
+        assert np.isnan(saving.shares(dear, market, here, paid)).all()
+
+
 def test_a_planner_expects_the_forecast_and_what_will_be_left_of_its_error():
     day = Days(np.zeros(1), np.array([[2.0], [9.0], [9.0]]), np.array([[1.0], [3.0], [5.0]]), np.ones(3))
     np.testing.assert_allclose(controllers.expected(day, 0)[:, 0], [2, 3.7, 5.49])

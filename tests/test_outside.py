@@ -35,6 +35,12 @@ def refused(name, **arguments):
         ("Hasty", "step returns a state whose t is float32[], but in reset's it is int32[]"),
         ("Undecided", "step fails: TracerBoolConversionError"),
         ("Twins", "an id may be there only once"),
+        ("Forgets", "but must be a property: a dictionary of names and numbers"),
+        ("Counted", "measures is {'cost': 'dollars'}, but must be a property: a dictionary of names and numbers"),
+        ("Rungs", "ladder is (1.0, 2.0), but must be a Ladder, or None"),
+        ("Mumbles", "words cannot be read: AttributeError: 'State' object has no attribute 'nothing' (whispers.py, "),
+        ("Lost", "world cannot be read: AttributeError: 'State' object has no attribute 'nothing' (whispers.py, "),
+        ("Unlucky", "step fails: IndexError: Cannot choose from an empty sequence (whispers.py, line"),
         ("Unfinished", "is no complete task: it lacks action_spaces, agents"),
         ("Undeclared", "has arguments (volume), but no @dataclass(frozen=True, kw_only=True) above it"),
         ("State", "but a task is a class derived from jaxmarl_comm.envs.base.Env"),
@@ -74,6 +80,9 @@ def test_a_file_in_a_clone_of_the_packages_name_is_the_users_own(tmp_path, monke
         ("Endless", "an episode goes on after max_cycles (6) steps"),
         ("DividesByNothing", "the observations of agent: not every number is finite"),
         ("Boasts", "goals are 5 to 7, but must be -1 (none), or 0 to num_goals - 1 (2)"),
+        ("Keeps", "what is computed in a step must be kept in the state, not on the task or elsewhere"),
+        ("Careless", "judge fails: ZeroDivisionError: division by zero (whispers.py, line"),
+        ("Hurried", "judge gives gap of shape (), but must give (2, 8): of each seed's team in each episode"),
         ("FastAndWrong", "step of many environments (step_many, or a vmap) is not what it is of each in a loop"),
     ],
 )
@@ -91,6 +100,12 @@ def test_gradients_that_are_not_finite_are_told():
 @pytest.mark.parametrize("continuous", [False, True])
 def test_a_task_in_order_is_in_order(continuous):
     check_env(make_env(OWN, continuous_actions=continuous, numbers=4))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["Unasked", "Plain"])
+def test_what_is_no_mistake_is_none(name):
+    check_env(make_env(f"whispers:{name}"))
 
 
 @pytest.mark.long

@@ -197,6 +197,85 @@ class FastAndWrong(Whispers):
         return state, ts._replace(reward=2 * ts.reward + 1)
 
 
+class Forgets(Whispers):
+    """Forgets that measures are a property."""
+
+    def measures(self):
+        return {"cost": 1.0}
+
+
+class Counted(Whispers):
+    """Measures in words."""
+
+    measures: ClassVar = {"cost": "dollars"}
+
+
+class Rungs(Whispers):
+    """Has no ladder, but numbers."""
+
+    ladder = (1.0, 2.0)
+
+
+class Mumbles(Whispers):
+    """Its words are nowhere."""
+
+    def words(self, state):
+        return state.nothing
+
+
+class Lost(Whispers):
+    """Its world is nowhere."""
+
+    def world_state(self, state):
+        return state.nothing
+
+
+class Unlucky(Whispers):
+    """Chooses from nothing, in a library."""
+
+    def step(self, key, state, actions):
+        return random.choice([])
+
+
+class Careless(Whispers):
+    """Judges what cannot be judged."""
+
+    def judge(self, starts, returns):
+        return {"gap": 1 / 0}
+
+
+class Hurried(Whispers):
+    """Judges all at once."""
+
+    def judge(self, starts, returns):
+        return {"gap": returns.mean()}
+
+
+class Keeps(Whispers):
+    """Shows what it kept for itself of the step before."""
+
+    def step(self, key, state, actions):
+        object.__setattr__(self, "last", actions["agent"])
+        return super().step(key, state, actions)
+
+    def observe(self, state):
+        return {"agent": super().observe(state)["agent"] + getattr(self, "last", jnp.zeros(2))[:, None]}
+
+
+class Unasked(Whispers):
+    """Takes nothing but its defaults, and says so in its own way."""
+
+    def __post_init__(self):
+        assert self.numbers == 3, "numbers must be 3"
+
+
+class Plain(Whispers):
+    """Says in Python's own words that nothing terminates."""
+
+    def seen(self, state, reward):
+        return super().seen(state, reward)._replace(terminated=False)
+
+
 class Unfinished(Env):
     """Lacks almost everything."""
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.envs.outside import judgement
 from jaxmarl_comm.evaluation.episodes import Episodes, starts
 from jaxmarl_comm.evaluation.stats import Estimate, over_seeds
 
@@ -26,7 +27,7 @@ def judged(env: Env, batch: Batch, key: Array, *played: Episodes) -> list[dict[s
         return [{} for _ in played]
     state = jax.device_get(jax.jit(lambda key: batch.unshared(starts(batch, key)[0]))(key))
     returns = np.concatenate([episodes.returns for episodes in played])
-    found = env.judge(state, returns)
+    found = judgement(env, state, returns)
     ends = np.cumsum([len(episodes.returns) for episodes in played])[:-1]
     each: list[dict[str, Estimate]] = [{} for _ in played]
     for name, values in found.items():

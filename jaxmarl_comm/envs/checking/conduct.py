@@ -14,7 +14,8 @@ import numpy as np
 from jaxmarl_comm.envs.base import Array, Env, State, TimeStep
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.envs.checking.form import actions_like
-from jaxmarl_comm.envs.outside import in_words
+from jaxmarl_comm.envs.outside import in_words, judgement
+from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.trees import map_axes
 
 COPIES = 8  # environments that are played side by side
@@ -37,6 +38,7 @@ def _of_episodes(env: Env) -> Iterator[str]:
     yield from _is_finite(ts)
     yield from _shows_what_it_says(env, states, ts)
     yield from _has_gradients(env, states)
+    yield from _judges(env, states)
 
 
 def _told(look: Callable[[], Iterator[str]]) -> Iterator[str]:
@@ -129,7 +131,7 @@ def episodes(env: Env) -> tuple[State, TimeStep]:
             return after, (after, ts)
 
         _, then = jax.lax.scan(step, start, jax.random.split(key, min(env.max_cycles, LONGEST)))
-        return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), (start, first), then)
+        return jax.tree.map(lambda a, b: jnp.concatenate([jnp.asarray(a)[None], b]), (start, first), then)
 
     return jax.jit(jax.vmap(play, out_axes=1))(jax.random.split(jax.random.key(4), COPIES))
 
@@ -195,6 +197,15 @@ def _has_gradients(env: Env, states: State) -> Iterator[str]:
     for name, gradient in jax.jit(jax.grad(seen))(smooth).items():
         if not all(np.isfinite(x).all() for x in jax.tree.leaves(gradient)):
             yield f"gradients of observations and rewards by {name} are not all finite (a norm or a quotient at 0?)"
+
+
+def _judges(env: Env, states: State) -> Iterator[str]:
+    """What the task says of finished episodes, if these had returned nothing."""
+    starts = jax.device_get(jax.tree.map(lambda x: x[0], states))
+    try:
+        judgement(env, starts, np.zeros((2, COPIES, len(env.team_names))))
+    except ConfigError as error:
+        yield str(error).removeprefix(f"{env.name}: ")
 
 
 def differ(one: Any, other: Any, *, tolerance: float = 0.0) -> bool:

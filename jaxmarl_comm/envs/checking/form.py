@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from numbers import Real
 from typing import Any
 
 import jax
@@ -10,7 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.envs.base import ActionSpace, Env, State, TimeStep, groups_by_prefix
+from jaxmarl_comm.envs.ladder import Ladder
 from jaxmarl_comm.envs.outside import in_words
+from jaxmarl_comm.envs.scene import Shape
 from jaxmarl_comm.suggest import listed, shown
 
 KEY = jax.eval_shape(lambda: jax.random.key(0))
@@ -44,11 +47,11 @@ def actions_like(env: Env, *batch_shape: int) -> dict[str, jax.ShapeDtypeStruct]
     }
 
 
-def _told(look: Callable[[Env], Iterator[str]], env: Env) -> Iterator[str]:
+def _told(look: Callable[..., Iterator[str]], *given: Any) -> Iterator[str]:
     try:
-        yield from look(env)
-    except Exception as error:
-        yield f"{look.__name__[1:]} cannot be read: {in_words(error)}"
+        yield from look(*given)
+    except Exception as error:  # whatever somebody's code does
+        yield f"{look.__name__.removeprefix('_').removeprefix('of_')} cannot be read: {in_words(error)}"
 
 
 def _names(env: Env) -> Iterator[str]:
@@ -176,6 +179,9 @@ def _observed(env: Env, state: State) -> Iterator[str]:
 
 def _optional(env: Env, state: State) -> Iterator[str]:
     """What a task need not tell, but tells."""
+    if found := list(_told(_properties, env)):
+        yield from found
+        return
     agents, bodies = env.num_agents, len(env.scene)
     hooks: dict[str, tuple[Callable[[State], Any], Any, Any]] = {
         "goals": (env.goals, (agents,), np.integer),
@@ -194,7 +200,23 @@ def _optional(env: Env, state: State) -> Iterator[str]:
             continue
         if found.shape != shape or not jnp.issubdtype(found.dtype, kind):
             yield f"{name} is {found.dtype}{list(found.shape)}, but must be {kind.__name__}{list(shape)}"
-    yield from _of_words(env, state)
+    for look in (_of_words, _of_world):
+        yield from _told(look, env, state)
+
+
+def _properties(env: Env) -> Iterator[str]:
+    """What is told once and for all."""
+    if not isinstance(env.measures, Mapping) or not all(isinstance(x, Real) for x in env.measures.values()):
+        yield f"measures is {shown(env.measures)}, but must be a property: a dictionary of names and numbers"
+    if not isinstance(env.ladder, Ladder | None):
+        yield f"ladder is {shown(env.ladder)}, but must be a Ladder, or None"
+    if not isinstance(env.num_goals, int | np.integer):
+        yield f"num_goals is {shown(env.num_goals)}, but must be a whole number"
+    if not isinstance(env.scene, tuple | list) or not all(isinstance(body, Shape) for body in env.scene):
+        yield f"scene is {shown(env.scene)}, but must be a tuple of Shapes"
+
+
+def _of_world(env: Env, state: State) -> Iterator[str]:
     world = jax.eval_shape(env.world_state, state)
     if len(world.shape) != 1:
         yield f"world_state is {world.dtype}{list(world.shape)}, but must be one row of numbers"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+from pettingzoo import AECEnv
 
 from jaxmarl_comm.envs.foreign import spaces
 from jaxmarl_comm.envs.foreign.contract import Call, RefusedError
@@ -52,8 +54,12 @@ class Copy:
 
     def __init__(self, env: Any) -> None:
         """Raises RefusedError for what is no parallel environment, and for spaces that cannot be had here."""
+        if isinstance(env, AECEnv):
+            raise RefusedError("its agents act one after the other (AEC), but must act at once: name its parallel_env")
         if not all(hasattr(env, name) for name in ("possible_agents", "reset", "step", "observation_space")):
             raise RefusedError(f"it makes a {type(env).__name__}, but must make a ParallelEnv with possible_agents")
+        if isinstance(env.possible_agents, set | frozenset):
+            raise RefusedError("its possible_agents are a set, but must be in a fixed order")
         self.env, self.agents = env, tuple(env.possible_agents)
         if not self.agents or not all(isinstance(agent, str) for agent in self.agents):
             raise RefusedError(f"its possible_agents are {shown(self.agents)}, but must be names")
@@ -90,7 +96,7 @@ class Copy:
         }
         obs, rewards, terminated, truncated, _ = self.env.step(theirs)
         self.t += 1
-        self.reward = np.array([rewards.get(agent, 0.0) for agent in self.agents], np.float32)
+        self.reward = np.array([self._number(agent, rewards.get(agent, 0.0)) for agent in self.agents], np.float32)
         self._see(obs)
         if all(terminated.get(agent, True) or truncated.get(agent, True) for agent in theirs):
             self.truncated = any(truncated.get(agent, False) for agent in theirs)
@@ -100,6 +106,18 @@ class Copy:
         self.obs = np.concatenate(
             [self._seen(agent, obs, *of) for agent, of in zip(self.agents, self.observers, strict=True)]
         )
+        if not np.isfinite(self.obs).all():
+            raise RefusedError("it shows a number that is not finite, from which nobody can learn")
+
+    @staticmethod
+    def _number(agent: str, reward: Any) -> float:
+        try:
+            number = float(np.asarray(reward).item())
+        except (TypeError, ValueError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise RefusedError(f"the reward of {agent} is {shown(reward)}, but must be a finite number")
+        return number
 
     @staticmethod
     def _seen(agent: str, obs: dict[str, Any], length: int, encode: spaces.Encode) -> np.ndarray:

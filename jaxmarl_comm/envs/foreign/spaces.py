@@ -10,6 +10,7 @@ import numpy as np
 from gymnasium import spaces
 
 from jaxmarl_comm.envs.foreign.contract import Factors, RefusedError
+from jaxmarl_comm.suggest import shown
 
 MOST_ACTIONS = 2**31 - 1  # an action is an index of 32 bits
 
@@ -27,9 +28,9 @@ def observer(agent: str, space: spaces.Space) -> tuple[int, Encode]:
     if isinstance(space, spaces.MultiBinary):
         return math.prod(space.shape), lambda x: np.asarray(x, np.float32).ravel()
     if isinstance(space, spaces.Discrete):
-        return int(space.n), _one_hot(np.array([space.n]), np.array([space.start]))
+        return int(space.n), _one_hot(agent, np.array([space.n]), np.array([space.start]))
     if isinstance(space, spaces.MultiDiscrete):
-        return int(space.nvec.sum()), _one_hot(space.nvec.ravel(), space.start.ravel())
+        return int(space.nvec.sum()), _one_hot(agent, space.nvec.ravel(), space.start.ravel())
     if isinstance(space, spaces.Dict) and "action_mask" in space.spaces:
         raise RefusedError(f"{agent} has an action mask, and masks are not obeyed here")
     raise RefusedError(
@@ -40,8 +41,8 @@ def observer(agent: str, space: spaces.Space) -> tuple[int, Encode]:
 def actor(agent: str, space: spaces.Space) -> tuple[Factors, bool, Decode]:
     """(factors of our action, whether it is a vector, our action -> theirs).
 
-    An index is made of the fast digit first; vectors in [0, 1] are stretched to the bounds. Raises RefusedError for any
-    other space.
+    An index is made of the fast digit first; vectors in [0, 1] are stretched to the bounds, so that where these are
+    whole numbers each has an equal part. Raises RefusedError for any other space.
     """
     if isinstance(space, spaces.Discrete):
         _check_number(agent, int(space.n))
@@ -58,12 +59,15 @@ def actor(agent: str, space: spaces.Space) -> tuple[Factors, bool, Decode]:
     raise RefusedError(f"actions of {agent} are {_kind(space)}, but must be Discrete, MultiDiscrete or a bounded Box")
 
 
-def _one_hot(sizes: np.ndarray, start: np.ndarray) -> Encode:
-    places = np.concatenate([[0], np.cumsum(sizes)[:-1]]) - start
+def _one_hot(agent: str, sizes: np.ndarray, start: np.ndarray) -> Encode:
+    places = np.concatenate([[0], np.cumsum(sizes)[:-1]])
 
     def encode(x: Any) -> np.ndarray:
+        chosen = np.asarray(x).ravel() - start
+        if (chosen < 0).any() or (chosen >= sizes).any():
+            raise RefusedError(f"{agent} observes {shown(x)}, which is not in its space")
         vector = np.zeros(sizes.sum(), np.float32)
-        vector[np.asarray(x).ravel() + places] = 1
+        vector[chosen + places] = 1
         return vector
 
     return encode
@@ -76,8 +80,16 @@ def _digits(space: spaces.MultiDiscrete) -> Decode:
 
 
 def _stretched(space: spaces.Box) -> Decode:
-    low, width, size = space.low, space.high - space.low, _length(space)
-    return lambda x: (low + width * x[:size].reshape(space.shape)).astype(space.dtype)
+    low, high, size = space.low.astype(float), space.high.astype(float), _length(space)
+    whole = np.issubdtype(space.dtype, np.integer)
+
+    def decode(x: np.ndarray) -> np.ndarray:
+        share = x[:size].reshape(space.shape).astype(float)
+        if whole:
+            return np.floor(low + share * (high - low + 1)).clip(low, high).astype(space.dtype)
+        return ((1 - share) * low + share * high).astype(space.dtype)
+
+    return decode
 
 
 def _length(space: spaces.Box) -> int:

@@ -59,6 +59,8 @@ def _rows(path: str) -> list[list[str]]:
         raise ConfigError(f"profiles {path} has more than {MOST_BYTES:,} bytes")
     if not rows:
         raise ConfigError(f"profiles {path} is empty: its first line must name the columns")
+    if len(rows[0]) == 1 and ";" in rows[0][0]:
+        raise ConfigError(f"profiles {path} has semicolons between its columns, but must have commas")
     return [[cell.strip() for cell in row] for row in rows]
 
 
