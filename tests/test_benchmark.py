@@ -120,6 +120,13 @@ def test_the_loop_plays_random_episodes_and_starts_them_again():
     assert (total < 0).all() and len(np.unique(total)) > 3
 
 
+def test_devices_that_are_not_there_are_one_line(capsys, monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda: 1)  # of an accelerator, of which cores make no more
+    monkeypatch.setattr(jax.config, "update", lambda name, value: None)
+    assert main(["env", "simple_v3", "--sizes", "4", "--devices", "2", *QUICK]) == 1
+    assert capsys.readouterr().err == "error: --devices is 2, but there are 1\n"
+
+
 @pytest.mark.long
 def test_devices_share_the_environments():
     """In a process of its own, for cores are made devices when jax starts."""

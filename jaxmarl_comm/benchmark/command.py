@@ -34,6 +34,7 @@ from jaxmarl_comm.envs import ENVS, make_env
 from jaxmarl_comm.envs.foreign import PREFIX
 from jaxmarl_comm.offpolicy_config import OffPolicyConfig
 from jaxmarl_comm.options import Parser
+from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.suggest import did_you_mean, shown
 
 SIZES = (1, 64, 1024, 8192)
@@ -56,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     try:
         rows = list(benchmarks[given.command](given))
+    except ConfigError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except subprocess.CalledProcessError as failed:
         last = (failed.stderr.strip().splitlines() or ["it said nothing"])[-1]
         print(f"error: {failed.cmd[0]} cannot train AgileRL's agent: {shown(last)}", file=sys.stderr)
@@ -155,26 +159,19 @@ def mistake(given: argparse.Namespace) -> str | None:
         values = getattr(given, name, 1)
         if min(values if isinstance(values, Sequence) else [values]) < 1:
             return f"--{name.replace('_', '-')} must be at least 1"
-    if given.command == "env" and (shares := devices_mistake(given.devices, given.sizes)):
-        return shares
+    if given.command == "env" and (odd := [size for size in given.sizes if size % given.devices]):
+        return f"--devices {given.devices} cannot share {odd[0]} environments in equal numbers: choose other --sizes"
     if given.json and not given.json.absolute().parent.is_dir():
         return f"there is no folder {given.json.parent} to write to"
     return None
 
 
-def devices_mistake(devices: int, sizes: Sequence[int]) -> str | None:
-    """What is wrong with the number of devices, if anything. Without an accelerator, jax makes so many of the cores."""
-    odd = [size for size in sizes if size % devices]
-    if odd:
-        return f"--devices {devices} cannot share {odd[0]} environments in equal numbers: choose other --sizes"
-    if devices > 1:
-        jax.config.update("jax_num_cpu_devices", devices)
-    there = jax.device_count()
-    return f"--devices is {devices}, but there are {there}" if there < devices else None
-
-
 def benchmark_env(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Print the table as it grows, and give its rows."""
+    """Print the table as it grows, and give its rows. Raises ConfigError if there are not so many devices."""
+    if given.devices > 1:
+        jax.config.update("jax_num_cpu_devices", given.devices)  # without an accelerator, so many of the cores
+    if jax.device_count() < given.devices:
+        raise ConfigError(f"--devices is {given.devices}, but there are {jax.device_count()}")
     jaxmarl = None if given.alone else find_jaxmarl()
     print(f"environment steps per second, medians of {given.turns} turns of {given.seconds:g} s; {machine()}")
     if given.devices > 1:

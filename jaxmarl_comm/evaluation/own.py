@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
-from jaxmarl_comm.envs.outside import judgement
+from jaxmarl_comm.envs.judgement import judgement
 from jaxmarl_comm.evaluation.episodes import Episodes, starts
 from jaxmarl_comm.evaluation.stats import Estimate, over_seeds
 

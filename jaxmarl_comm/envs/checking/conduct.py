@@ -14,7 +14,8 @@ import numpy as np
 from jaxmarl_comm.envs.base import Array, Env, State, TimeStep
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.envs.checking.form import actions_like
-from jaxmarl_comm.envs.outside import in_words, judgement
+from jaxmarl_comm.envs.judgement import judgement
+from jaxmarl_comm.envs.outside import in_words
 from jaxmarl_comm.settings import ConfigError
 from jaxmarl_comm.trees import map_axes
 
