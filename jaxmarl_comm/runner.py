@@ -20,6 +20,7 @@ from jaxmarl_comm.chunks import bytes_held, chunk_lengths, compile_chunk, crosse
 from jaxmarl_comm.config import Config, silent_control
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs.against import opponent_of
+from jaxmarl_comm.envs.foreign import PREFIX
 from jaxmarl_comm.envs.foreign.failure import told_in_one_line
 from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
 from jaxmarl_comm.evaluation.control import Control, check_control
@@ -66,7 +67,8 @@ def train(cfg: Config, folder: RunFolder, close: bool = True) -> TrainResult:
     with folder.locked(), interrupts.parting(f"stopped{go_on}"), told_in_one_line(go_on), within_memory(cfg, go_on):
         runner = Runner(cfg, folder)
         runner.console.header(cfg, runner.env, folder.path)
-        if jax.default_backend() == "cpu" and not runner.env.bytes_of_copy:  # whose memory, and lock, are for training
+        # An accelerator's memory is for training, and so are the processes of an environment in Python.
+        if jax.default_backend() == "cpu" and not runner.env.name.startswith(PREFIX):
             runner.yardsticks = runner.yardsticks_for(cfg)
         state = runner.run()
         control = train_control(cfg, folder) if cfg.control else None
