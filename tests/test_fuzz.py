@@ -24,7 +24,7 @@ from jaxmarl_comm.evolution_config import EvolutionConfig
 from jaxmarl_comm.net_config import NetConfig
 from jaxmarl_comm.registry import ALGORITHMS, config_class
 from jaxmarl_comm.run_folder import RunFolder
-from jaxmarl_comm.settings import MAX_MISTAKES, read_yaml
+from jaxmarl_comm.settings import MAX_MISTAKES, Settings, read_yaml
 from jaxmarl_comm.suggest import LONGEST_LINE
 
 WILD = [
@@ -73,6 +73,8 @@ def plausible(kind):
         names = st.sampled_from(["agent", "listener", "good", "adversary", ""])
         of_names = [["agent_0", "agent_1"], {"hidden": [4]}, {"lr": 0.01}, {"channel": False}, "stay", "random"]
         return st.dictionaries(names, st.sampled_from(of_names), max_size=2)
+    if issubclass(kind, Settings):
+        return st.fixed_dictionaries({}, optional={name: plausible(each) for name, each in hints(kind).items()})
     numbers = st.one_of(st.floats(0, 1), st.floats(0, 3), st.just(1e-3))
     return {bool: st.booleans(), int: st.integers(0, 5), float: numbers, str: st.text(max_size=5)}[kind]
 
