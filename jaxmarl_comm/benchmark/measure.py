@@ -151,8 +151,11 @@ def random_indices(key: Array, num_envs: int, sizes: Sequence[int]) -> Array:
 def measure_task(
     env: Env, num_envs: int, turns: int, seconds: float, peers: Mapping[str, Any], devices: int = 1
 ) -> Row:
-    """All sides in turn. peers: side -> its environment of this task. devices: among which both JAX sides share their
-    environments in equal numbers."""
+    """All sides in turn.
+
+    peers: side -> its environment of this task. devices: among which both JAX sides share their environments, in equal
+    numbers.
+    """
     length = scan_length(num_envs)
     share = num_envs // devices
     programs = {OURS: our_program(env, share, length, devices)}

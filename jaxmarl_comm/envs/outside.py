@@ -109,12 +109,8 @@ def check_found(part: str, name: str) -> None:
 def in_words(error: BaseException) -> str:
     """Kind and message of an error of somebody's code, and where in their file it arose."""
     frames = traceback.extract_tb(error.__traceback__)
-    others = (
-        "site-packages",
-        get_path("stdlib"),
-        str(PACKAGE),
-        "<",
-    )  # a clone of ours may have the package's name, and hold their file
+    # Ours by its path: a clone of ours may have the package's name, and hold their file.
+    others = ("site-packages", get_path("stdlib"), str(PACKAGE), "<")
     own = [frame for frame in frames if not any(other in frame.filename for other in others)]
     where = f" ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else ""
     message = str(error).strip().partition("\n")[0][:LONGEST_MESSAGE]
