@@ -20,7 +20,7 @@ from jaxmarl_comm.evaluation.communication import speaking
 from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, intervention, play, team_actor
 from jaxmarl_comm.evaluation.influence import NUM_MESSAGES, influence_meter
 from jaxmarl_comm.evaluation.messages import message_statistics, message_tables, traffic
-from jaxmarl_comm.evaluation.robustness import returns_with
+from jaxmarl_comm.evaluation.robustness import on_bad_channel
 from jaxmarl_comm.evaluation.streams import meter_by_step
 from jaxmarl_comm.report.messages import plot_messages
 from learners import lively_teams
@@ -222,7 +222,7 @@ def test_a_seed_whose_messages_are_not_finite_is_unknown_alone():
 
 
 def test_shuffled_messages_are_those_of_one_other_episode():
-    treat = intervention(jnp.array(SHUFFLED), KEY)
+    treat = intervention(jnp.array(SHUFFLED), KEY, 12)
     stream = jnp.arange(12)
     others = np.asarray(treat(stream))
     assert sorted(others) == list(stream)
@@ -295,13 +295,13 @@ def test_losing_every_message_is_being_muted():
     changes = {"comm.preset": "ic3net", "comm.aggregate": "attention", "comm.noise": 0.3}
     cfg, env, algorithm, teams = team_of(changes, num_seeds=1)
     batch, team = Batch(env, 32), jax.tree.map(lambda x: x[0], teams)
-    found = returns_with(cfg, batch, teams, KEY)
+    on_bad = on_bad_channel(cfg, batch, KEY)
     actor = team_actor(batch, algorithm, team, jnp.array(True))
     treated = jax.jit(lambda how: play(batch, actor, KEY, treatment=how, hears_words=False).returns)
     clear, muted = treated(jnp.array(CLEAR)), treated(jnp.array(MUTED))
-    np.testing.assert_allclose(found["loss"]["1.0"][0], muted, atol=1e-4)
+    np.testing.assert_allclose(on_bad(teams, "loss", 1.0)[0], muted, atol=1e-4)
     assert (np.abs(clear - muted) > 1e-2).any()
-    assert (np.abs(found["noise"]["2.0"][0] - clear) > 1e-2).any()
+    assert (np.abs(on_bad(teams, "noise", 2.0)[0] - clear) > 1e-2).any()
 
 
 def test_messages_are_counted_where_they_are_sent():

@@ -142,8 +142,8 @@ class TeamActor:
         decision = self.step(team, view, circumstances, intervene)
         chosen = {}
         for group, group_key in zip(self.env.groups, keys, strict=True):
-            sampled, best = decision.distributions[group].sample(group_key), decision.distributions[group].mode()
-            chosen[group] = {name: jnp.where(greedy, best[name], sampled[name]) for name in best}
+            distribution = decision.distributions[group]
+            chosen[group] = jax.lax.cond(greedy, lambda _, d=distribution: d.mode(), distribution.sample, group_key)
         packets, under_way = decision.talk.packets, view.memory.channel
         return Act(
             actions=self.to_actions(chosen, decision),

@@ -64,7 +64,8 @@ def evaluate_teams(
     who_formed, value = formed(cfg, env, greedy), compared.get("value_of_talk")
     tell("evaluating what the task itself can say")
     own, own_before, *own_scripted = judged(env, batch, key, greedy, before, *scripted.values())
-    exchanged, on_bad = yardsticks.exchange(teams, tell), on_bad_channels(cfg, env, teams, tell)
+    exchanged = yardsticks.exchange(teams, tell)
+    on_bad = on_bad_channels(env, yardsticks.on_bad_channel, teams, tell)
     if env.reference and cfg.eval_episodes_reference:
         tell(f"evaluating in the real {env.reference} on {cfg.eval_episodes_reference:,} episodes")
     team = {

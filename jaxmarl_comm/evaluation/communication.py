@@ -17,7 +17,7 @@ from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.influence import Influence, influence_meter
 from jaxmarl_comm.evaluation.messages import message_statistics, speakers_of, traffic
 from jaxmarl_comm.evaluation.per_team import returns_of
-from jaxmarl_comm.evaluation.robustness import returns_with
+from jaxmarl_comm.evaluation.robustness import LOSSES, NOISES, OnBadChannel, on_bad_channel
 from jaxmarl_comm.evaluation.stats import Estimate, estimate, over_seeds
 from jaxmarl_comm.evaluation.streams import meter_by_step
 
@@ -66,19 +66,25 @@ def exchange_meter(
     return measure
 
 
-def on_bad_channels(cfg: Config, env: Env, teams: Any, tell: Callable[[str], None]) -> dict[str, dict[str, Estimate]]:
-    """return_with_noise, return_with_loss: from the value to an estimate, of each team; empty without a channel."""
-    names = {"noise": env.per_team("return_with_noise"), "loss": env.per_team("return_with_loss")}
-    if not cfg.comm.rounds:
-        return {name: {} for each in names.values() for name in each}
-    batch, key = _batch_and_key(cfg, env, ROBUSTNESS_EPISODES, 4)
-    tell(f"adding noise and loss to messages, in {batch.num_envs:,} episodes")
-    returns = returns_with(cfg, batch, teams, key)
-    return {
-        name: {value: returns_of(env, x, f"return_with_{kind}")[name] for value, x in returns[kind].items()}
-        for kind, each in names.items()
-        for name in each
-    }
+def bad_channel_player(cfg: Config, env: Env) -> OnBadChannel | None:
+    """See `on_bad_channel`; None without a channel."""
+    return on_bad_channel(cfg, *_batch_and_key(cfg, env, ROBUSTNESS_EPISODES, 4)) if cfg.comm.rounds else None
+
+
+def on_bad_channels(
+    env: Env, player: OnBadChannel | None, teams: Any, tell: Callable[[str], None]
+) -> dict[str, dict[str, Estimate]]:
+    """return_with_noise, return_with_loss: from the value to an estimate, of each team; empty without a player."""
+    worse = {"noise": NOISES, "loss": LOSSES}
+    found: dict[str, dict[str, Estimate]] = {name: {} for kind in worse for name in env.per_team(f"return_with_{kind}")}
+    if player is None:
+        return found
+    tell("adding noise and loss to messages")
+    for kind, values in worse.items():
+        for value in values:
+            for name, of_team in returns_of(env, player(teams, kind, value), f"return_with_{kind}").items():
+                found[name][str(value)] = of_team
+    return found
 
 
 def _batch_and_key(cfg: Config, env: Env, most: int, stream: int) -> tuple[Batch, Array]:

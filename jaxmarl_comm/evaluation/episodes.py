@@ -134,7 +134,8 @@ def play(
     what the actor sends over the channel. stream: whether to keep every message. sight: whether to keep what is seen.
     """
     _, when_key, play_key, shuffle_key = jax.random.split(key, 4)
-    intervene = intervention(treatment, shuffle_key)  # the same all along: one hears another's whole stream
+    # The same all along: one hears another's whole stream.
+    intervene = intervention(treatment, shuffle_key, batch.num_envs)
     start, first = starts(batch, key)
     num_steps = batch.env.max_cycles
     noted_step = jax.random.randint(when_key, (batch.num_envs,), 0, num_steps)
@@ -223,17 +224,22 @@ class Carry(NamedTuple):
     going: Array
 
 
-def intervention(treatment: Array, key: Array) -> Intervention:
+def intervention(treatment: Array, key: Array, num_envs: int) -> Intervention:
     """What is done to a batch of messages: nothing, silence (zeros), or those of another, random environment.
 
     The same key always gives an environment the messages of the same other one, never its own.
     """
+    order = jax.random.permutation(key, num_envs)
+    other = order.at[order].set(jnp.roll(order, 1))  # `[E]`, whose messages each environment hears when shuffled
 
     def treat(heard: Any) -> Any:
-        def shuffled() -> Any:
-            order = jax.random.permutation(key, len(jax.tree.leaves(heard)[0]))
-            return jax.tree.map(lambda x: x.at[order].set(x[jnp.roll(order, 1)]), heard)
-
-        return jax.lax.switch(treatment, [lambda: heard, lambda: jax.tree.map(jnp.zeros_like, heard), shuffled])
+        return jax.lax.switch(
+            treatment,
+            [
+                lambda: heard,
+                lambda: jax.tree.map(jnp.zeros_like, heard),
+                lambda: jax.tree.map(lambda x: x[other], heard),
+            ],
+        )
 
     return treat

@@ -86,7 +86,7 @@ def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: 
 
         def under(case: tuple[Array, Array]) -> tuple[Any, dict[str, Array]]:
             """Distributions, and the probabilities of each deed, had this been heard: the same chance in all cases."""
-            given = act(act_key, state, obs, memory, intervention(*case)).distributions
+            given = act(act_key, state, obs, memory, intervention(*case, batch.num_envs)).distributions
             probs = {} if batch.env.continuous_actions else {g: d.probs() for g, d in given.items()}
             return {g: d.factors for g, d in given.items()}, {
                 g: together([p[factor] for factor in chosen[g]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -19,12 +20,15 @@ Array = jax.Array
 NOISES = (0.5, 1.0, 2.0)  # standard deviations on each number
 LOSSES = (0.25, 0.5, 0.75, 1.0)
 
+OnBadChannel = Callable[[Any, str, float], np.ndarray]
+"""(teams of all seeds, `noise` or `loss`, how much of it) -> `[seeds, E, T]` greedy returns."""
 
-def returns_with(cfg: Config, batch: Batch, teams: Any, key: Array) -> dict[str, dict[str, np.ndarray]]:
-    """`noise` and `loss` -> value -> `[seeds, E, T]` greedy returns with that much of it, on the same episodes.
 
-    All else on the channel, the other of the two included, is as in training. The config must have a channel. The key
-    is consumed.
+def on_bad_channel(cfg: Config, batch: Batch, key: Array) -> OnBadChannel:
+    """Who plays the same episodes again and again, while the channel gets worse.
+
+    All else on it, the other of noise and loss included, is as in training. The config must have a channel. Compiled
+    when it is first used, once for all. The key is consumed.
     """
     # Both stages are there if their numbers are not 0 in the config; how much of each is the team's own.
     algorithm = make_algorithm(cfg.replace({"comm.noise": NOISES[0], "comm.loss": LOSSES[0]}), batch.env)
@@ -35,8 +39,7 @@ def returns_with(cfg: Config, batch: Batch, teams: Any, key: Array) -> dict[str,
         actor = team_actor(batch, algorithm, worse, jnp.array(True))
         return play(batch, actor, key, treatment=jnp.array(CLEAR), hears_words=False).returns
 
-    def with_much(name: str, value: float) -> np.ndarray:
-        """`[seeds, E, T]` returns."""
+    def play_seeds(teams: Any, name: str, value: float) -> np.ndarray:
         returns = []
         for team in unstack(teams):
             own = {"noise": team.numbers.noise, "loss": team.numbers.loss}
@@ -44,5 +47,4 @@ def returns_with(cfg: Config, batch: Batch, teams: Any, key: Array) -> dict[str,
             returns.append(np.asarray(run(team, **own | {name: jnp.full_like(own[name], value)})))
         return np.stack(returns)
 
-    values = {"noise": NOISES, "loss": LOSSES}
-    return {name: {str(value): with_much(name, value) for value in each} for name, each in values.items()}
+    return play_seeds

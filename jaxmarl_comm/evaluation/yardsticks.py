@@ -10,7 +10,7 @@ from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.baselines import play_baselines
-from jaxmarl_comm.evaluation.communication import exchange_meter
+from jaxmarl_comm.evaluation.communication import bad_channel_player, exchange_meter
 from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.plays import evaluation_key, player
 from jaxmarl_comm.evaluation.stats import Estimate
@@ -36,16 +36,22 @@ class Yardsticks:
         self.batch, self.key = Batch(env, cfg.eval_episodes), evaluation_key(cfg)
         self.play_seeds = player(cfg, self.batch, algorithm, self.key)
         self.exchange = exchange_meter(cfg, env, algorithm)
+        self.on_bad_channel = bad_channel_player(cfg, env)
         self.begun: Meanwhile[Measured] | None = None
 
     def begin(self) -> None:
         """Measure while this thread trains, unless that has begun: most of it is compiling."""
         if self.begun is None:
-            self.begun = Meanwhile(self._measure)
+            self.begun = Meanwhile(self._measure_and_compile)
 
     def measured(self) -> Measured:
         """What was found meanwhile, or is found now."""
         return self.begun.result() if self.begun else self._measure()
+
+    def _measure_and_compile(self) -> Measured:
+        if self.on_bad_channel:
+            self.on_bad_channel(self.untrained(), "noise", 0.0)  # compiles it; what it finds is of no use
+        return self._measure()
 
     def _measure(self) -> Measured:
         teams = self.untrained()
