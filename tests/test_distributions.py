@@ -1,15 +1,17 @@
 """Factorised action distributions and their map to PettingZoo's actions."""
 
+import distrax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import special, stats
 
-from jaxmarl_comm.distributions import InnerBeta, action_distribution, num_outputs
+from jaxmarl_comm.distributions import Choice, InnerBeta, action_distribution, num_outputs
 from jaxmarl_comm.envs.base import ActionSpace
 from jaxmarl_comm.gamma import digamma, draw_gamma, log_gamma
 
+KEY = jax.random.key(0)
 SPACE = ActionSpace((("move", 5), ("say", 10)), continuous=False)
 
 
@@ -47,6 +49,30 @@ def test_samples_have_the_probabilities_that_they_claim():
     drawn = jax.jit(lambda: draw(jax.random.split(jax.random.key(1), 10_000)))()
     counts = np.bincount(drawn, minlength=3)
     np.testing.assert_allclose(counts / 10_000, [0.5, 0.3, 0.2], atol=0.02)
+
+
+def test_an_action_without_any_probability_is_never_drawn():
+    logits = jnp.array([-200.0, 0.0, -200.0, 0.0])
+    drawn = Choice(logits=logits).sample(seed=KEY, sample_shape=10_000)
+    assert set(np.unique(drawn)) == {1, 3}
+
+
+def test_choices_are_those_of_distrax_in_all_but_how_they_are_drawn():
+    logits = jnp.array(np.random.default_rng(1).normal(size=(7, 5)))
+    ours, theirs = Choice(logits=logits), distrax.Categorical(logits=logits)
+    value = jnp.arange(7) % 5
+
+    def loss(make):
+        def of(logits):
+            made = make(logits=logits)
+            return (made.log_prob(value) + 0.3 * made.entropy()).sum()
+
+        return jax.grad(of)(logits)
+
+    np.testing.assert_allclose(ours.probs, theirs.probs, rtol=1e-6)
+    np.testing.assert_allclose(ours.log_prob(value), theirs.log_prob(value), rtol=1e-6)
+    np.testing.assert_allclose(ours.entropy(), theirs.entropy(), rtol=1e-6)
+    np.testing.assert_allclose(loss(Choice), loss(distrax.Categorical), atol=1e-6)
 
 
 def test_continuous_actions_lie_in_the_box_and_the_density_integrates_to_one():
