@@ -26,7 +26,6 @@ from jaxmarl_comm.evaluation import Evaluation, evaluate_teams, quick_evaluator
 from jaxmarl_comm.evaluation.control import Control, check_control
 from jaxmarl_comm.evaluation.yardsticks import Yardsticks
 from jaxmarl_comm.files import InterruptedRunError
-from jaxmarl_comm.meanwhile import Meanwhile
 from jaxmarl_comm.memory import within_memory
 from jaxmarl_comm.opponents.copies import load_copies, save_copies, sides_of
 from jaxmarl_comm.page.report import write_report
@@ -248,9 +247,8 @@ class Runner:
         if not lengths:
             return
         with self.console.waiting("compiling"):
-            rest = Meanwhile(partial(self.compile_rest, state, done))
             self.chunks = {length: self.compile_chunk(state, length) for length in lengths}
-            rest.result()
+            self.compile_rest(state, done)
         seconds = time.perf_counter() - began
         self.seconds["compile"] += seconds
         self.console.compiled(seconds, bytes_held(self.chunks[max(lengths)]))
