@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -29,6 +30,7 @@ from jaxmarl_comm.files import (
 from jaxmarl_comm.suggest import one_line
 
 STATE = "state"
+BESIDE = 2**16  # bytes that a checkpoint takes beside its arrays, about
 MARK = "commit_success.txt"  # orbax writes into it whose folder this is, and asks later only whether it is there
 
 logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs what is raised anyway
@@ -73,7 +75,9 @@ class Checkpoints:
         try:
             self.folder.mkdir(exist_ok=True)
             draft.mkdir()
-            self.orbax.save(draft / STATE, args=ocp.args.StandardSave(_saved_leaves(_without_keys(state))))
+            leaves = _saved_leaves(_without_keys(state))
+            _check_room(draft, leaves)
+            self.orbax.save(draft / STATE, args=ocp.args.StandardSave(leaves))
             if (mark := draft / STATE / MARK).exists():
                 write_whole(mark, "")
             record = Record(
@@ -192,6 +196,13 @@ def _with_key(saved: Any, like: Any) -> Any:
     if saved is None:
         return np.zeros(like.shape, like.dtype)
     return jax.random.wrap_key_data(saved) if _is_key(like) else saved
+
+
+def _check_room(folder: Path, leaves: Any) -> None:
+    """Raises OSError if a disk is as good as full: its threads would say so for orbax, each with its traceback."""
+    needed = sum(leaf.nbytes for leaf in jax.tree.leaves(leaves)) + BESIDE
+    if shutil.disk_usage(folder).free < needed:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _hash_files(folder: Path) -> dict[str, str]:

@@ -57,9 +57,10 @@ class Choice(distrax.Categorical):
         return jnp.exp(self.logits)
 
     def _sample_n(self, key: Array, n: int) -> Array:
-        """The value at which the probabilities' sum passes a uniform number."""
-        drawn = jax.random.uniform(key, (n, *self.logits.shape[:-1], 1))
-        return (drawn >= jnp.cumsum(self.probs, axis=-1)[..., :-1]).sum(axis=-1, dtype=self._dtype)
+        """Where the sum of probabilities passes a uniform share of all of it, which rounding keeps from 1."""
+        sums = jnp.cumsum(self.probs, axis=-1)
+        drawn = jax.random.uniform(key, (n, *self.logits.shape[:-1], 1)) * sums[..., -1:]
+        return (drawn >= sums[..., :-1]).sum(axis=-1, dtype=self._dtype)
 
     def log_prob(self, value: Array) -> Array:
         """`[...]` of values from 0 to K - 1."""

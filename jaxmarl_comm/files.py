@@ -39,7 +39,7 @@ def write_whole(path: Path, content: str | bytes) -> None:
         _write_new(draft, content.encode() if isinstance(content, str) else content)
         draft.replace(path)
     except OSError as error:
-        draft.unlink(missing_ok=True)
+        discard(draft)
         raise RunError(f"cannot write {path}: {error.strerror}") from None
 
 
@@ -54,7 +54,7 @@ def write_new(path: Path, content: str | bytes) -> None:
     except OSError as error:
         raise RunError(f"cannot write {path}: {error.strerror}") from None
     finally:
-        draft.unlink(missing_ok=True)
+        discard(draft)
 
 
 def clear_drafts(folder: Path, names: Iterable[str]) -> None:

@@ -220,13 +220,18 @@ def taken(path: Path) -> Path | None:
 
 def new_file(path: Path, *suffixes: str) -> Path:
     """A file that is to be written. Raises RunError before work is done whose results could not be kept."""
-    if there := taken(path):
-        raise RunError(f"{there} exists; choose another file")
     if path.suffix not in suffixes:
         raise RunError(f"{path} is no name for what is written here, which is a {listed(suffixes, 'or')} file")
-    if not os.access(path.parent, os.W_OK):
-        raise RunError(f"cannot write to {path.parent}")
+    if there := taken(path):
+        raise RunError(f"{there} exists; choose another file")
+    check_can_hold(path.parent)
     return path
+
+
+def check_can_hold(folder: Path) -> None:
+    """Raises RunError unless files can be made in this folder."""
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise RunError(f"cannot write to {folder}")
 
 
 def check_goes_on(before: Config, now: Config, what: str) -> None:
@@ -250,8 +255,7 @@ def check_free(folder: Path) -> None:
     """Raises RunError before work is done whose results could not be kept."""
     if os.path.lexists(folder):
         raise RunError(f"{folder} exists; choose another folder for the results")
-    if not os.access(folder.absolute().parent, os.W_OK):
-        raise RunError(f"cannot write to {folder.absolute().parent}")
+    check_can_hold(folder.absolute().parent)
 
 
 def task_differences(one: Config, other: Config) -> list[str]:

@@ -57,6 +57,14 @@ def test_an_action_without_any_probability_is_never_drawn():
     assert set(np.unique(drawn)) == {1, 3}
 
 
+def test_rounding_gives_the_last_choice_no_chance_that_it_has_not(monkeypatch):
+    """In float32, sums of probabilities end below 1, and numbers drawn from 0 to 1 may lie above them."""
+    monkeypatch.setattr(jax.random, "uniform", lambda key, shape: jnp.full(shape, 1 - 2.0**-24))
+    logits = np.random.default_rng(2).normal(size=(1000, 16))
+    logits[:, -1] = -1e4
+    assert Choice(logits=jnp.array(logits)).sample(seed=KEY).max() < 15
+
+
 def test_choices_are_those_of_distrax_in_all_but_how_they_are_drawn():
     logits = jnp.array(np.random.default_rng(1).normal(size=(7, 5)))
     ours, theirs = Choice(logits=logits), distrax.Categorical(logits=logits)

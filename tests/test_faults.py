@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 from itertools import repeat
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -23,6 +25,7 @@ from jaxmarl_comm.cli import train_main
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.evaluation.verdict import _at_the_end
 from jaxmarl_comm.files import append_line, draft_of, write_new, write_whole
+from jaxmarl_comm.memory import within_memory
 from jaxmarl_comm.report.curves import plot_curves
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import InterruptedRunError, Runner, train
@@ -293,6 +296,16 @@ def test_a_new_file_appears_where_files_have_one_name_only(tmp_path, monkeypatch
     assert [path.read_text() for path in tmp_path.iterdir()] == ["whole"]
 
 
+@pytest.mark.parametrize(
+    ("name", "said"), [(".", "no name for"), ("/", "no name for"), ("afile/new.json", "cannot write to .*afile")]
+)
+def test_a_name_that_no_file_can_have_is_told_before_work_is_done(run, tmp_path, monkeypatch, name, said):
+    monkeypatch.chdir(tmp_path)
+    Path("afile").touch()
+    with pytest.raises(RunError, match=said):
+        evaluate(run, output=name)
+
+
 @pytest.mark.parametrize("name", ["new-messages.png", "new-messages.svg"])
 def test_a_picture_that_is_there_is_told_before_work_is_done(run, tmp_path, name):
     (tmp_path / name).touch()
@@ -446,6 +459,17 @@ def test_an_interrupt_in_a_notebook_leaves_a_run_that_can_go_on(run, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         again.run()
     assert runner_of(run).load()[1].iteration == 10
+
+
+def test_a_full_disk_is_not_a_lack_of_memory(tmp_path, monkeypatch, capsys):
+    """Though tensorstore calls it an exhausted resource, too, in a traceback of each of its threads."""
+    monkeypatch.setattr("jaxmarl_comm.checkpoint.shutil.disk_usage", lambda _: SimpleNamespace(free=10_000))
+    status, error = call(train_main, ["--test", "--run-dir", tmp_path / "run"], capsys)
+    assert status == 1
+    assert re.fullmatch(r"error: cannot save checkpoint .*/0: .*No space left on device\n", error)
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError), within_memory(default_cfg()):
+        raise CheckpointError("RESOURCE_EXHAUSTED: No space left on device")
 
 
 def test_a_device_without_memory_left_is_one_line_that_says_what_to_lower(tmp_path, monkeypatch, capsys):

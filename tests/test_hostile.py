@@ -151,7 +151,7 @@ def test_an_evaluation_of_other_kinds_is_damaged(run, capsys, wrong):
     file = run / "evaluation.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | wrong))
     for command in ("results", "marl-eval"):
-        assert refused(command, run, capsys, "evaluation.json is damaged; evaluate the run again")
+        assert refused(command, run, capsys, "evaluation.json is damaged; train --resume ")
 
 
 @pytest.mark.parametrize("place", ["tensorboard", "wandb"])

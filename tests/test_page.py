@@ -341,7 +341,9 @@ def test_seeds_that_diverged_are_left_out(tmp_path):
 def test_a_damaged_evaluation_is_one_line(tmp_path, change, capsys):
     run = run_of(tmp_path / "run", change)
     status, errors = call(main, [run, "--no-replays"], capsys)
-    assert status == 1 and re.fullmatch(r"error: .*evaluation.json is damaged; evaluate the run again\n", errors)
+    assert status == 1 and re.fullmatch(
+        r"error: .*evaluation.json is damaged; train --resume .* evaluates the run again\n", errors
+    )
 
 
 # Several runs, and studies.

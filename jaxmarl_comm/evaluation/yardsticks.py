@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+
 from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
@@ -46,15 +48,16 @@ class Yardsticks:
 
     def measured(self) -> Measured:
         """What was found meanwhile, or is found now."""
-        return self.begun.result() if self.begun else self._measure()
+        return self.begun.result() if self.begun else self._measure(self.untrained())
 
     def _measure_and_compile(self) -> Measured:
+        measured = self._measure(teams := self.untrained())
         if self.on_bad_channel:
-            self.on_bad_channel(self.untrained(), "noise", 0.0)  # compiles it; what it finds is of no use
-        return self._measure()
+            of_one = jax.tree.map(lambda x: x[:1], teams)
+            self.on_bad_channel(of_one, "noise", 0.0)  # compiles it; what it finds is of no use
+        return measured
 
-    def _measure(self) -> Measured:
-        teams = self.untrained()
+    def _measure(self, teams: Any) -> Measured:
         played = self.play_seeds(teams, "greedy")
         exchanged = self.exchange(teams, lambda line: None)
         return Measured(played, exchanged, play_baselines(self.batch, self.key))

@@ -104,7 +104,7 @@ def read_object(path: Path) -> Any:
 
 def damaged(path: Path) -> RunError:
     """What to say of an evaluation that is none."""
-    return RunError(f"{path} is damaged; evaluate the run again")
+    return RunError(f"{path} is damaged; train --resume {path.parent} evaluates the run again")
 
 
 def curve(env: Env, rows: list[dict[str, Any]]) -> dict[str, Any]:
