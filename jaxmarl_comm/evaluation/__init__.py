@@ -59,13 +59,15 @@ def evaluate_teams(
     )
     greedy = runs["greedy"]
     tell("evaluating the untrained team" + (" and the silent control" if control else ""))
-    before, exchanged_before, scripted = yardsticks.measured()
+    before, spoken_before, exchanged_before, scripted = yardsticks.measured()
     compared = compare(env, batch, key, greedy, control)
     who_formed, value = formed(cfg, env, greedy), compared.get("value_of_talk")
     tell("evaluating what the task itself can say")
     own, own_before, *own_scripted = judged(env, batch, key, greedy, before, *scripted.values())
     exchanged = yardsticks.exchange(teams, tell)
     on_bad = on_bad_channels(env, yardsticks.on_bad_channel, teams, tell)
+    # All else that is to be reckoned comes before what the reference has to be waited for.
+    spoken, message_table = speaking(cfg, env, greedy), message_tables(cfg, env, greedy)
     if env.reference and cfg.eval_episodes_reference:
         tell(f"evaluating in the real {env.reference} on {cfg.eval_episodes_reference:,} episodes")
     team = {
@@ -75,16 +77,16 @@ def evaluate_teams(
         **returns_of(env, reference.result(), "return_reference"),
         "final_distance": over_seeds(greedy.distance, least=0),
         "score": over_seeds(score(env, greedy)),
-        **speaking(cfg, env, greedy),
+        **spoken,
         **exchanged,
         **on_bad,
         **{name: found for name, found in compared.items() if name != "control"},
     }
     return {
         **(without_intervals(team) if differ_in_kind(who_formed) else team),
-        "message_table": message_tables(cfg, env, greedy),
+        "message_table": message_table,
         "measured": [*in_own_units(env, greedy.returns), *own],
-        "untrained": worth(env, before) | own_before | information(speaking(cfg, env, before)) | exchanged_before,
+        "untrained": worth(env, before) | own_before | information(spoken_before) | exchanged_before,
         "control": compared["control"],
         "baselines": {
             name: worth(env, episodes) | found

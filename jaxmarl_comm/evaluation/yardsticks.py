@@ -12,7 +12,7 @@ from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.baselines import play_baselines
-from jaxmarl_comm.evaluation.communication import bad_channel_player, exchange_meter
+from jaxmarl_comm.evaluation.communication import bad_channel_player, exchange_meter, speaking
 from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.plays import evaluation_key, player
 from jaxmarl_comm.evaluation.stats import Estimate
@@ -20,11 +20,12 @@ from jaxmarl_comm.meanwhile import Meanwhile
 
 
 class Measured(NamedTuple):
-    """untrained: episodes `[seeds, E, ...]` of the teams that training begins with; exchanged: what `exchange_meter`
-    says of them. scripted: name -> episodes `[1, E, ...]`.
+    """untrained: episodes `[seeds, E, ...]` of the teams that training begins with; spoken, exchanged: what `speaking`
+    and `exchange_meter` say of them. scripted: name -> episodes `[1, E, ...]`.
     """
 
     untrained: Episodes
+    spoken: dict[str, Estimate]
     exchanged: dict[str, Estimate]
     scripted: dict[str, Episodes]
 
@@ -59,5 +60,5 @@ class Yardsticks:
 
     def _measure(self, teams: Any) -> Measured:
         played = self.play_seeds(teams, "greedy")
-        exchanged = self.exchange(teams, lambda line: None)
-        return Measured(played, exchanged, play_baselines(self.batch, self.key))
+        spoken, exchanged = speaking(self.cfg, self.env, played), self.exchange(teams, lambda line: None)
+        return Measured(played, spoken, exchanged, play_baselines(self.batch, self.key))
