@@ -20,6 +20,7 @@ MAX_DISTINCT = 32  # messages of more different values are clustered
 SAMPLES_PER_SYMBOL = 8  # what few samples show to differ may still be numbers that never repeat
 CLUSTERS = 8
 CLUSTER_SAMPLES = 10_000  # clusters are found on the first ones; the others are only assigned
+PROBE_SAMPLES = 20_000  # a probe learns from the first half of the first ones, and is judged by the second
 SAME = 1e-4  # differences of this share of a message's spread are float noise
 FEWEST_SENT = 16  # of fewer messages at a step, or with a key, nothing is said
 
@@ -196,7 +197,8 @@ def probe_information(messages: np.ndarray, goals: np.ndarray, num_goals: int) -
     A probe learns to tell the goal from half of the messages; on the other half, the entropy of the goal less the
     probe's cross-entropy is a lower bound in expectation (Barber and Agakov 2003).
     """
-    return float(_probed(messages[:, None], np.ones((len(goals), 1), bool), goals, num_goals)[0])
+    some, told = messages[:PROBE_SAMPLES, None], goals[:PROBE_SAMPLES]
+    return float(_probed(some, np.ones((len(told), 1), bool), told, num_goals)[0])
 
 
 def information_by_step(messages: np.ndarray, sent: np.ndarray, goals: np.ndarray, num_goals: int) -> np.ndarray:

@@ -17,7 +17,6 @@ LR = 0.05
 DECAY = 1e-4  # weight of the squared parameters, so that a babbler's probe does not memorise
 CONSTANT = 1e-6  # a spread of this share of a message's size is float noise
 FARTHEST = 10.0  # in standard deviations; what hardly varied while the probe learned may jump later
-AT_ONCE = 32  # probes trained side by side
 
 
 def held_out_cross_entropy(messages: np.ndarray, counted: np.ndarray, goals: np.ndarray, num_goals: int) -> np.ndarray:
@@ -47,8 +46,11 @@ def _whiten(messages: np.ndarray, learned: np.ndarray) -> np.ndarray:
 
 @jax.jit
 def _learn_and_test(inputs: Array, weights: Array, labels: Array, classes: Array) -> Array:
-    """`[T]` from inputs `[T, n, M]`, weights `[T, n]` and labels `[n]`. classes: one number for each."""
-    return jax.lax.map(lambda step: _of_step(step[0], step[1], labels, classes), (inputs, weights), batch_size=AT_ONCE)
+    """`[T]` from inputs `[T, n, M]`, weights `[T, n]` and labels `[n]`. classes: one number for each.
+
+    One probe after the other: CPUs take three times as long for many small products of matrices at once.
+    """
+    return jax.lax.map(lambda step: _of_step(step[0], step[1], labels, classes), (inputs, weights))
 
 
 def _of_step(inputs: Array, weights: Array, labels: Array, classes: Array) -> Array:
