@@ -15,8 +15,8 @@ RECORD = "record.json"
 PACKAGES = ("jaxmarl_comm", "jax", "jaxlib", "flax", "optax", "distrax", "numpy", "orbax-checkpoint")
 
 
-class CheckpointError(RuntimeError):
-    """A checkpoint that cannot be used, told in one line."""
+class CheckpointError(RunError):
+    """A checkpoint that cannot be used."""
 
 
 class Record(BaseModel):

@@ -67,7 +67,7 @@ def train_main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_training(given: argparse.Namespace, changes: dict[str, Any]) -> None:
-    """Raises ConfigError, RunError or CheckpointError."""
+    """Raises ConfigError or RunError."""
     from jaxmarl_comm import api
     from jaxmarl_comm.run_folder import RunError, RunFolder
 
@@ -202,7 +202,7 @@ def exploit_main(arguments: Sequence[str] | None = None) -> int:
 
 
 def run_exploiting(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
-    """Raises ConfigError, RunError or CheckpointError."""
+    """Raises ConfigError or RunError."""
     from jaxmarl_comm import api
     from jaxmarl_comm.exploiting.folder import is_exploit
     from jaxmarl_comm.run_folder import RunError
@@ -259,7 +259,6 @@ def check_main(arguments: Sequence[str] | None = None) -> int:
 
 def guarded(run: Callable[[], None]) -> int:
     """Exit status of a command; what the user can mend is told in one line, or one for each of several mistakes."""
-    from jaxmarl_comm.checkpoint_record import CheckpointError
     from jaxmarl_comm.envs.foreign.failure import told_in_one_line
     from jaxmarl_comm.files import InterruptedRunError, RunError
 
@@ -269,7 +268,7 @@ def guarded(run: Callable[[], None]) -> int:
     except ConfigError as error:
         print("\n".join(f"error: {mistake}" for mistake in error.mistakes), file=sys.stderr)
         return 1
-    except (RunError, CheckpointError) as error:
+    except RunError as error:
         print(f"error: {one_line(str(error))}", file=sys.stderr)
         return exit_status() if isinstance(error, InterruptedRunError) else 1
     except OSError as error:  # a full disk or a closed pipe behind standard output

@@ -11,7 +11,6 @@ from typing import Any
 
 import jax
 
-from jaxmarl_comm.checkpoint_record import CheckpointError
 from jaxmarl_comm.config import Config, ConfigError
 from jaxmarl_comm.files import RunError
 from jaxmarl_comm.suggest import listed
@@ -41,7 +40,7 @@ def within_memory(cfg: Config, advice: str = "") -> Iterator[None]:
     """What jax raises inside when the device has no memory left is a RunError of one line, ending in this advice."""
     try:
         yield
-    except (RunError, CheckpointError):  # a full disk, too, is an exhausted resource
+    except RunError:  # a full disk, too, is an exhausted resource
         raise
     except RuntimeError as error:  # jax's own
         if EXHAUSTED not in str(error):

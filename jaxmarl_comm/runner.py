@@ -61,7 +61,7 @@ def train(cfg: Config, folder: RunFolder, close: bool = True) -> TrainResult:
     """Train all seeds of a config in a run folder, from its newest checkpoint if it has one; then evaluate.
 
     close: whether to say at the end how well it went, and how to do it again.
-    Raises RunError (another process at work here, divergence, interruption) or CheckpointError.
+    Raises RunError (another process at work here, divergence, interruption, a damaged checkpoint).
     """
     go_on = f"; go on with --resume {folder.path}"
     with folder.locked(), interrupts.parting(f"stopped{go_on}"), told_in_one_line(go_on), within_memory(cfg, go_on):
@@ -91,7 +91,7 @@ def train(cfg: Config, folder: RunFolder, close: bool = True) -> TrainResult:
 def train_control(cfg: Config, folder: RunFolder) -> Control:
     """The silent control of a run, trained in a run folder inside the run's, or whatever is left of it to train.
 
-    Raises RunError or CheckpointError.
+    Raises RunError.
     """
     silent, path = silent_control(cfg), folder.control
     inner = RunFolder.resume(path, silent)[0] if path.exists() else create_control(path, silent, folder)
@@ -112,7 +112,7 @@ def create_control(path: Path, silent: Config, folder: RunFolder) -> RunFolder:
 
 
 def load_control(path: Path, ours: Runner) -> Control:
-    """A finished silent run, to compare our run with. Raises RunError, ConfigError or CheckpointError."""
+    """A finished silent run, to compare our run with. Raises RunError or ConfigError."""
     folder, found = RunFolder.open(path)
     check_control(ours.cfg, found, str(path))
     runner = Runner(found, folder)
@@ -237,7 +237,7 @@ class Runner:
         return Logged(done, metrics | measured, self.saved.best.better(teams, measured))
 
     def save(self, iteration: int, state: Any) -> None:
-        """Raises RunError or CheckpointError."""
+        """Raises RunError."""
         self.saved.save(iteration, state, self.seconds)
 
     def compile_programs(self, state: Any, done: int) -> None:

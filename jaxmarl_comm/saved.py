@@ -82,14 +82,14 @@ class Saved:
         return f"checkpoint {kind.folder / str(record.iteration)} is"
 
     def save(self, iteration: int, state: Any, seconds: Mapping[str, float]) -> None:
-        """Save a state, and let go of what no run needs any more. Raises RunError or CheckpointError."""
+        """Save a state, and let go of what no run needs any more. Raises RunError."""
         self.folder.check_there()
         self.states.save(iteration, state, self.cfg.model_dump(), seconds)
         self.states.forget(self.states.iterations[:-KEEP])
         self.best.forget_before(self.states.iterations[0])
 
     def save_best(self, iteration: int, better: Better, seconds: Mapping[str, float]) -> None:
-        """Raises RunError or CheckpointError."""
+        """Raises RunError."""
         self.folder.check_there()
         self.best.save(iteration, better, self.cfg.model_dump(), seconds)
 

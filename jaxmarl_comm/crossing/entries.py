@@ -80,7 +80,7 @@ def learned(batch: Batch, env: Env, algorithm: Algorithm) -> Kind:
 
 
 def load_runs(paths: Sequence[Path], tell: Callable[[str], None]) -> list[Trained]:
-    """All runs, of one task. Raises RunError if they are not, or if one cannot be read; CheckpointError."""
+    """All runs, of one task. Raises RunError if they are not, or if one cannot be read."""
     if len({path.resolve() for path in paths}) < len(paths):
         raise RunError(f"a run is named twice among {', '.join(map(str, paths))}")
     folders = Counter(path.resolve().name for path in paths)
@@ -96,7 +96,7 @@ def load_runs(paths: Sequence[Path], tell: Callable[[str], None]) -> list[Traine
 
 
 def load_run(path: Path, name: str) -> Trained:
-    """The teams of a run's newest checkpoint. Raises RunError or CheckpointError."""
+    """The teams of a run's newest checkpoint. Raises RunError."""
     folder, cfg = RunFolder.open(path)
     runner = Runner(cfg, folder)
     state, record = runner.load()

@@ -18,7 +18,7 @@ def film_of(
 ) -> tuple[Film, int]:
     """(film of this seed as of a checkpoint: see `evaluate`; its iteration).
 
-    Raises RunError, CheckpointError, or ConfigError for episodes that do not fit into memory.
+    Raises RunError, or ConfigError for episodes that do not fit into memory.
     """
     cfg = cfg.replace(eval_episodes=episodes)
     check_memory(cfg)

@@ -13,7 +13,7 @@ from jaxmarl_comm.run_folder import RunError, RunFolder, task_differences
 
 
 def create_run(path: Path, cfg: Config) -> RunFolder:
-    """A new run folder, with its config and copies of its opponents. Raises RunError or CheckpointError."""
+    """A new run folder, with its config and copies of its opponents. Raises RunError."""
     taken = {team: take(cfg, team, place) for team, place in frozen_opponents(cfg).items()}
     return RunFolder.create(path, cfg, lambda draft: save_copies(draft.opponents, taken))
 
@@ -22,7 +22,7 @@ def take(cfg: Config, team: str, place: str) -> Frozen:
     """Who is to play the team in a run of `cfg`: `runs/NAME`, or `runs/NAME:2` for another seed than the first.
 
     Raises RunError, in one line that begins with the setting, unless there is such a seed of a finished run of the
-    same task whose side can be taken apart; CheckpointError.
+    same task whose side can be taken apart.
     """
     path, seed = split_place(place)
     try:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxmarl_comm.checkpoint_record import CheckpointError
 from jaxmarl_comm.files import RunError, write_whole
 from jaxmarl_comm.page.reading import read_run
 from jaxmarl_comm.page.report import report_page
@@ -50,5 +49,5 @@ def film_or_why_not(run: Path) -> Film | str:
 
     try:
         return film_of(*RunFolder.open(run))[0]
-    except (RunError, CheckpointError, ConfigError) as error:
+    except (RunError, ConfigError) as error:
         return str(error)
