@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from jaxmarl_comm.settings import Count, Real, Settings, Share
+from jaxmarl_comm.settings import ConfigError, Count, Real, Settings, Share
 
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 USUAL_RANGE = ("lr", "ent_coef")  # varied about the config's values where no ranges are given
 USUAL_FACTOR = 10.0
+LEAST_NUMBER = 1.2e-38  # of float32; less is 0
 Range = Annotated[list[Annotated[Real, Field(gt=0)]], Field(min_length=2, max_length=2)]
 
 
@@ -155,12 +156,39 @@ def _check_mutations(cfg: Config, env: Env) -> Iterator[str]:
     for name, (low, high) in evolution.ranges.items():
         if low >= high:
             yield f"evolution.ranges.{name} is [{low:g}, {high:g}]: the least value comes first"
-    yield from _check_varied(cfg, env, list(evolution.ranges_of(cfg)))
+    names = list(evolution.ranges_of(cfg))
+    yield from mistakes if (mistakes := list(_check_varied(cfg, env, names))) else _check_ends(cfg)
+    yield from _check_of_team(cfg, env.team_names[0], names)
     nets = cfg.nets(env.groups).values()
     if "architecture" in happens and not (cfg.net.max_width or cfg.net.max_layers):
         yield "evolution of architecture needs room: set net.max_width or net.max_layers"
     if "activation" in happens and not any(net.start and len(net.start.activations) > 1 for net in nets):
         yield "evolution of activation needs a choice: set net.activations, as to [relu, elu, gelu]"
+
+
+def _check_ends(cfg: Config) -> Iterator[str]:
+    """The ends of a range must be what the setting may be, and a number in the float32 that members have of it."""
+    for name, ends in cfg.evolution.ranges.items():
+        for end in ends:
+            number: Any = int(end) if end.is_integer() else end
+            if end < LEAST_NUMBER:
+                yield f"evolution.ranges.{name} is [{ends[0]:g}, {ends[1]:g}]: {end:g} is 0 in single precision"
+                continue
+            try:
+                cfg.replace({"evolution": {}, "control": False, name: number})
+            except ConfigError as error:
+                yield f"evolution.ranges.{name} is [{ends[0]:g}, {ends[1]:g}]: {error.mistakes[0]}"
+
+
+def _check_of_team(cfg: Config, team: str, names: list[str]) -> Iterator[str]:
+    """What a team has of its own does not follow what evolves."""
+    own = cfg.teams.get(team)
+    for name in names:
+        if own and getattr(own, name, None) is not None:
+            yield (
+                f"{name} cannot evolve where teams.{team}.{name} is set: leave that out, or give evolution.ranges "
+                "without it"
+            )
 
 
 def _check_varied(cfg: Any, env: Env, names: list[str]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from jaxmarl_comm.evolution.architecture import Architecture, Change, leaves_of
 from jaxmarl_comm.evolution.evolver import Evolver
 from jaxmarl_comm.evolution.fitness import fitness_key, measurer
 from jaxmarl_comm.evolution.fittest import histories
+from jaxmarl_comm.evolution.generations import Generations
 from jaxmarl_comm.evolution.mutation import Mutation
 from jaxmarl_comm.evolution.population import descended, heritage, measured, score
 from jaxmarl_comm.evolution.run import PopulationRunner
@@ -293,6 +294,17 @@ def test_fitness_is_the_mean_of_a_window_and_nothing_of_who_diverged(population)
     np.testing.assert_array_equal(measured(pop, jnp.zeros((2, 4))).stale, [1, 1])
 
 
+def test_who_diverged_is_told_without_fitness(population):
+    evolver, pop = population
+    cfg = CFG.replace({"num_seeds": 2})
+    generations = Generations(cfg, cfg.make_env(), evolver.algorithm)
+    generations.measure = lambda key, teams: jnp.arange(8.0)
+    generations.judge = evolver.judge
+    first_bad = jnp.where(jnp.arange(8) == 3, 7, -1)
+    _, told = generations.after(pop, {"first_bad": first_bad}, cfg.num_iters - 2, cfg.num_iters)
+    np.testing.assert_array_equal(told["fitness"], [0, 1, 2, np.nan, 4, 5, 6, 7])
+
+
 def test_the_first_member_begins_as_the_run_alone(population, tmp_path):
     evolver, pop = population
     alone = CFG.replace({"evolution": {}, "num_seeds": 2})
@@ -367,6 +379,14 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_been(run, tmp_path):
     assert files[0]["return"] == files[1]["return"]
     ours, theirs = (PopulationRunner(run.cfg, RunFolder(of)).load()[0] for of in (run.run_dir, copy))
     assert same(plain(ours), plain(theirs))
+
+
+def test_a_finished_evolution_is_judged_anew_in_as_many_episodes_as_are_asked(run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run.run_dir, copy)
+    resume(copy, {"eval_episodes": run.cfg.eval_episodes + 3})
+    judged = json.loads((copy / "fittest" / "evaluation.json").read_text())
+    assert judged["episodes"] == run.cfg.eval_episodes + 3
 
 
 def plain(tree):

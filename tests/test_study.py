@@ -36,6 +36,12 @@ def write(path, text=TINY):
     return path
 
 
+def test_populations_are_swept_one_value_after_the_other(tmp_path):
+    text = TINY.replace("log_interval: 2", "log_interval: 1, evolution: {population_size: 3, evo_interval: 1}")
+    swept = [program.values for program in programs(load_study(write(tmp_path / "study.yaml", text), {}))]
+    assert swept == [[None], [0], [3]]
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("studies")

@@ -76,7 +76,7 @@ class Generations:
         alive = metrics["first_bad"] < 0
         fitness = self.measure(fitness_key(self.cfg, state.generation), teams_of(self.algorithm, state.members))
         state = self.judge(state, fitness, alive)
-        told = self.tell(state) | {"fitness": fitness}
+        told = self.tell(state) | {"fitness": state.fitness[..., -1].reshape(-1)}  # none of who diverged
         if not last and not self.over(state):
             state, bred = self.breed(state, alive)
             told |= bred

@@ -50,7 +50,8 @@ def evolve_run(cfg: Config, folder: RunFolder) -> Evolved:
         runner.console.say(
             f"the fittest of {cfg.evolution.population_size}, in a run folder of its own: {fittest.path}"
         )
-    result = train(RunFolder.read(fittest.path)[1], fittest, close=False)
+    judged = {name: getattr(cfg, name) for name in ("eval_episodes", "eval_episodes_reference")}
+    result = train(RunFolder.read(fittest.path)[1].replace(judged), fittest, close=False)
     runner.console.say_all(closing(cfg, folder.path, None))
     return Evolved(folder.path, cfg, rows, fitness, teams, result)
 

@@ -90,7 +90,9 @@ def programs(study: StudyConfig) -> Iterator[Program]:
             if name not in study.changes:
                 hint = did_you_mean(name, study.changes)
                 raise ConfigError(f"unknown protocol '{name}'{hint}; there are {', '.join(study.changes)}")
-            side_by_side = [sweep.values] if sweep.field in SWEPT else [[value] for value in sweep.values]
+            evolves = config_of(study, name, sweep.field, sweep.values[0]).evolves  # populations side by side are seeds
+            at_once = sweep.field in SWEPT and not evolves
+            side_by_side = [sweep.values] if at_once else [[value] for value in sweep.values]
             for values in side_by_side:
                 cfgs = [config_of(study, name, sweep.field, value) for value in values]
                 # The largest value decides which stages the program has.
