@@ -66,10 +66,7 @@ def test_nobody_has_descendants_in_random_search():
     [
         ({"evolution.tournament_size": 5}, r"tournament_size \(5\) is more than the 4 members"),
         ({"evolution.ranges": {"lr": [1e-2, 1e-4]}}, "the least value comes first"),
-        (
-            {"evolution.ranges": {"gamma": [0.5, 50]}},
-            "'gamma' is 50: input should be less",
-        ),
+        ({"evolution.ranges": {"gamma": [0.5, 50]}}, "'gamma' is 50: input should be less"),
         ({"evolution.ranges": {"lr": [1e-50, 1e-4]}}, "1e-50 is 0 in single precision"),
         (
             {"env.name": "simple_tag_v3", "opponents": {"adversary": "random"}, "teams": {"good": {"lr": 0.5}}},

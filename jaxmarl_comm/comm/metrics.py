@@ -194,8 +194,8 @@ def information_given(messages: np.ndarray, goals: np.ndarray, num_goals: int, k
 def probe_information(messages: np.ndarray, goals: np.ndarray, num_goals: int) -> float:
     """Lower bound on I(message; goal) of real-valued messages `[n, M]` and goals `[n]`; never below 0.
 
-    A probe learns to tell the goal from half of the messages; on the other half, the entropy of the goal less the
-    probe's cross-entropy is a lower bound in expectation (Barber and Agakov 2003).
+    A probe learns to tell the goal from half of the first PROBE_SAMPLES messages; on the other half, the entropy of the
+    goal less the probe's cross-entropy is a lower bound in expectation (Barber and Agakov 2003).
     """
     some, told = messages[:PROBE_SAMPLES, None], goals[:PROBE_SAMPLES]
     return float(_probed(some, np.ones((len(told), 1), bool), told, num_goals)[0])

@@ -15,7 +15,8 @@ from jaxmarl_comm.settings import ConfigError, Settings, explain, read_mapping
 from jaxmarl_comm.suggest import did_you_mean, shown
 
 SWEPT = ("noise", "loss", "bit_flip", "bits")
-"""Settings of the channel whose values are trained side by side, in one program; others one after the other."""
+"""Settings of the channel whose values are trained side by side, in one program; others, and values of populations, one
+after the other."""
 
 
 class Sweep(Settings):
@@ -90,11 +91,10 @@ def programs(study: StudyConfig) -> Iterator[Program]:
             if name not in study.changes:
                 hint = did_you_mean(name, study.changes)
                 raise ConfigError(f"unknown protocol '{name}'{hint}; there are {', '.join(study.changes)}")
-            evolves = config_of(study, name, sweep.field, sweep.values[0]).evolves  # populations side by side are seeds
-            at_once = sweep.field in SWEPT and not evolves
-            side_by_side = [sweep.values] if at_once else [[value] for value in sweep.values]
-            for values in side_by_side:
-                cfgs = [config_of(study, name, sweep.field, value) for value in values]
+            of_values = [(value, config_of(study, name, sweep.field, value)) for value in sweep.values]
+            at_once = sweep.field in SWEPT and not of_values[0][1].evolves
+            for side_by_side in [of_values] if at_once else [[each] for each in of_values]:
+                values, cfgs = map(list, zip(*side_by_side, strict=True))
                 # The largest value decides which stages the program has.
                 numbers = [getattr(cfg.comm, sweep.field) if sweep.field else 0 for cfg in cfgs]
                 largest = numbers.index(max(numbers))
