@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
@@ -157,7 +157,8 @@ def _check_mutations(cfg: Config, env: Env) -> Iterator[str]:
         if low >= high:
             yield f"evolution.ranges.{name} is [{low:g}, {high:g}]: the least value comes first"
     names = list(evolution.ranges_of(cfg))
-    yield from mistakes if (mistakes := list(_check_varied(cfg, env, names))) else _check_ends(cfg)
+    unheard_of = list(_check_varied(cfg, env, names))
+    yield from unheard_of or _check_ends(cfg)
     yield from _check_of_team(cfg, env.team_names[0], names)
     nets = cfg.nets(env.groups).values()
     if "architecture" in happens and not (cfg.net.max_width or cfg.net.max_layers):
@@ -167,28 +168,36 @@ def _check_mutations(cfg: Config, env: Env) -> Iterator[str]:
 
 
 def _check_ends(cfg: Config) -> Iterator[str]:
-    """The ends of a range must be what the setting may be, and a number in the float32 that members have of it."""
+    """The ends of a range must be what the setting may be, and numbers in the float32 that members have of it."""
+    others = _mistakes(cfg)
     for name, ends in cfg.evolution.ranges.items():
         for end in ends:
-            number: Any = int(end) if end.is_integer() else end
-            if end < LEAST_NUMBER:
-                yield f"evolution.ranges.{name} is [{ends[0]:g}, {ends[1]:g}]: {end:g} is 0 in single precision"
-                continue
-            try:
-                cfg.replace({"evolution": {}, "control": False, name: number})
-            except ConfigError as error:
-                yield f"evolution.ranges.{name} is [{ends[0]:g}, {ends[1]:g}]: {error.mistakes[0]}"
+            wrong = (f"{end:g} is 0 in single precision",) if end < LEAST_NUMBER else _mistakes(cfg, {name: whole(end)})
+            for mistake in wrong:
+                if mistake not in others:
+                    yield f"evolution.ranges.{name} is [{ends[0]:g}, {ends[1]:g}]: {mistake}"
+
+
+def _mistakes(cfg: Config, changes: Mapping[str, Any] | None = None) -> tuple[str, ...]:
+    """Of the config without evolution, with dotted changes."""
+    try:
+        cfg.replace({"evolution": {}, "control": False, **(changes or {})})
+    except ConfigError as error:
+        return error.mistakes
+    return ()
+
+
+def whole(value: float) -> float | int:
+    """A number without decimals as such."""
+    return int(value) if value.is_integer() else value
 
 
 def _check_of_team(cfg: Config, team: str, names: list[str]) -> Iterator[str]:
     """What a team has of its own does not follow what evolves."""
     own = cfg.teams.get(team)
     for name in names:
-        if own and getattr(own, name, None) is not None:
-            yield (
-                f"{name} cannot evolve where teams.{team}.{name} is set: leave that out, or give evolution.ranges "
-                "without it"
-            )
+        if own and name in type(own).model_fields and own.number(name) is not None:
+            yield f"{name} cannot evolve where teams.{team} has its own: leave that out, or it out of ranges"
 
 
 def _check_varied(cfg: Any, env: Env, names: list[str]) -> Iterator[str]:

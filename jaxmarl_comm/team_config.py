@@ -38,3 +38,8 @@ class TeamConfig(Settings):
     reward_sharing: RewardSharing | None = None
     reward_mix: Share | None = None
     channel: bool | None = None
+
+    def number(self, name: str) -> float | None:
+        """Its own lr, critic_lr or ent_coef, if it has one: its lr is also its critics', unless they have theirs."""
+        own: float | None = self.lr if name == "critic_lr" and self.critic_lr is None else getattr(self, name)
+        return own

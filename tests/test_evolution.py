@@ -387,6 +387,7 @@ def test_a_finished_evolution_is_judged_anew_in_as_many_episodes_as_are_asked(ru
     resume(copy, {"eval_episodes": run.cfg.eval_episodes + 3})
     judged = json.loads((copy / "fittest" / "evaluation.json").read_text())
     assert judged["episodes"] == run.cfg.eval_episodes + 3
+    assert RunFolder.read(copy / "fittest")[1].eval_episodes == run.cfg.eval_episodes + 3
 
 
 def plain(tree):

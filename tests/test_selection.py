@@ -70,7 +70,16 @@ def test_nobody_has_descendants_in_random_search():
         ({"evolution.ranges": {"lr": [1e-50, 1e-4]}}, "1e-50 is 0 in single precision"),
         (
             {"env.name": "simple_tag_v3", "opponents": {"adversary": "random"}, "teams": {"good": {"lr": 0.5}}},
-            "lr cannot evolve where teams.good.lr is set",
+            "lr cannot evolve where teams.good has its own",
+        ),
+        (
+            {
+                "env.name": "simple_tag_v3",
+                "opponents": {"adversary": "random"},
+                "teams": {"good": {"lr": 0.5}},
+                "evolution.ranges": {"critic_lr": [1e-4, 1e-2]},
+            },
+            "critic_lr cannot evolve where teams.good has its own",
         ),
         ({"evolution.ranges": {"tau": [1e-3, 1e-2]}}, "'tau' cannot be varied"),
         ({"evolution.ranges": {"comm.noise": [0.1, 1]}}, "no stage that reads it"),
@@ -97,3 +106,9 @@ def test_nobody_has_descendants_in_random_search():
 def test_what_cannot_evolve_is_told_in_one_line(changes, told):
     with pytest.raises(ConfigError, match=told):
         default_cfg().replace({**TINY, **EVOLVING, "evolution.tournament_size": 2, **changes})
+
+
+def test_a_mistake_beside_ranges_is_not_laid_to_them():
+    with pytest.raises(ConfigError) as told:
+        default_cfg().replace({**TINY, **EVOLVING, "num_minibatches": 3, "evolution.ranges": {"lr": [1e-4, 1e-2]}})
+    assert len(told.value.mistakes) == 1 and "num_minibatches" in told.value.mistakes[0]

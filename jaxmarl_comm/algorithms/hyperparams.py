@@ -74,9 +74,8 @@ def present(cfg: Config, teams: Sequence[str], hparams: Any, progress: Array) ->
 
 
 def of_teams(cfg: Config, teams: Sequence[str], name: str, of_all: Array) -> Array:
-    """`[teams]`: a team's own number, or that of all. A team's own lr is also its critics', unless they have theirs."""
-    settings = [cfg.teams.get(team) for team in teams]
-    own = [x and (getattr(x, name) if name != "critic_lr" or x.critic_lr else x.lr) for x in settings]
+    """`[teams]`: a team's own number, or that of all."""
+    own = [(settings := cfg.teams.get(team)) and settings.number(name) for team in teams]
     return jnp.stack([of_all if x is None else jnp.asarray(x, float) for x in own])
 
 

@@ -12,6 +12,7 @@ from jaxmarl_comm.checkpoint import Checkpoints
 from jaxmarl_comm.config import Config, build_config
 from jaxmarl_comm.dotted import merge
 from jaxmarl_comm.evolution.population import Population, score
+from jaxmarl_comm.evolution_config import whole
 from jaxmarl_comm.files import discard, draft_of
 from jaxmarl_comm.opponents.copies import load_copies, save_copies
 from jaxmarl_comm.run_folder import RunFolder
@@ -33,11 +34,6 @@ def fittest_config(cfg: Config, done: int, state: Population) -> Config:
     fittest = int(np.argmax(score(state.fitness)[0]))
     come_to = {name: float(number(state.members.hparams, name)[fittest]) for name in cfg.evolution.ranges_of(cfg)}
     return build_config(merge(values, {name: whole(value) for name, value in come_to.items()}))
-
-
-def whole(value: float) -> float | int:
-    """A number without decimals as such."""
-    return int(value) if value.is_integer() else value
 
 
 def create_fittest(
