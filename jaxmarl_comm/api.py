@@ -66,7 +66,6 @@ def train_wrapper(
         return train(cfg, folder)
 
 
-@told_in_one_line()
 def evolve(cfg: Config | Mapping[str, Any], run_dir: str | Path | None = None) -> Evolved:
     """Train and evolve `evolution.population_size` members for each seed, and evaluate the fittest of each.
 

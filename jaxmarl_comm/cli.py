@@ -96,7 +96,8 @@ def quick_test(cfg: Config, changes: dict[str, Any]) -> dict[str, Any]:
     Raises ConfigError for an algorithm that there is not.
     """
     fields = config_class(changes.get("algorithm", cfg.algorithm)).model_fields
-    evolution = QUICK_EVOLUTION if cfg.evolves else {}
+    size = changes.get("evolution.population_size", cfg.evolution.population_size)
+    evolution = QUICK_EVOLUTION if size > 1 else {}
     return {name: value for name, value in QUICK_TEST.items() if name in fields} | evolution
 
 

@@ -259,6 +259,11 @@ class Config(Settings):
         return self.num_seeds * self.evolution.population_size
 
     @property
+    def learn_from(self) -> int:
+        """The iteration from which on there is learning."""
+        return 0
+
+    @property
     def env_steps(self) -> int:
         """Environment steps of the whole run, per seed."""
         return self.num_iters * self.num_envs * self.rollout_len

@@ -118,7 +118,9 @@ def _number(row: Mapping[str, Any], name: str) -> str:
 
 
 def _mean(row: Mapping[str, Any], name: str) -> float:
-    return float(np.mean(row[name]))
+    """Over those that have one: a member of a population may have diverged."""
+    values = np.asarray(row[name], float)
+    return float(values[np.isfinite(values)].mean()) if np.isfinite(values).any() else np.nan
 
 
 def _told(number: float) -> str:

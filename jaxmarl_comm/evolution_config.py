@@ -123,6 +123,8 @@ def _check_generations(cfg: Config, env: Env) -> Iterator[str]:
         )
     if evolution.bit_price and cfg.comm.rounds == 0 and cfg.comm.speech == "none":
         yield "evolution.bit_price means nothing where nobody can send: comm.preset is none"
+    if evolution.fitness == "success" and not env.tells_success:
+        yield f"evolution.fitness is success, but {env.name} does not say what success is: set it to return"
 
 
 def _check_selection(evolution: EvolutionConfig) -> Iterator[str]:
@@ -136,12 +138,18 @@ def _check_selection(evolution: EvolutionConfig) -> Iterator[str]:
             f"multi_frequency takes quarters of {parts} subpopulations: population_size ({size}) must be a multiple of "
             f"{parts}, and at least {4 * parts}"
         )
+    if len(set(evolution.frequencies)) == 1:
+        yield f"evolution.frequencies are all {evolution.frequencies[0]}, which is selection: truncation"
     for setting, used in (
         ("tournament_size", evolution.selection == "tournament"),
         ("frequencies", evolution.selection == "multi_frequency"),
         ("elitism", evolution.selection == "tournament"),
         ("mutate_elite", evolution.selection == "tournament"),
         ("probabilities", evolution.selection != "none"),
+        ("grow_factor", evolution.selection != "none"),
+        ("shrink_factor", evolution.selection != "none"),
+        ("mutation_sd", evolution.selection != "none"),
+        ("new_layer_prob", evolution.selection != "none"),
     ):
         if not used and not evolution.is_default(setting):
             yield f"evolution.{setting} means nothing here: selection is {evolution.selection}"
@@ -160,11 +168,45 @@ def _check_mutations(cfg: Config, env: Env) -> Iterator[str]:
     unheard_of = list(_check_varied(cfg, env, names))
     yield from unheard_of or _check_ends(cfg)
     yield from _check_of_team(cfg, env.team_names[0], names)
+    yield from _check_begin(cfg)
+    yield from _check_used(evolution)
     nets = cfg.nets(env.groups).values()
     if "architecture" in happens and not (cfg.net.max_width or cfg.net.max_layers):
         yield "evolution of architecture needs room: set net.max_width or net.max_layers"
     if "activation" in happens and not any(net.start and len(net.start.activations) > 1 for net in nets):
         yield "evolution of activation needs a choice: set net.activations, as to [relu, elu, gelu]"
+
+
+def _check_used(evolution: EvolutionConfig) -> Iterator[str]:
+    """Whether there are the mutations that settings are of."""
+    if evolution.selection == "none":
+        happens: set[str] = set()
+    else:
+        happens = set(evolution.probabilities.possible)
+        for setting, kind in (
+            ("new_layer_prob", "architecture"),
+            ("mutation_sd", "parameters"),
+            ("grow_factor", "rl_hp"),
+            ("shrink_factor", "rl_hp"),
+        ):
+            if kind not in happens and not evolution.is_default(setting):
+                yield f"evolution.{setting} means nothing while evolution.probabilities.{kind} is 0"
+    if evolution.ranges and "rl_hp" not in happens and not evolution.random_start:
+        yield "evolution.ranges mean nothing where hyperparameters neither mutate nor begin at random: set random_start"
+
+
+def _check_begin(cfg: Config) -> Iterator[str]:
+    """Members must begin in the ranges that they are kept in."""
+    if cfg.evolution.random_start:
+        return
+    for name, (low, high) in cfg.evolution.ranges.items():
+        of, _, inner = name.rpartition(".")
+        begin = getattr(cfg.comm if of else cfg, inner, None)
+        if begin is not None and low < high and not low <= begin <= high:
+            yield (
+                f"evolution.ranges.{name} is [{low:g}, {high:g}], but members begin with {begin:g}: set {name} to one "
+                "of these, or evolution.random_start"
+            )
 
 
 def _check_ends(cfg: Config) -> Iterator[str]:

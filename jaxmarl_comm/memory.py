@@ -16,7 +16,7 @@ from jaxmarl_comm.files import RunError
 from jaxmarl_comm.suggest import listed
 
 FLOAT = 4  # bytes
-EXHAUSTED = "RESOURCE_EXHAUSTED"  # in what jax says then
+EXHAUSTED = ("RESOURCE_EXHAUSTED", "Out of memory")  # in what jax says then
 COPIES = 3  # of parameters: themselves, and Adam's two means
 
 
@@ -43,7 +43,7 @@ def within_memory(cfg: Config, advice: str = "") -> Iterator[None]:
     except RunError:  # a full disk, too, is an exhausted resource
         raise
     except RuntimeError as error:  # jax's own
-        if EXHAUSTED not in str(error):
+        if not any(word in str(error) for word in EXHAUSTED):
             raise
         what, (needed, factors) = max(needed_bytes(cfg).items(), key=lambda item: item[1][0])
         lower = listed([f"{name} ({value:,})" for name, value in factors.items()], "or")
@@ -67,6 +67,13 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
         seeds["evolution.population_size"] = cfg.evolution.population_size
     side_by_side = {**seeds, "num_envs": cfg.num_envs, "rollout_len": cfg.rollout_len}
     copies = cfg.num_runs * cfg.num_envs + cfg.eval_episodes
+    episode = state + shown + waiting + FLOAT * env.max_cycles
+    fitness = {
+        "the measuring of fitness": (
+            cfg.num_runs * cfg.evolution.fitness_episodes * episode,
+            {**seeds, "evolution.fitness_episodes": cfg.evolution.fitness_episodes, "env.max_cycles": env.max_cycles},
+        )
+    }
     return {
         "a network": (
             COPIES * FLOAT * cfg.num_runs * weights,
@@ -81,9 +88,10 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
             for what, (numbers, factors) in cfg.numbers_held(env).items()
         },
         "the evaluation": (
-            cfg.num_seeds * cfg.eval_episodes * (state + shown + waiting + FLOAT * env.max_cycles),
+            cfg.num_seeds * cfg.eval_episodes * episode,
             {"num_seeds": cfg.num_seeds, "eval_episodes": cfg.eval_episodes, "env.max_cycles": env.max_cycles},
         ),
+        **(fitness if cfg.evolves else {}),
         "a copy in Python for each row": (
             copies * env.bytes_of_copy,
             {**seeds, "num_envs": cfg.num_envs, "eval_episodes": cfg.eval_episodes},

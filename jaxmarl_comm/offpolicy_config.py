@@ -112,7 +112,6 @@ class OffPolicyConfig(CriticConfig):
 
     @property
     def learn_from(self) -> int:
-        """The iteration from which on there is learning."""
         return -(-self.learning_delay // (self.num_envs * self.rollout_len))
 
     @property
@@ -227,9 +226,9 @@ class OffPolicyConfig(CriticConfig):
         from jaxmarl_comm.algorithms.maddpg import kept_bytes
 
         steps = self.slots * self.num_envs * self.rollout_len
-        size = kept_bytes(self, env) * self.num_seeds / 1e6
+        size = kept_bytes(self, env) * self.num_runs / 1e6
         return [
-            f"replay: {steps:,} steps of each seed, {size:,.0f} MB in all, in each checkpoint too; {self.updates} "
+            f"replay: {steps:,} steps of each {'member' if self.evolves else 'seed'}, {size:,.0f} MB in all, in each checkpoint too; {self.updates} "
             f"updates per iteration, from step {self.learn_from * self.num_envs * self.rollout_len:,} on, which learn "
             f"from each step {self.learned_ratio:.3g} times"
         ]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,12 @@ from jaxmarl_comm import default_cfg, evaluate, evolve, load_policy, resume
 from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.algorithms.maddpg import Maddpg
 from jaxmarl_comm.algorithms.mappo import Mappo
+from jaxmarl_comm.algorithms.talk_losses import talk_losses
+from jaxmarl_comm.cli import quick_test, train_main
+from jaxmarl_comm.console import _mean as console_mean
+from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.evaluation.messages import traffic
+from jaxmarl_comm.evaluation.plays import player
 from jaxmarl_comm.evolution.architecture import Architecture, Change, leaves_of
 from jaxmarl_comm.evolution.evolver import Evolver
 from jaxmarl_comm.evolution.fitness import fitness_key, measurer
@@ -21,6 +28,7 @@ from jaxmarl_comm.evolution.mutation import Mutation
 from jaxmarl_comm.evolution.population import descended, heritage, measured, score
 from jaxmarl_comm.evolution.run import PopulationRunner
 from jaxmarl_comm.evolution_config import KINDS
+from jaxmarl_comm.report.generations import generation_table
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner
 from jaxmarl_comm.trees import unstack
@@ -37,6 +45,9 @@ RANGES = {"lr": [1e-4, 1e-1], "gamma": [0.5, 0.99], "comm.bits": [1, 8]}
 CFG = default_cfg().replace(
     {**FEW, **ROOM, **BITS, **EVOLVING, "evolution.ranges": RANGES, "evolution.probabilities": EVERYTHING}
 )
+FEW_OF_REPLAY = {
+    "algorithm": "matd3", "num_envs": 2, "hidden_dim": 8, "log_interval": 2, "num_iters": 8, "batch_size": 50,
+}  # fmt: skip
 OFF_POLICY = {"algorithm": "matd3", "comm.preset": "commnet", "env.continuous_actions": True, "num_envs": 2}
 
 
@@ -305,6 +316,47 @@ def test_who_diverged_is_told_without_fitness(population):
     np.testing.assert_array_equal(told["fitness"], [0, 1, 2, np.nan, 4, 5, 6, 7])
 
 
+def test_there_is_no_generation_before_anybody_has_learned(population):
+    _, pop = population
+    cfg = default_cfg().replace({**FEW_OF_REPLAY, **EVOLVING, "learning_delay": 200, "evolution.target": -1e9})
+    generations = Generations(cfg, cfg.make_env(), make_algorithm(cfg, cfg.make_env()))
+    generations.measure, generations.judge = lambda key, teams: jnp.arange(8.0), lambda state, *_: state
+    generations.tell, generations.over = lambda state: {}, lambda state: True
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxmarl_comm.evolution.generations.teams_of", lambda *_: None)
+        told = [generations.after(pop, {"first_bad": -jnp.ones(8)}, done - 2, done)[1] for done in (2, 4, 6)]
+    assert cfg.learn_from == 4
+    assert ["fitness" in row for row in told] == [False, False, True]
+
+
+def test_a_table_ranks_as_selection_does(population):
+    evolver, pop = population
+    pop = measured(evolver.judge(pop, jnp.arange(8.0), jnp.arange(8) != 3), jnp.array([[9.0, 1, 1, 1], [0, 0, 0, 0]]))
+    cfg = CFG.replace({"num_seeds": 2, "evolution.fitness_window": 2, "num_iters": 100})
+    generations = Generations(cfg, cfg.make_env(), evolver.algorithm)
+    generations.measure, generations.judge = lambda key, teams: None, lambda state, *_: state
+    generations.breed = lambda state, alive: (state, {})
+    _, told = generations.after(pop, {"first_bad": -jnp.ones(8)}, 0, 2)
+    np.testing.assert_array_equal(told["fitness_mean"], [4.5, 1, 1.5, 1, 2, 2.5, 3, 3.5])
+    lines = generation_table(cfg, {name: np.asarray(x).tolist() for name, x in told.items()}).splitlines()
+    assert [line.split()[:3] for line in lines[2:6]] == [
+        ["0", "9.00", "4.50"], ["2", "1.00", "1.50"], ["1", "1.00", "1.00"], ["3", "1.00", "1.00"]
+    ]  # fmt: skip
+
+
+def test_a_generation_of_unknown_fitness_ends_the_run():
+    runner = SimpleNamespace(cfg=CFG.replace({"num_seeds": 2}), env=CFG.make_env())
+    PopulationRunner.check_fitness(runner, {"return": np.zeros(8)})
+    PopulationRunner.check_fitness(runner, {"fitness": np.array([np.nan, 1, 2, 3, 4, np.nan, 6, 7])})
+    with pytest.raises(RunError, match="nobody's fitness is a number in population 1"):
+        PopulationRunner.check_fitness(runner, {"fitness": np.array([0, 1, 2, 3, *[np.nan] * 4])})
+
+
+def test_a_column_is_the_mean_of_those_that_did_not_diverge():
+    assert console_mean({"return": [1.0, np.nan, 3.0]}, "return") == 2
+    assert np.isnan(console_mean({"return": [np.nan]}, "return"))
+
+
 def test_the_first_member_begins_as_the_run_alone(population, tmp_path):
     evolver, pop = population
     alone = CFG.replace({"evolution": {}, "num_seeds": 2})
@@ -325,6 +377,25 @@ def test_each_bit_has_its_price(learner, member):
     np.testing.assert_allclose(free - paid, [0.01 * 25 * 8 * 3, 0.01 * 25 * 8], rtol=1e-4)
 
 
+def test_bits_are_counted_as_each_population_sends_them(learner, member):
+    team = jax.tree.map(lambda x: jnp.stack([x, x]), learner.team(member))
+    team = team._replace(numbers=team.numbers._replace(bits=jnp.array([3.0, 1.0])))
+    batch = Batch(learner.env, 4)
+    episodes = player(CFG, batch, make_algorithm(CFG, learner.env), KEY)(team, "greedy")
+    _, bits = traffic(CFG, learner.env, episodes)
+    np.testing.assert_array_equal(bits, np.repeat([[25 * 8 * 3], [25 * 8]], 4, axis=1))
+
+
+def test_a_price_of_bits_in_training_is_that_of_the_bits_that_are_sent(learner, member):
+    comm = CFG.replace({"comm.bit_price": 0.5, "comm.message_price": 0.25}).comm
+    channel = SimpleNamespace(cfg=comm, bits_per_message=learner.actor.channel.bits_per_message)
+    actor = SimpleNamespace(channel=channel, env=learner.env)
+    packets = SimpleNamespace(sent=jnp.ones((4, 5, 1, 2)), message=jnp.zeros((4, 5, 1, 2, 8)))
+    numbers = learner.team(member).numbers._replace(bits=jnp.array(1.0))
+    losses, _ = talk_losses(actor, numbers, SimpleNamespace(talk=SimpleNamespace(packets=packets)), None)
+    np.testing.assert_allclose(losses, [0.25 + 0.5 * 8])
+
+
 def test_histories_follow_ancestors():
     rows = [
         {"iteration": 1, "return": [1, 2, 3, 4]},
@@ -334,6 +405,12 @@ def test_histories_follow_ancestors():
     found = histories(rows, np.array([0, 3]), 2)
     assert [row["return"] for row in found] == [[2, 3], [6, 7], [9, 12]]
     assert [set(row) for row in found] == [{"iteration", "return"}] * 3
+
+
+def test_a_quick_test_of_a_population_has_generations():
+    assert quick_test(CFG, {})["evolution.evo_interval"] == 2
+    assert quick_test(default_cfg(), {"evolution.population_size": 4})["evolution.evo_interval"] == 2
+    assert "evolution.evo_interval" not in quick_test(default_cfg(), {})
 
 
 RUN = {**TINY, **EVOLVING, "evolution.ranges": {"lr": [1e-3, 1e-1]}, "num_seeds": 2}
@@ -396,11 +473,16 @@ def plain(tree):
     return [jax.random.key_data(x) if k else x for x, k in zip(jax.tree.leaves(tree), is_key, strict=True)]
 
 
-def test_members_that_no_memory_holds_are_refused_before_the_start(tmp_path, capsys):
-    from jaxmarl_comm.cli import train_main
+TOO_MANY = ["--evolution.population_size", 4096, "--num_envs", 500_000, "--num_minibatches", 1]
+TOO_LONG = ["--evolution.population_size", 4, "--evolution.fitness_episodes", 2_000_000_000]
 
-    words = ["--evolution.population_size", 4096, "--num_envs", 500_000, "--num_minibatches", 1]
+
+@pytest.mark.parametrize(
+    ("words", "blamed"),
+    [(TOO_MANY, "evolution.population_size is 4,096"), (TOO_LONG, "evolution.fitness_episodes is 2,000,000,000")],
+)
+def test_what_no_memory_holds_is_refused_before_the_start(words, blamed, tmp_path, capsys):
     status, errors = call(train_main, [*words, "--run-dir", tmp_path / "run"], capsys)
     assert status == 1
-    assert "evolution.population_size is 4,096" in errors
+    assert blamed in errors
     assert not (tmp_path / "run").exists()

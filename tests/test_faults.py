@@ -472,9 +472,10 @@ def test_a_full_disk_is_not_a_lack_of_memory(tmp_path, monkeypatch, capsys):
         raise CheckpointError("RESOURCE_EXHAUSTED: No space left on device")
 
 
-def test_a_device_without_memory_left_is_one_line_that_says_what_to_lower(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("code", ["RESOURCE_EXHAUSTED", "INTERNAL"])
+def test_a_device_without_memory_left_is_one_line_that_says_what_to_lower(code, tmp_path, monkeypatch, capsys):
     def compile_programs(self, state, done):
-        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 91.5GiB.\n  more")
+        raise jax.errors.JaxRuntimeError(f"{code}: Out of memory while trying to allocate 91.5GiB.\n  more")
 
     monkeypatch.setattr(Runner, "compile_programs", compile_programs)
     words = ["--test", "--num_envs", "8", "--eval_episodes", "900", "--run-dir", tmp_path / "run"]

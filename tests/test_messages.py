@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from jaxmarl_comm import default_cfg
+from jaxmarl_comm.algorithms.hyperparams import of_config
+from jaxmarl_comm.algorithms.ppo_state import Hyperparams
 from jaxmarl_comm.comm.metrics import entropy
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
@@ -25,7 +27,7 @@ from jaxmarl_comm.evaluation.messages import bits_per_message, message_statistic
 )
 def test_bits_of_a_message(changes, bits):
     cfg = default_cfg().replace({"env.name": "simple_speaker_listener_v4", **changes})
-    assert bits_per_message(cfg, cfg.make_env()) == pytest.approx(bits)
+    assert bits_per_message(cfg, cfg.make_env(), of_config(Hyperparams, cfg).comm) == pytest.approx(bits)
 
 
 def test_a_symbol_is_the_same_message_for_all_who_send_it():

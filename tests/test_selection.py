@@ -61,6 +61,9 @@ def test_nobody_has_descendants_in_random_search():
     assert not found.mutable.any()
 
 
+BITS = {"comm.preset": "commnet", "comm.discretise": "quantise"}
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
@@ -99,6 +102,16 @@ def test_nobody_has_descendants_in_random_search():
         ({"env.name": "simple_tag_v3", "comm.preset": "none"}, "fitness is that of one team"),
         ({"comm.preset": "none", "evolution.bit_price": 1.0}, "nobody can send"),
         ({"evolution.elitism": False, "evolution.mutate_elite": True}, "no elite: elitism is false"),
+        ({"env.name": "microgrid_v0", "evolution.fitness": "success"}, "does not say what success is"),
+        ({"evolution.new_layer_prob": 0.5}, "means nothing while evolution.probabilities.architecture is 0"),
+        ({"evolution.probabilities.rl_hp": 0, "evolution.grow_factor": 2}, "evolution.grow_factor means nothing"),
+        ({"evolution.selection": "none", "evolution.ranges": {"lr": [1e-4, 1e-2]}}, "nor begin at random"),
+        ({"evolution.ranges": {"lr": [1e-4, 1e-3]}}, "members begin with 0.005"),
+        ({"evolution.ranges": {"comm.bits": [3, 5]}, **BITS}, "members begin with 2"),
+        (
+            {"evolution.selection": "multi_frequency", "evolution.population_size": 8, "evolution.frequencies": [2, 2]},
+            "are all 2",
+        ),
         ({"control": True}, "a silent team that does not evolve"),
         ({"evolution": 4}, r"--evolution.population_size NAME"),
     ],

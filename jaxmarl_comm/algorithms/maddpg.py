@@ -259,6 +259,6 @@ class Maddpg(Learner["OffPolicyConfig"]):
         squares = self.env.join(
             {g: jnp.square(x).sum(axis=-1) / max(x.shape[-1], 1) for g, x in decision.outputs.items()}
         )
-        channel_losses, of_channel = talk_losses(self.actor, decision, None)
+        channel_losses, of_channel = talk_losses(self.actor, self.team(state).numbers, decision, None)
         losses = -self.per_team(values) + self.cfg.logit_coef * self.per_team(squares)
         return (losses + channel_losses).sum(), {"policy_loss": losses, **of_channel}

@@ -272,7 +272,7 @@ class Mappo(Learner["PPOConfig"]):
         muted = None
         if self.cfg.comm.listening_coef:
             muted = self.actor.replay(team, data.obs, data.circumstances, data.memory.team, mute=True)
-        channel_loss, of_channel = talk_losses(self.actor, decision, muted)
+        channel_loss, of_channel = talk_losses(self.actor, numbers, decision, muted)
         losses = found["policy_loss"] - hparams.ent_coef * found["entropy"] + hparams.vf_coef * found["value_loss"]
         told = self.of_teams(found | of_channel) | (self.of_agents(measures) if self.cfg.log_agent_metrics else {})
         return (losses + channel_loss).sum(), told

@@ -7,23 +7,28 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.algorithms.team import Decision, TeamActor
+from jaxmarl_comm.comm.channel import Numbers
 from jaxmarl_comm.comm.regularise import listening_loss, price, signalling_loss
 from jaxmarl_comm.envs.base import WORD
 
 Array = jax.Array
 
 
-def talk_losses(actor: TeamActor, decision: Decision, muted: Decision | None) -> tuple[Array, dict[str, Array]]:
+def talk_losses(
+    actor: TeamActor, numbers: Numbers, decision: Decision, muted: Decision | None
+) -> tuple[Array, dict[str, Array]]:
     """(losses, metrics) of a replay: `[teams]` each.
 
-    muted: the same replay with nothing heard, if there is a listening_coef.
+    numbers: the channel's. muted: the same replay with nothing heard, if there is a listening_coef.
     """
-    parts = [_of_team(actor, team, decision, muted) for team in range(len(actor.env.team_names))]
+    parts = [_of_team(actor, team, numbers, decision, muted) for team in range(len(actor.env.team_names))]
     losses, metrics = zip(*parts, strict=True)
     return jnp.stack(losses), jax.tree.map(lambda *x: jnp.stack(x), *metrics)
 
 
-def _of_team(actor: TeamActor, team: int, decision: Decision, muted: Decision | None) -> tuple[Array, dict[str, Array]]:
+def _of_team(
+    actor: TeamActor, team: int, numbers: Numbers, decision: Decision, muted: Decision | None
+) -> tuple[Array, dict[str, Array]]:
     comm, packets = actor.channel.cfg, decision.talk.packets
     members = np.array(actor.env.team_members[team])
     loss, metrics = jnp.zeros(()), {}
@@ -41,7 +46,7 @@ def _of_team(actor: TeamActor, team: int, decision: Decision, muted: Decision | 
         sent = packets.sent[..., members]
         metrics["messages_sent"] = sent.sum(axis=-2).mean()
         metrics["message_spread"] = packets.message[..., members, :].std(axis=(0, 1)).mean()
-        loss += price(sent, actor.channel.bits_per_message, comm.message_price, comm.bit_price)
+        loss += price(sent, actor.channel.bits_per_message(numbers.bits), comm.message_price, comm.bit_price)
     return loss, metrics
 
 

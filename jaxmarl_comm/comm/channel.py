@@ -129,10 +129,9 @@ class Channel:
     def learns_gate(self) -> bool:
         return self.cfg.gate in ("learned", "top_k")
 
-    @property
-    def bits_per_message(self) -> float:
-        """Bits that one message takes."""
-        bits_of_number = {"none": BITS_OF_A_NUMBER, "quantise": self.cfg.bits, "binary": 1, "dru": 1}
+    def bits_per_message(self, bits: Array | float) -> Array | float:
+        """Bits that one message takes. bits: of each number, if quantised, which may not be the config's."""
+        bits_of_number = {"none": BITS_OF_A_NUMBER, "quantise": bits, "binary": 1, "dru": 1}
         if self.cfg.discretise == "gumbel":
             return log2(self.cfg.width)
         return bits_of_number[self.cfg.discretise] * self.cfg.width

@@ -34,6 +34,6 @@ def listening_loss(heard: Array, muted: Array) -> Array:
     return jnp.mean(imitation - distance)
 
 
-def price(sent: Array, bits_per_message: float, message_price: float, bit_price: float) -> Array:
+def price(sent: Array, bits_per_message: Array | float, message_price: float, bit_price: float) -> Array:
     """`[]` from `[..., R, N]`, 1 for a message sent: what an agent pays per step; the gates bear its gradient."""
     return sent.sum(axis=-2).mean() * (message_price + bit_price * bits_per_message)

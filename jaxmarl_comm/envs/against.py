@@ -216,6 +216,10 @@ class Against(Env):
     def positions(self, state: State) -> Array:
         return self.task.positions(state.task)[self.members]
 
+    @property
+    def tells_success(self) -> bool:
+        return self.task.tells_success
+
     def outcome(self, state: State) -> dict[str, Array]:
         of_task = self.task.outcome(state.task)
         return of_task | {"success": of_task["success"][self.team : self.team + 1]}

@@ -389,6 +389,11 @@ class Env(ABC):
         """`[N, 2]`: where the agents are, for channels that reach only so far."""
         raise ValueError(f"{self.name} has no positions, so its agents cannot hear whoever is near")
 
+    @property
+    def tells_success(self) -> bool:
+        """Whether `outcome` says anything."""
+        return type(self).outcome is not Env.outcome
+
     def outcome(self, state: State) -> dict[str, Array]:
         """In this state, each team's `success` (`[T]`) and the mean `distance` to targets (`[]`); NaN if undefined."""
         return {"success": jnp.full(len(self.team_names), jnp.nan), "distance": jnp.array(jnp.nan)}

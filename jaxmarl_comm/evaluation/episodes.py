@@ -51,6 +51,7 @@ class Episodes(NamedTuple):
     num_sent: `[E, N]`, messages that each agent sent in the episode: over the channel, or words.
     goals: `[E, N]`, the private goal that each agent knows, -1 for none.
     shared_key: `[E]`, what those who are meant to understand know beside a message, -1 for nothing.
+    bits_per_message: `[]`, of a learned team; None of others.
     stream: every message, and sight: what is to be seen; None unless asked for.
     """
 
@@ -64,6 +65,7 @@ class Episodes(NamedTuple):
     num_sent: Any
     goals: Any
     shared_key: Any
+    bits_per_message: Any = None
     stream: Any = None
     sight: Any = None
 

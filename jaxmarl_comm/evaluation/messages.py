@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from jaxmarl_comm.comm import metrics
+from jaxmarl_comm.comm.channel import Numbers
 from jaxmarl_comm.comm.config import BITS_OF_A_NUMBER
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import WORD, Env
@@ -130,13 +131,13 @@ def traffic(cfg: Config, env: Env, episodes: Episodes) -> tuple[np.ndarray, np.n
     if not speakers:
         return np.zeros(0), np.zeros(0)
     messages = episodes.num_sent[..., speakers].mean(axis=-1)
-    return messages, messages * bits_per_message(cfg, env)
+    return messages, messages * episodes.bits_per_message[:, None]
 
 
-def bits_per_message(cfg: Config, env: Env) -> float:
-    """Of one message over the channel, or of one of the task's words."""
+def bits_per_message(cfg: Config, env: Env, numbers: Numbers) -> jax.Array | float:
+    """Of one message over the channel of these numbers, or of one of the task's words."""
     if not hears_words(cfg):
-        return cfg.channel(env).bits_per_message
+        return cfg.channel(env).bits_per_message(numbers.bits)
     vocabulary = max(dict(space.factors).get(WORD, 0) for space in env.action_spaces.values())
     if env.continuous_actions and cfg.comm.speech == "reinforced":  # a "word" is a vector of numbers
         return BITS_OF_A_NUMBER * vocabulary

@@ -13,6 +13,7 @@ from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, Episodes, hears_words, play, team_actor
+from jaxmarl_comm.evaluation.messages import bits_per_message
 from jaxmarl_comm.trees import unstack
 
 Array = jax.Array
@@ -42,7 +43,9 @@ def player(cfg: Config, batch: Batch, algorithm: Algorithm, key: Array, **kept: 
     @jax.jit
     def run(team: Any, greedy: Array, treatment: Array) -> Episodes:
         actor = team_actor(batch, algorithm, team, greedy)
-        return play(batch, actor, key, treatment=treatment, hears_words=hears_words(cfg), **kept)
+        episodes = play(batch, actor, key, treatment=treatment, hears_words=hears_words(cfg), **kept)
+        bits = jnp.asarray(bits_per_message(cfg, batch.env, team.numbers), float)
+        return episodes._replace(bits_per_message=bits)
 
     def play_seeds(teams: Any, name: str) -> Episodes:
         greedy, treatment = (jnp.array(x) for x in TREATMENTS[name])

@@ -40,9 +40,7 @@ def measurer(cfg: Config, env: Env, algorithm: Algorithm) -> Callable[[Array, An
         worth = (episodes.returns if evolution.fitness == "return" else episodes.success)[:, 0].mean()
         if not evolution.bit_price:
             return worth
-        bits = bits_per_message(cfg, env)
-        if cfg.comm.discretise == "quantise":
-            bits *= team.numbers.bits / cfg.comm.bits
+        bits = bits_per_message(cfg, env, team.numbers)
         return worth - evolution.bit_price * bits * episodes.num_sent[:, speakers].mean()
 
     return lambda key, teams: jax.vmap(of_member, in_axes=(None, 0))(key, teams)

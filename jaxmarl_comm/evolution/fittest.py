@@ -20,7 +20,7 @@ from jaxmarl_comm.run_folder import RunFolder
 if TYPE_CHECKING:
     from jaxmarl_comm.evolution.run import PopulationRunner
 
-OF_POPULATIONS = ("fitness", "parent", "mutation")
+OF_POPULATIONS = ("fitness", "fitness_mean", "parent", "mutation")
 
 
 def fittest_config(cfg: Config, done: int, state: Population) -> Config:

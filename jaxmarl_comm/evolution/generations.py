@@ -70,13 +70,16 @@ class Generations:
         self, state: Population, metrics: dict[str, Array], before: int, done: int
     ) -> tuple[Population, dict[str, Array]]:
         """(the populations after a chunk that ended at iteration `done`, its metrics and what a generation adds)."""
-        last = done == self.cfg.num_iters
-        if not last and not crosses(self.cfg.evolution.evo_interval, before, done):
+        last, learned = done == self.cfg.num_iters, done > self.cfg.learn_from
+        if not last and not (learned and crosses(self.cfg.evolution.evo_interval, before, done)):
             return state, metrics
         alive = metrics["first_bad"] < 0
         fitness = self.measure(fitness_key(self.cfg, state.generation), teams_of(self.algorithm, state.members))
         state = self.judge(state, fitness, alive)
         told = self.tell(state) | {"fitness": state.fitness[..., -1].reshape(-1)}  # none of who diverged
+        if self.cfg.evolution.fitness_window > 1:
+            mean = score(state.fitness).reshape(-1)
+            told["fitness_mean"] = jnp.where(jnp.isfinite(mean), mean, jnp.nan)
         if not last and not self.over(state):
             state, bred = self.breed(state, alive)
             told |= bred

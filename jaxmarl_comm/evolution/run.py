@@ -12,9 +12,11 @@ from jaxmarl_comm import interrupts
 from jaxmarl_comm.banner import closing
 from jaxmarl_comm.chunks import crosses
 from jaxmarl_comm.config import Config
+from jaxmarl_comm.envs.foreign.failure import told_in_one_line
 from jaxmarl_comm.evolution.fittest import create_fittest
 from jaxmarl_comm.evolution.generations import Generations
 from jaxmarl_comm.evolution.population import Population, score
+from jaxmarl_comm.memory import within_memory
 from jaxmarl_comm.report.generations import generation_table, plot_generations
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Logged, Runner, TrainResult, train
@@ -39,7 +41,8 @@ def evolve_run(cfg: Config, folder: RunFolder) -> Evolved:
 
     Raises RunError (another process at work here, nobody left alive, interruption) or CheckpointError.
     """
-    with folder.locked(), interrupts.parting(f"stopped; go on with --resume {folder.path}"):
+    go_on = f"; go on with --resume {folder.path}"
+    with folder.locked(), interrupts.parting(f"stopped{go_on}"), told_in_one_line(go_on), within_memory(cfg, go_on):
         runner = PopulationRunner(cfg, folder)
         runner.console.header(cfg, runner.env, folder.path)
         state, done = runner.run_to_the_end()
@@ -87,6 +90,7 @@ class PopulationRunner(Runner):
             before, done = done, done + length
             state, metrics = self.generations.after(state, metrics, before, done)
             self.record(Logged(done, metrics, None))
+            self.check_fitness(metrics)
             going = done < cfg.num_iters and not stopped() and not self.generations.over(state)
             if crosses(cfg.checkpoint_interval, before, done) or not going:
                 self.save(done, state)
@@ -99,6 +103,17 @@ class PopulationRunner(Runner):
             raise RunError(
                 f"every member of population {int(np.argmax(lost))} diverged; the last good checkpoint is that of "
                 f"iteration {self.saved.latest}; try lower ranges of lr"
+            )
+
+    def check_fitness(self, metrics: Mapping[str, Any]) -> None:
+        """Raises RunError where a generation knows nobody's fitness, so that none is the fittest."""
+        if "fitness" not in metrics:
+            return
+        unknown = ~np.isfinite(metrics["fitness"]).reshape(self.cfg.num_seeds, -1).any(axis=1)
+        if unknown.any():
+            raise RunError(
+                f"nobody's fitness is a number in population {int(np.argmax(unknown))}: {self.env.name} tells no "
+                f"{self.cfg.evolution.fitness} that is one"
             )
 
     def show(self, row: Mapping[str, Any]) -> None:

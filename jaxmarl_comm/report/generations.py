@@ -25,18 +25,23 @@ MEMBER = "member/"
 
 
 def generation_table(cfg: Config, row: Row) -> str:
-    """The fittest members of each population at a generation: their fitness and what they are like; who has heirs."""
-    lines = []
+    """The fittest members of each population at a generation: their fitness and what they are like; who has heirs.
+
+    Where selection goes by the mean of several generations, so does the table, and tells it.
+    """
+    lines, several = [], "fitness_mean" in row
     size, names = cfg.evolution.population_size, measures_of(cfg, row)
     for seed in range(cfg.num_seeds):
         of_seed = slice(seed * size, (seed + 1) * size)
         fitness = numbers(row["fitness"])[of_seed]
-        heading = ["member", "fitness", *(name.removeprefix(MEMBER) for name in names), "heirs"]
+        rank = numbers(row["fitness_mean"])[of_seed] if several else fitness
+        heading = ["member", "fitness", *["mean"] * several, *(name.removeprefix(MEMBER) for name in names), "heirs"]
         table = [heading]
         heirs = np.bincount([int(x) for x in row["parent"][of_seed]], minlength=size) if "parent" in row else None
-        for place in np.argsort(-np.nan_to_num(fitness, nan=-np.inf), kind="stable")[:SHOWN]:
+        for place in np.argsort(-np.nan_to_num(rank, nan=-np.inf), kind="stable")[:SHOWN]:
             like = [of_member(cfg, name, numbers(row[name])[of_seed][place]) for name in names]
-            table.append([str(place), f"{fitness[place]:.2f}", *like, "-" if heirs is None else str(heirs[place])])
+            found = [fitness[place], *[rank[place]] * several]
+            table.append([str(place), *(f"{x:.2f}" for x in found), *like, "-" if heirs is None else str(heirs[place])])
         if cfg.num_seeds > 1:
             lines.append(f"  population {seed}:")
         widths = [max(len(line[k]) for line in table) for k in range(len(heading))]
@@ -106,7 +111,7 @@ def _draw_descent(axis: Axes, rows: Sequence[Row], measure: str, of_seed: slice)
     """A line from each member to its parent, of the kind's colour; the ancestry of the fittest bold, at the end."""
     steps = [row["env_steps"] / 1e6 for row in rows]
     values = [numbers(row[measure])[of_seed] for row in rows]
-    final = numbers(rows[-1]["fitness"])[of_seed]
+    final = numbers(rows[-1].get("fitness_mean", rows[-1]["fitness"]))[of_seed]
     chosen = int(np.nanargmax(final)) if np.isfinite(final).any() else -1
     for k in range(len(rows) - 1, 0, -1):
         parents = [int(x) for x in numbers(rows[k - 1].get("parent", [0] * 0))[of_seed]] or list(range(len(final)))

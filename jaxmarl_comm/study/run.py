@@ -57,9 +57,10 @@ def run_program(program: Program, level: float | None, tell: Callable[[str], Non
     rows = []
     for k, (value, of_cfg, of_value) in enumerate(zip(program.values, program.cfgs, judged, strict=True)):
         own = curves.of(slice(k * cfg.num_seeds, (k + 1) * cfg.num_seeds))
-        steps = cfg.env_steps * cfg.num_runs * len(program.values)
+        steps_of_each = int(curves.env_steps[-1])
+        steps = steps_of_each * cfg.num_runs * len(program.values)
         row = {"protocol": program.protocol, "field": program.field, "value": value, "config": of_cfg.model_dump()}
-        row |= {"env_steps": cfg.env_steps, "steps_per_second": steps / trained.seconds}
+        row |= {"env_steps": steps_of_each, "steps_per_second": steps / trained.seconds}
         row |= {"curve": own.report(env)}
         row |= {} if level is None else {"steps_to_level": own.steps_to_level(env, level)}
         rows.append(row | of_value)
