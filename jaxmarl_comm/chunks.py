@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxmarl_comm.algorithms import Algorithm
+from jaxmarl_comm.algorithms import RUNS, Algorithm
 from jaxmarl_comm.devices import compile_dealt, mesh_of
 
 Array = jax.Array
@@ -28,8 +28,8 @@ def compile_chunk(algorithm: Algorithm, state: Any, length: int) -> Any:
         return state, {**means, "first_bad": jnp.where(finite.all(), -1, start + jnp.argmin(finite))}
 
     axes = algorithm.state_axes
-    over_seeds = jax.vmap(chunk, in_axes=(axes,), out_axes=(axes, 0))
-    if mesh := mesh_of(len(state.key)):
+    over_seeds = jax.vmap(chunk, in_axes=(axes,), out_axes=(axes, 0), axis_name=RUNS)
+    if mesh := mesh_of(len(state.key) // algorithm.together):
         return compile_dealt(over_seeds, mesh, state, axes)
     return jax.jit(over_seeds, donate_argnums=0).lower(state).compile()
 

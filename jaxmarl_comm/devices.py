@@ -11,7 +11,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxmarl_comm.trees import map_axes
 
-RUNS = "runs"
+DEVICES = "devices"
 
 
 class Dealt(NamedTuple):
@@ -33,7 +33,7 @@ def mesh_of(num_runs: int) -> Mesh | None:
     """As many local devices as these runs can be dealt out to in equal numbers; None if that is one."""
     devices = jax.local_devices()
     number = max(k for k in range(1, len(devices) + 1) if num_runs % k == 0)
-    return Mesh(np.array(devices[:number]), (RUNS,)) if number > 1 else None
+    return Mesh(np.array(devices[:number]), (DEVICES,)) if number > 1 else None
 
 
 def compile_dealt(over_runs: Callable[[Any], Any], mesh: Mesh, state: Any, axes: Any) -> Dealt:
@@ -44,11 +44,11 @@ def compile_dealt(over_runs: Callable[[Any], Any], mesh: Mesh, state: Any, axes:
     specs = map_axes(_spec, axes)
     shardings = map_axes(lambda axis, part: jax.tree.map(lambda _: NamedSharding(mesh, _spec(axis)), part), axes, state)
     dealt = jax.shard_map(
-        over_runs, mesh=mesh, in_specs=(specs,), out_specs=(specs, PartitionSpec(RUNS)), check_vma=False
+        over_runs, mesh=mesh, in_specs=(specs,), out_specs=(specs, PartitionSpec(DEVICES)), check_vma=False
     )
     placed = jax.device_put(state, shardings)
     return Dealt(jax.jit(dealt, donate_argnums=0).lower(placed).compile(), shardings)
 
 
 def _spec(axis: int | None) -> PartitionSpec:
-    return PartitionSpec() if axis is None else PartitionSpec(RUNS)
+    return PartitionSpec() if axis is None else PartitionSpec(DEVICES)

@@ -69,6 +69,10 @@ class EvolutionConfig(Settings):
     shrink_factor: Real = Field(0.8, gt=0, lt=1, description="of one that shrinks")
     random_start: bool = Field(False, description="whether members begin with hyperparameters at random in ranges")
 
+    share_replay: bool = Field(
+        False, description="whether members of a population learn from what all of them have done, in one buffer_size"
+    )
+
     fitness: Literal["return", "success"] = Field("return", description="what is selected for, in greedy episodes")
     bit_price: Real = Field(0.0, ge=0, description="fitness that each bit costs that an agent sends in an episode")
     fitness_episodes: Annotated[Count, Field(ge=2)] = Field(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field
 
@@ -31,7 +31,16 @@ class OffPolicyConfig(CriticConfig):
         "discrete actions": ("relaxation",),
     }
     deterministic: ClassVar = True
-    varied: ClassVar = ("lr", "critic_lr", "gamma", "tau", "expl_noise", "relaxation_temperature")
+    varied: ClassVar = (
+        "lr",
+        "critic_lr",
+        "gamma",
+        "tau",
+        "expl_noise",
+        "relaxation_temperature",
+        "batch_size",
+        "replay_ratio",
+    )
 
     algorithm: Literal["maddpg", "matd3"] = "matd3"
     num_envs: Count = Field(64, description="environments side by side")
@@ -131,8 +140,22 @@ class OffPolicyConfig(CriticConfig):
 
     @property
     def slots(self) -> int:
-        """Rollouts that are kept."""
-        return self.buffer_size // (self.num_envs * self.rollout_len)
+        """Rollouts that are kept, of each member if a population shares them."""
+        return self.buffer_size // (self.num_envs * self.rollout_len * self.sharers)
+
+    @property
+    def sharers(self) -> int:
+        """How many learn from the same replay."""
+        return self.evolution.population_size if self.evolution.share_replay else 1
+
+    def of_member(self, numbers: Mapping[str, Any]) -> dict[str, Any]:
+        found = super().of_member(numbers)
+        if "batch_size" in found:  # the updates of an iteration stay as many
+            ratio = found.get("replay_ratio", self.replay_ratio)
+            found["replay_ratio"] = ratio * found["batch_size"] / self.batch_size
+        if self.evolution.share_replay:
+            found["buffer_size"] = self.slots * self.num_envs * self.rollout_len
+        return found
 
     @property
     def remembers(self) -> bool:
@@ -174,8 +197,16 @@ class OffPolicyConfig(CriticConfig):
     def _check_replay(self) -> Iterator[str]:
         rollout = self.num_envs * self.rollout_len
         if self.slots < 1:
-            yield (f"buffer_size ({self.buffer_size}) must hold a rollout: num_envs * rollout_len = {rollout}")
+            of_all = f", of each of {self.sharers} members" if self.sharers > 1 else ""
+            yield f"buffer_size ({self.buffer_size}) must hold a rollout{of_all}: num_envs * rollout_len = {rollout}"
             return
+        for name in ("batch_size", "replay_ratio"):
+            most = self.evolution.ranges.get(name, [0.0])[-1]
+            if most > getattr(self, name):
+                yield (
+                    f"evolution.ranges.{name} goes up to {most:g}, but {name} is {getattr(self, name):g}, which is the "
+                    "most that members can have: set it to that"
+                )
         if self.batch_size > self.slots * rollout:
             yield (
                 f"batch_size ({self.batch_size}) is more than the {self.slots * rollout} steps that buffer_size keeps"
@@ -225,10 +256,10 @@ class OffPolicyConfig(CriticConfig):
     def told(self, env: Env) -> list[str]:
         from jaxmarl_comm.algorithms.maddpg import kept_bytes
 
-        steps = self.slots * self.num_envs * self.rollout_len
+        steps, whose = self.slots * self.num_envs * self.rollout_len, "member" if self.evolves else "seed"
         size = kept_bytes(self, env) * self.num_runs / 1e6
         return [
-            f"replay: {steps:,} steps of each {'member' if self.evolves else 'seed'}, {size:,.0f} MB in all, in each checkpoint too; {self.updates} "
+            f"replay: {steps:,} steps of each {whose}, {size:,.0f} MB in all, in each checkpoint too; {self.updates} "
             f"updates per iteration, from step {self.learn_from * self.num_envs * self.rollout_len:,} on, which learn "
             f"from each step {self.learned_ratio:.3g} times"
         ]

@@ -76,6 +76,8 @@ def test_every_yaml_is_valid_and_short(path):
     [
         ({"num_env": 8}, "unknown key 'num_env', did you mean 'num_envs'?"),
         ({"clip_parm": 0.1}, "unknown key 'clip_parm', did you mean 'clip_param'?"),
+        ({"comm.max_message_dim": 4}, "comm.max_message_dim is 4, but comm.message_dim is 8"),
+        ({"comm.preset": "gumbel", "comm.max_message_dim": 20}, "comm.discretise is gumbel: messages are words"),
         ({"comm.message_dims": 4}, "unknown key 'comm.message_dims', did you mean 'comm.message_dim'?"),
         ({"clip_coef": 0.1}, "unknown key 'clip_coef': here it is clip_eps"),
         ({"use_mixed_precision": True}, "unknown key 'use_mixed_precision': here it is net.precision: bfloat16"),

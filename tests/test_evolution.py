@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from functools import cache
 from types import SimpleNamespace
 
 import jax
@@ -11,7 +12,7 @@ import pytest
 
 from jaxmarl_comm import default_cfg, evaluate, evolve, load_policy, resume
 from jaxmarl_comm.algorithms import make_algorithm
-from jaxmarl_comm.algorithms.maddpg import Maddpg
+from jaxmarl_comm.algorithms.maddpg import Maddpg, some_of
 from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.algorithms.talk_losses import talk_losses
 from jaxmarl_comm.cli import quick_test, train_main
@@ -28,10 +29,12 @@ from jaxmarl_comm.evolution.mutation import Mutation
 from jaxmarl_comm.evolution.population import descended, heritage, measured, score
 from jaxmarl_comm.evolution.run import PopulationRunner
 from jaxmarl_comm.evolution_config import KINDS
+from jaxmarl_comm.offpolicy_config import OffPolicyConfig
 from jaxmarl_comm.report.generations import generation_table
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner
 from jaxmarl_comm.trees import unstack
+from learners import lively
 from runs import EVOLVING, TINY, call
 
 pytestmark = pytest.mark.long
@@ -40,8 +43,8 @@ KEY = jax.random.key(0)
 EVERYTHING = {"architecture": 1.0, "activation": 1.0, "parameters": 1.0, "rl_hp": 1.0, "none": 1.0}
 FEW = {"num_envs": 4, "num_minibatches": 2, "hidden_dim": 8, "log_interval": 2, "num_iters": 8}
 ROOM = {"net.max_width": 16, "net.max_layers": 4, "net.activation": "tanh", "net.activations": ["relu", "gelu"]}
-BITS = {"comm.preset": "commnet", "comm.discretise": "quantise", "comm.bits": 3}
-RANGES = {"lr": [1e-4, 1e-1], "gamma": [0.5, 0.99], "comm.bits": [1, 8]}
+BITS = {"comm.preset": "commnet", "comm.discretise": "quantise", "comm.bits": 3, "comm.max_message_dim": 8}
+RANGES = {"lr": [1e-4, 1e-1], "gamma": [0.5, 0.99], "comm.bits": [1, 8], "comm.message_dim": [2, 8]}
 CFG = default_cfg().replace(
     {**FEW, **ROOM, **BITS, **EVOLVING, "evolution.ranges": RANGES, "evolution.probabilities": EVERYTHING}
 )
@@ -158,9 +161,13 @@ CALLED = {}
 
 
 def _outputs(learner, state):
-    now = state.rollout
-    decision = learner.actor.step(learner.team(state), learner.view(now), learner.notes(now), lambda heard: heard)
-    return decision.outputs, learner.values(state, KEY, now)
+    return _decision(learner, state).outputs, learner.values(state, KEY, state.rollout)
+
+
+def _decision(learner, state):
+    now, team = state.rollout, learner.team(state)
+    moment = learner.actor.chance(team, KEY, KEY, learner.view(now), now.env, learner.batch) | learner.notes(now)
+    return learner.actor.step(team, learner.view(now), moment, lambda heard: heard)
 
 
 def same(a, b):
@@ -203,12 +210,60 @@ def test_critics_side_by_side_and_targets_grow_too():
     assert set(np.asarray(after.params.critic["params"]["agent_shape"]["layers"])) == {3.0}
 
 
-@pytest.mark.parametrize("name", [*type(CFG).varied, "comm.bits"])
+@pytest.mark.parametrize("name", [*type(CFG).varied, "comm.bits", "comm.message_dim"])
 def test_a_changed_hyperparameter_changes_the_next_update(learner, member, update, name):
     low = learner.vary(member, {"clip_eps": jnp.array(1e-3), "vf_coef": jnp.array(20.0), "lr": jnp.array(1e-2)})
     number = {"gamma": 0.5, "gae_lambda": 0.2, "comm.bits": 1.0, "vf_coef": 1e-6, "clip_eps": 0.9}.get(name, 0.03)
     other = learner.vary(low, {name: jnp.array(number)})
     assert not same(update(low)[0].params, update(other)[0].params)
+
+
+@pytest.fixture(scope="module")
+def from_replay():
+    """Kind of actions -> (learner from replay, its state once something is kept, its update)."""
+
+    @cache
+    def of(continuous):
+        ranges = {"batch_size": [10, 50], "replay_ratio": [2, 8]}
+        changes = {"env.continuous_actions": continuous, "replay_ratio": 8.0, "learning_delay": 0}
+        cfg = default_cfg().replace({**FEW_OF_REPLAY, **EVOLVING, **changes, "evolution.ranges": ranges})
+        learner = Maddpg(cfg, cfg.make_env())
+        update = jax.jit(learner.update)
+        return learner, update(jax.jit(learner.init)(KEY))[0], update
+
+    return of
+
+
+@pytest.mark.parametrize("name", OffPolicyConfig.varied)
+def test_a_changed_hyperparameter_changes_the_next_update_from_replay(from_replay, name):
+    learner, state, update = from_replay(name != "relaxation_temperature")
+    other = learner.vary(state, {name: 0.5 * getattr(state.hparams, name)})
+    ours, theirs = update(state)[0].params, update(other)[0].params
+    assert not same(ours, theirs) or (name == "tau" and not same(update(state)[0].targets, update(other)[0].targets))
+
+
+def test_fewer_updates_are_the_first_ones():
+    def turn(now, key):
+        return now + jax.random.uniform(key), {"now": now}
+
+    now, metrics = some_of(turn, jnp.zeros(()), KEY, 5, jnp.array(3.0))
+    steps = jnp.cumsum(jax.vmap(jax.random.uniform)(jax.random.split(KEY, 5)))
+    np.testing.assert_allclose(now, steps[2], rtol=1e-6)
+    np.testing.assert_allclose(metrics["now"], (0 + steps[0] + steps[1]) / 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("preset", ["commnet", "tarmac"])
+def test_numbers_of_a_message_that_are_only_room_are_not_sent(preset):
+    cfg = default_cfg().replace({**FEW, "comm.preset": preset, "comm.max_message_dim": 10, "comm.noise": 1.0})
+    learner = Mappo(cfg, cfg.make_env())
+    state = lively(learner)
+    state = learner.vary(state, {"comm.message_dim": jnp.array(3.0)})
+    message = np.asarray(jax.jit(lambda s: _decision(learner, s).talk.packets.message)(state))
+    assert message.shape[-1] == cfg.comm.width == 10 + cfg.comm.keys_dim
+    assert not message[..., 3:10].any()
+    assert message[..., :3].all() and message[..., 10:].all()
+    numbers = learner.team(state).numbers
+    assert learner.actor.channel.bits_per_message(numbers) == 32 * (3 + cfg.comm.keys_dim)
 
 
 def test_hyperparameters_stay_in_their_ranges(learner, member):
@@ -220,20 +275,21 @@ def test_hyperparameters_stay_in_their_ranges(learner, member):
     for k in range(60):
         before = states
         states = step(jax.random.split(jax.random.key(k), 16), states)
-        seen.append([np.asarray(x) for x in (states.hparams.lr, states.hparams.gamma, states.hparams.comm.bits)])
+        seen.append([np.asarray(x) for x in numbers_of(states)])
         changed_of = [np.asarray(a != b) for a, b in zip(seen[-1], numbers_of(before), strict=True)]
         assert (np.sum(changed_of, axis=0) <= 1).all()  # the ranges' lr is the critics', too
-    lr, gamma, bits = (np.array(x) for x in zip(*seen, strict=True))
+    lr, gamma, bits, message_dim = (np.array(x) for x in zip(*seen, strict=True))
     np.testing.assert_array_equal(states.hparams.critic_lr, states.hparams.lr)
-    for x, (low, high) in zip((lr, gamma, bits), RANGES.values(), strict=True):
+    for x, (low, high) in zip((lr, gamma, bits, message_dim), RANGES.values(), strict=True):
         assert x.min() >= np.float32(low)
         assert x.max() <= np.float32(high)
         assert len(np.unique(x)) > 4
-    assert set(np.unique(bits)) <= set(range(1, 9))
+    assert set(np.unique(bits)) <= set(range(1, 9)) and set(np.unique(message_dim)) <= set(range(2, 9))
 
 
 def numbers_of(state):
-    return state.hparams.lr, state.hparams.gamma, state.hparams.comm.bits
+    numbers = state.hparams.comm
+    return state.hparams.lr, state.hparams.gamma, numbers.bits, numbers.message_dim
 
 
 def test_noise_is_of_policies_and_leaves_room_empty(learner, member, architecture):
@@ -465,6 +521,24 @@ def test_a_finished_evolution_is_judged_anew_in_as_many_episodes_as_are_asked(ru
     judged = json.loads((copy / "fittest" / "evaluation.json").read_text())
     assert judged["episodes"] == run.cfg.eval_episodes + 3
     assert RunFolder.read(copy / "fittest")[1].eval_episodes == run.cfg.eval_episodes + 3
+
+
+def test_members_that_share_a_replay_leave_a_run_like_any_other(tmp_path):
+    shared = {
+        **FEW_OF_REPLAY, **EVOLVING, "env.name": "simple_v3", "comm.preset": "none", "learning_delay": 50,
+        "replay_ratio": 8.0, "buffer_size": 800, "eval_episodes": 20, "eval_episodes_reference": 4, "num_iters": 6,
+        "evolution.share_replay": True, "evolution.random_start": True,
+        "evolution.ranges": {"batch_size": [20, 50], "replay_ratio": [2, 8]},
+    }  # fmt: skip
+    found = evolve(shared, tmp_path / "run")
+    cfg, rows = found.fittest.cfg, [row for row in found.metrics if "fitness" in row]
+    assert cfg.buffer_size == 200 and cfg.slots == found.cfg.slots == 4
+    fittest = int(np.argmax(found.fitness[0]))
+    assert cfg.batch_size == rows[-1]["member/batch_size"][fittest]
+    told = rows[-1]["member/replay_ratio"][fittest]
+    assert cfg.updates == 2 * max(1, round(told * found.cfg.updates / 2 / found.cfg.replay_ratio))
+    longer = resume(found.fittest.run_dir, num_iters=8)
+    assert longer.metrics[-1]["iteration"] == 8
 
 
 def plain(tree):

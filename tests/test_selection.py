@@ -112,6 +112,8 @@ BITS = {"comm.preset": "commnet", "comm.discretise": "quantise"}
             {"evolution.selection": "multi_frequency", "evolution.population_size": 8, "evolution.frequencies": [2, 2]},
             "are all 2",
         ),
+        ({"evolution.share_replay": True}, "for algorithms that learn from replay: not mappo"),
+        ({"evolution.ranges": {"comm.message_dim": [2, 6]}, **BITS}, "no stage that reads it"),
         ({"control": True}, "a silent team that does not evolve"),
         ({"evolution": 4}, r"--evolution.population_size NAME"),
     ],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from jaxmarl_comm.envs.batch import Batch
 
 Array = jax.Array
+RUNS = "runs"  # the axis of those who learn side by side
 
 
 class View(NamedTuple):
@@ -56,6 +57,7 @@ class Algorithm(NamedTuple):
     vary: (state, name -> `[]` number) -> state with these of its swept hyperparameters; `comm.noise` is one name.
     state_axes: `vmap` axes of the state over seeds.
     heritage: names of what of a state a descendant has of its parent; the rest is its own world, and its `key`.
+    together: how many neighbours on the axis of RUNS learn from each other.
     shown: names of the metrics that a user wants to see while it learns.
     """
 
@@ -69,6 +71,7 @@ class Algorithm(NamedTuple):
     state_axes: Any
     heritage: tuple[str, ...]
     shown: tuple[str, ...]
+    together: int = 1
 
 
 def make_algorithm(cfg: Config, env: Env) -> Algorithm:

@@ -41,7 +41,9 @@ class Learner(Generic[Settings]):
         """See Algorithm."""
         raise NotImplementedError
 
-    def algorithm(self, state_axes: Any, heritage: tuple[str, ...], shown: Sequence[str]) -> Algorithm:
+    def algorithm(
+        self, state_axes: Any, heritage: tuple[str, ...], shown: Sequence[str], together: int = 1
+    ) -> Algorithm:
         """This learner as its users know it. shown: measures of which each team has one."""
         return Algorithm(
             init=self.init,
@@ -54,6 +56,7 @@ class Learner(Generic[Settings]):
             state_axes=state_axes,
             heritage=heritage,
             shown=tuple(name for measure in shown for name in self.env.per_team(measure)),
+            together=together,
         )
 
     def vary(self, state: Any, changes: Mapping[str, Array]) -> Any:

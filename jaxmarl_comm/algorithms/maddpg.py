@@ -7,6 +7,7 @@ each update, so that the listener's critic teaches the speaker.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import chex
@@ -58,7 +59,7 @@ def make_maddpg(cfg: OffPolicyConfig, env: Env) -> Algorithm:
     learner = Maddpg(cfg, env)
     # All seeds have done as many iterations: so whether to learn yet is a real branch.
     axes = OffPolicyState(0, 0, 0, 0, rollout_axes(learner.batch), 0, None, 0)  # type: ignore[arg-type]
-    return learner.algorithm(axes, ("params", "targets", "opt_state", "hparams"), SHOWN)
+    return learner.algorithm(axes, ("params", "targets", "opt_state", "hparams"), SHOWN, cfg.sharers)
 
 
 def kept_bytes(cfg: OffPolicyConfig, env: Env) -> int:
@@ -72,7 +73,7 @@ class Maddpg(Learner["OffPolicyConfig"]):
     def __init__(self, cfg: OffPolicyConfig, env: Env) -> None:
         super().__init__(cfg, env)
         self.critic = ActionValues(cfg, env)
-        self.explorer, self.replay = Explorer(cfg, self.actor), Replay(cfg.slots)
+        self.explorer, self.replay = Explorer(cfg, self.actor), Replay(cfg.slots, cfg.sharers)
         self.descent = Descent(env, cfg.max_grad_norm, None)
         self.windows = cfg.batch_size // cfg.window
 
@@ -173,9 +174,12 @@ class Maddpg(Learner["OffPolicyConfig"]):
     def learn(self, state: OffPolicyState, key: Array) -> tuple[Stepped, dict[str, Array]]:
         """What has been learned after the updates of an iteration, and metrics. The key is consumed."""
         cfg, hparams = self.cfg, self.present(state)
+        kept, distinct = self.replay.everybodys(state.kept), None
+        if cfg.varies("batch_size"):
+            distinct = jnp.maximum(jnp.floor(hparams.batch_size / cfg.window), 1).astype(int)
 
         def sample(key: Array) -> Windows:
-            return self.replay.sample(state.kept, key, state.iteration + 1, self.windows, cfg.window)
+            return self.replay.sample(kept, key, state.iteration + 1, self.windows, cfg.window, distinct)
 
         def of_critics(now: Stepped, key: Array) -> tuple[Stepped, dict[str, Array]]:
             sample_key, step_key = jax.random.split(key)
@@ -187,8 +191,11 @@ class Maddpg(Learner["OffPolicyConfig"]):
             now, told = self.step_policies(state, now, sample(sample_key), hparams, policy_key)
             return now, jax.tree.map(jnp.mean, metrics) | told
 
-        turns = jax.random.split(key, cfg.updates // cfg.delay)
-        now, metrics = jax.lax.scan(turn, Stepped(state.params, state.targets, state.opt_state), turns)
+        begin, turns = Stepped(state.params, state.targets, state.opt_state), cfg.updates // cfg.delay
+        if cfg.varies("replay_ratio"):
+            wanted = jnp.maximum(jnp.round(turns * hparams.replay_ratio / cfg.replay_ratio), 1)
+            return some_of(turn, begin, key, turns, wanted)
+        now, metrics = jax.lax.scan(turn, begin, jax.random.split(key, turns))
         return now, jax.tree.map(jnp.mean, metrics)
 
     def step_critics(
@@ -262,3 +269,21 @@ class Maddpg(Learner["OffPolicyConfig"]):
         channel_losses, of_channel = talk_losses(self.actor, self.team(state).numbers, decision, None)
         losses = -self.per_team(values) + self.cfg.logit_coef * self.per_team(squares)
         return (losses + channel_losses).sum(), {"policy_loss": losses, **of_channel}
+
+
+Turn = Callable[[Stepped, Array], tuple[Stepped, dict[str, Array]]]
+
+
+def some_of(turn: Turn, begin: Stepped, key: Array, most: int, wanted: Array) -> tuple[Stepped, dict[str, Array]]:
+    """(what comes of so many turns, means of their metrics). The key is consumed.
+
+    wanted: `[]`, 1 at least. `most` are computed, whoever wants fewer: in a program of many, all do what one does.
+    """
+
+    def one(now: Stepped, given: tuple[Array, Array]) -> tuple[Stepped, dict[str, Array]]:
+        number, turn_key = given
+        after, metrics = turn(now, turn_key)
+        return jax.tree.map(lambda new, old: jnp.where(number < wanted, new, old), after, now), metrics
+
+    now, metrics = jax.lax.scan(one, begin, (jnp.arange(most), jax.random.split(key, most)))
+    return now, jax.tree.map(lambda x: jnp.where(jnp.arange(most) < wanted, x, 0).sum() / wanted, metrics)

@@ -23,7 +23,7 @@ class Carried(NamedTuple):
 
 
 class Hyperparams(NamedTuple):
-    """`[]` each; a population may vary them."""
+    """`[]` each; a population may vary them. batch_size, replay_ratio: read where it does, else the config's are."""
 
     lr: Array
     critic_lr: Array
@@ -31,6 +31,8 @@ class Hyperparams(NamedTuple):
     tau: Array
     expl_noise: Array
     relaxation_temperature: Array
+    batch_size: Array
+    replay_ratio: Array
     comm: Numbers
 
 

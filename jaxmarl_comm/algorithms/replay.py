@@ -14,6 +14,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from jaxmarl_comm.algorithms import RUNS
 from jaxmarl_comm.algorithms.rollout import Trajectory
 from jaxmarl_comm.comm.channel import Circumstances
 from jaxmarl_comm.trees import environments_first, where_each
@@ -79,10 +80,12 @@ def shape_of_windows(step: Windows, length: int, single: bool) -> Windows:
 class Replay:
     """Pure functions of the kept windows, a Windows with an axis of `slots` in front, each as large as one rollout.
 
-    The oldest slot is overwritten by the newest rollout: nothing wraps within one.
+    The oldest slot is overwritten by the newest rollout: nothing wraps within one. sharers: neighbours on the axis of
+    RUNS who draw from what all of them keep.
     """
 
     slots: int
+    sharers: int = 1
 
     def start(self, rollout: Windows) -> Windows:
         """Nothing yet. rollout: of which only the shape matters."""
@@ -94,16 +97,32 @@ class Replay:
         place = count % self.slots
         return jax.tree.map(lambda x, new: jax.lax.dynamic_update_index_in_dim(x, new, place, 0), kept, rollout)
 
-    def sample(self, kept: Windows, key: Array, count: Array, num: int, length: int) -> Windows:
-        """`num` windows of `length` steps, uniformly with replacement, of `count` rollouts. The key is consumed."""
-        slots, windows, steps = kept.terminated.shape
+    def everybodys(self, kept: Windows) -> Windows:
+        """What `sample` draws from: what one keeps, or, on an axis in front, what all on the axis of RUNS do."""
+        return kept if self.sharers == 1 else jax.lax.all_gather(kept, RUNS)
+
+    def sample(
+        self, kept: Windows, key: Array, count: Array, num: int, length: int, distinct: Array | None = None
+    ) -> Windows:
+        """`num` windows of `length` steps, uniformly with replacement, of `count` rollouts. The key is consumed.
+
+        kept: see `everybodys`. distinct: `[]`, draws there are, each then taken as often as others, or once more.
+        """
+        slots, windows, steps = kept.terminated.shape[-3:]
         slot_key, window_key, row_key = jax.random.split(key, 3)
         slot = jax.random.randint(slot_key, (num,), 0, jnp.minimum(count, slots))
         window = jax.random.randint(window_key, (num,), 0, windows)
         row = jax.random.randint(row_key, (num,), 0, steps - length + 1)
+        where = [slot, window, row]
+        if self.sharers > 1:
+            first = jax.lax.axis_index(RUNS) // self.sharers * self.sharers
+            where.insert(0, first + jax.random.randint(jax.random.fold_in(key, 3), (num,), 0, self.sharers))
+        if distinct is not None:
+            where = [x[jnp.arange(num) % distinct] for x in where]
+        *before, row = (x[:, None] for x in where)
 
         def take(x: Array, rows: int) -> Array:
-            return x[slot[:, None], window[:, None], row[:, None] + jnp.arange(rows)]
+            return x[(*before, row + jnp.arange(rows))]
 
         moments = jax.tree.map(lambda x: take(x, length + 1), kept.moments)
         return Windows(moments, *jax.tree.map(lambda x: take(x, length), tuple(kept)[1:]))

@@ -46,7 +46,7 @@ def _of_team(
         sent = packets.sent[..., members]
         metrics["messages_sent"] = sent.sum(axis=-2).mean()
         metrics["message_spread"] = packets.message[..., members, :].std(axis=(0, 1)).mean()
-        loss += price(sent, actor.channel.bits_per_message(numbers.bits), comm.message_price, comm.bit_price)
+        loss += price(sent, actor.channel.bits_per_message(numbers), comm.message_price, comm.bit_price)
     return loss, metrics
 
 

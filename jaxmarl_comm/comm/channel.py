@@ -47,6 +47,7 @@ class Numbers(NamedTuple):
     noise: Array
     loss: Array
     bit_flip: Array
+    message_dim: Array
     bits: Array
     temperature: Array
 
@@ -108,7 +109,7 @@ class Channel:
     @property
     def heard_dim(self) -> int:
         """Numbers that an agent hears in a round."""
-        return self.cfg.message_dim * (self.num_agents - 1 if self.cfg.aggregate == "concat" else 1)
+        return self.cfg.room * (self.num_agents - 1 if self.cfg.aggregate == "concat" else 1)
 
     @property
     def query_dim(self) -> int:
@@ -121,6 +122,7 @@ class Channel:
             "noise": self.cfg.noise > 0,
             "loss": self.cfg.loss > 0,
             "bit_flip": self.cfg.bit_flip > 0,
+            "message_dim": self.cfg.max_message_dim is not None,
             "bits": self.cfg.discretise == "quantise",
             "temperature": self.cfg.discretise == "gumbel",
         }[name]
@@ -129,12 +131,17 @@ class Channel:
     def learns_gate(self) -> bool:
         return self.cfg.gate in ("learned", "top_k")
 
-    def bits_per_message(self, bits: Array | float) -> Array | float:
-        """Bits that one message takes. bits: of each number, if quantised, which may not be the config's."""
-        bits_of_number = {"none": BITS_OF_A_NUMBER, "quantise": bits, "binary": 1, "dru": 1}
+    def bits_per_message(self, numbers: Numbers) -> Array | float:
+        """Bits that one message takes with these numbers, which need not be the config's."""
+        bits_of_number: dict[str, Array | int] = {
+            "none": BITS_OF_A_NUMBER,
+            "quantise": numbers.bits,
+            "binary": 1,
+            "dru": 1,
+        }
         if self.cfg.discretise == "gumbel":
             return log2(self.cfg.width)
-        return bits_of_number[self.cfg.discretise] * self.cfg.width
+        return bits_of_number[self.cfg.discretise] * (numbers.message_dim + self.cfg.keys_dim)
 
     @cached_property
     def static_links(self) -> np.ndarray:
@@ -253,8 +260,14 @@ class Channel:
         sent = self._gate(content, score, here)
         sent = sent * self.talks if self.silent else sent
         message = self._corrupt(self._discretise(content, numbers, here), numbers, here)
+        message = message * self._in_use(numbers) if self.uses("message_dim") else message
         always = self.cfg.gate == "always" and not self.silent
         return Packet(message if always else message * sent[..., None], sent)
+
+    def _in_use(self, numbers: Numbers) -> Array:
+        """`[M]`: 1 for the numbers of a message that are sent, 0 for room; keys are sent in any case."""
+        place = jnp.arange(self.cfg.width)
+        return ((place < numbers.message_dim) | (place >= self.cfg.room)).astype(float)
 
     def _discretise(self, content: Array, numbers: Numbers, here: Circumstances) -> Array:
         match self.cfg.discretise:

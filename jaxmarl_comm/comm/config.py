@@ -23,6 +23,7 @@ NEEDS_A_CHANNEL = (
     "listening_coef",
     "message_price",
     "bit_price",
+    "max_message_dim",
 )
 
 
@@ -46,6 +47,9 @@ class CommConfig(Settings):
 
     encoder: Literal["linear", "mlp"] = Field("linear", description="what makes a message of a hidden state")
     message_dim: Size = Field(8, description="numbers in a message (gumbel: words that there are)")
+    max_message_dim: Size | None = Field(
+        None, description="numbers that there is room for, so that message_dim can evolve; null: for no more"
+    )
     discretise: Literal["none", "binary", "quantise", "gumbel", "dru"] = Field(
         "none", description="what can be sent: numbers, one bit each, `bits` bits each, one word, or DIAL's unit"
     )
@@ -121,8 +125,13 @@ class CommConfig(Settings):
             yield "comm.gate_hold needs comm.gate: every_n"
         if self.loss_burst > 1 and self.loss == 1:
             yield "comm.loss is 1: nothing ever arrives, so comm.loss_burst means nothing"
-        if self.message_dim % self.heads:
-            yield f"comm.message_dim ({self.message_dim}) must be a multiple of comm.heads ({self.heads})"
+        if self.max_message_dim is not None and self.max_message_dim < self.message_dim:
+            yield f"comm.max_message_dim is {self.max_message_dim}, but comm.message_dim is {self.message_dim}"
+        if self.max_message_dim is not None and self.discretise == "gumbel":
+            yield "comm.max_message_dim is room for numbers, but comm.discretise is gumbel: messages are words"
+        if self.room % self.heads:
+            sized = "message_dim" if self.max_message_dim is None else "max_message_dim"
+            yield f"comm.{sized} ({self.room}) must be a multiple of comm.heads ({self.heads})"
         if (self.route == "matrix") != (self.route_matrix is not None):
             yield "comm.route: matrix and comm.route_matrix go together"
         if self.signalling_coef and self.discretise != "gumbel" and self.speech == "none":
@@ -134,6 +143,16 @@ class CommConfig(Settings):
         return self.aggregate in ("attention", "hard_attention")
 
     @property
+    def room(self) -> int:
+        """Numbers in a message for which there is room."""
+        return self.max_message_dim or self.message_dim
+
+    @property
     def width(self) -> int:
-        """Numbers in a message, keys included."""
-        return self.message_dim + self.heads * self.key_dim * self.attends
+        """The same, keys included."""
+        return self.room + self.keys_dim
+
+    @property
+    def keys_dim(self) -> int:
+        """Numbers in the keys that are sent with a message."""
+        return self.heads * self.key_dim * self.attends

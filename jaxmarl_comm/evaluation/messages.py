@@ -137,7 +137,7 @@ def traffic(cfg: Config, env: Env, episodes: Episodes) -> tuple[np.ndarray, np.n
 def bits_per_message(cfg: Config, env: Env, numbers: Numbers) -> jax.Array | float:
     """Of one message over the channel of these numbers, or of one of the task's words."""
     if not hears_words(cfg):
-        return cfg.channel(env).bits_per_message(numbers.bits)
+        return cfg.channel(env).bits_per_message(numbers)
     vocabulary = max(dict(space.factors).get(WORD, 0) for space in env.action_spaces.values())
     if env.continuous_actions and cfg.comm.speech == "reinforced":  # a "word" is a vector of numbers
         return BITS_OF_A_NUMBER * vocabulary

@@ -29,11 +29,11 @@ def fittest_config(cfg: Config, done: int, state: Population) -> Config:
     Where several populations have come to several, those of each are in the checkpoint alone.
     """
     values = {name: value for name, value in cfg.model_dump().items() if name != "evolution"} | {"num_iters": done}
-    if cfg.num_seeds > 1:
-        return build_config(values)
-    fittest = int(np.argmax(score(state.fitness)[0]))
-    come_to = {name: float(number(state.members.hparams, name)[fittest]) for name in cfg.evolution.ranges_of(cfg)}
-    return build_config(merge(values, {name: whole(value) for name, value in come_to.items()}))
+    come_to = {}
+    if cfg.num_seeds == 1:
+        fittest = int(np.argmax(score(state.fitness)[0]))
+        come_to = {name: float(number(state.members.hparams, name)[fittest]) for name in cfg.evolution.ranges_of(cfg)}
+    return build_config(merge(values, cfg.of_member({name: whole(value) for name, value in come_to.items()})))
 
 
 def create_fittest(

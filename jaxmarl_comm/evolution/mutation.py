@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from jaxmarl_comm.envs.base import Env
 
 Array = jax.Array
-WHOLE = ("comm.bits",)  # hyperparameters that are whole numbers
+WHOLE = ("comm.bits", "comm.message_dim", "batch_size")  # hyperparameters that are whole numbers
 MUTATED_SHARE = 0.1  # of a policy's weights
 
 
