@@ -97,7 +97,8 @@ def quick_test(cfg: Config, changes: dict[str, Any]) -> dict[str, Any]:
     """
     fields = config_class(changes.get("algorithm", cfg.algorithm)).model_fields
     size = changes.get("evolution.population_size", cfg.evolution.population_size)
-    evolution = QUICK_EVOLUTION if size > 1 else {}
+    ranges = {name: ends for name, ends in cfg.evolution.ranges.items() if name not in QUICK_TEST}
+    evolution = {**QUICK_EVOLUTION, "evolution.ranges": ranges} if size > 1 else {}
     return {name: value for name, value in QUICK_TEST.items() if name in fields} | evolution
 
 

@@ -123,10 +123,20 @@ class OffPolicyConfig(CriticConfig):
     def learn_from(self) -> int:
         return -(-self.learning_delay // (self.num_envs * self.rollout_len))
 
+    def most(self, name: str) -> float:
+        """What there is room for of `batch_size` or `replay_ratio`, in which members of a population may differ."""
+        own: float = getattr(self, name)
+        return max(own, *self.evolution.ranges[name]) if self.varies(name) else own
+
+    @property
+    def windows(self) -> int:
+        """Windows that an update learns from."""
+        return int(self.most("batch_size")) // self.window
+
     @property
     def updates(self) -> int:
         """Updates of the critics per iteration, a multiple of `delay`: policies have the last word."""
-        return self.delay * round(self.replay_ratio / self._ratio_of_a_turn)
+        return self.delay * round(self.most("replay_ratio") / self._ratio_of_a_turn)
 
     @property
     def learned_ratio(self) -> float:
@@ -136,7 +146,7 @@ class OffPolicyConfig(CriticConfig):
     @property
     def _ratio_of_a_turn(self) -> float:
         """The same for `delay` updates. Batches are of whole windows."""
-        return self.batch_size // self.window * self.window * self.delay / (self.num_envs * self.rollout_len)
+        return self.windows * self.window * self.delay / (self.num_envs * self.rollout_len)
 
     @property
     def slots(self) -> int:
@@ -152,7 +162,7 @@ class OffPolicyConfig(CriticConfig):
         found = super().of_member(numbers)
         if "batch_size" in found:  # the updates of an iteration stay as many
             ratio = found.get("replay_ratio", self.replay_ratio)
-            found["replay_ratio"] = ratio * found["batch_size"] / self.batch_size
+            found["replay_ratio"] = ratio * found["batch_size"] / self.most("batch_size")
         if self.evolution.share_replay:
             found["buffer_size"] = self.slots * self.num_envs * self.rollout_len
         return found
@@ -200,17 +210,8 @@ class OffPolicyConfig(CriticConfig):
             of_all = f", of each of {self.sharers} members" if self.sharers > 1 else ""
             yield f"buffer_size ({self.buffer_size}) must hold a rollout{of_all}: num_envs * rollout_len = {rollout}"
             return
-        for name in ("batch_size", "replay_ratio"):
-            most = self.evolution.ranges.get(name, [0.0])[-1]
-            if most > getattr(self, name):
-                yield (
-                    f"evolution.ranges.{name} goes up to {most:g}, but {name} is {getattr(self, name):g}, which is the "
-                    "most that members can have: set it to that"
-                )
-        if self.batch_size > self.slots * rollout:
-            yield (
-                f"batch_size ({self.batch_size}) is more than the {self.slots * rollout} steps that buffer_size keeps"
-            )
+        if (most := self.most("batch_size")) > self.slots * rollout:
+            yield (f"batch_size ({most:g}) is more than the {self.slots * rollout} steps that buffer_size keeps")
         if self.batch_size < self.window:
             yield (
                 f"batch_size ({self.batch_size}) must be at least the {self.window} steps of an episode, as agents "

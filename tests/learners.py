@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jaxmarl_comm import default_cfg
+from jaxmarl_comm.algorithms import RUNS
 from jaxmarl_comm.algorithms.hyperparams import of_config
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.nets import layers
@@ -77,9 +78,19 @@ def assert_taught(learner):
     assert_fits_together(learner, state)
 
 
+def among_others(update):
+    """The same of one who learns beside others, of whom there are none here."""
+
+    def of_one(state):
+        row = jax.tree.map(lambda x: x[None], state)
+        return jax.tree.map(lambda x: x[0], jax.vmap(update, axis_name=RUNS)(row))
+
+    return of_one
+
+
 def assert_fits_together(learner, state):
     """A whole update, as far as shapes go."""
-    after, metrics = jax.eval_shape(learner.update, state)
+    after, metrics = jax.eval_shape(among_others(learner.update), state)
     assert jax.tree.map(np.shape, after) == jax.tree.map(np.shape, state)
     assert {x.shape for x in metrics.values()} == {()}
 

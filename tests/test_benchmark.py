@@ -11,11 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmarl_comm.benchmark import versus_agilerl
+from jaxmarl_comm import default_cfg
+from jaxmarl_comm.benchmark import evolving, versus_agilerl
 from jaxmarl_comm.benchmark.command import SIZES, main
 from jaxmarl_comm.benchmark.measure import our_program, random_actions, random_indices, scan_length
 from jaxmarl_comm.benchmark.versus_agilerl import Trained
 from jaxmarl_comm.envs import make_env
+from runs import EVOLVING, TINY
 
 QUICK = ["--turns", "1", "--seconds", "0"]
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -82,6 +84,8 @@ def test_scaling_prints_each_team(capsys):
         (["env", "--json", "nowhere/figures.json"], "there is no folder nowhere"),
         (["speed"], "invalid choice: 'speed'"),
         (["agilerl", "--python", "no/python"], "there is no Python no/python"),
+        (["evolution", "--python", "no/python"], "there is no Python no/python"),
+        (["evolution", "--python", sys.executable, "--steps", "0"], "--steps must be at least 1"),
         ([], "required: COMMAND"),
     ],
 )
@@ -95,7 +99,8 @@ def test_wrong_arguments_are_one_line(arguments, message, capsys):
 def test_agilerl_is_run_by_its_own_python_with_our_settings(capsys, monkeypatch, tmp_path):
     """Here a program that says how it was called, and that 20,000 steps took it 40 seconds."""
     peer = tmp_path / "python"
-    peer.write_text(f'#!/bin/sh\necho "$2" > {tmp_path}/given\necho \'{{"seconds": 40, "scores": [-80, -40]}}\'\n')
+    said = '{"seconds": [9, 40], "generations": [[-90], [-60]]}'
+    peer.write_text(f"#!/bin/sh\necho \"$2\" > {tmp_path}/given\necho '{said}'\n")
     peer.chmod(0o755)
     monkeypatch.setattr(versus_agilerl, "our_training", lambda cfg, steps: (lambda: Trained(10_000.0, -20.0), 3.0))
     assert main(["agilerl", "--python", str(peer), "--steps", "20000", "--turns", "2"]) == 0
@@ -105,10 +110,43 @@ def test_agilerl_is_run_by_its_own_python_with_our_settings(capsys, monkeypatch,
         theirs.split()[1:] == ["500", "steps", "per", "second,", "return", "-30.00"] and "ours / AgileRL 20.0" in ratio
     )
     given = json.loads((tmp_path / "given").read_text())
-    assert given == {"steps": 20_000, "num_envs": 8, "batch_size": 32, "learn_step": 96, "threads": 1}
+    of_config = {"num_envs": 8, "batch_size": 32, "learn_step": 96}
+    assert given == {"steps": 20_000, **of_config, "threads": 1, "members": 1, "evo_steps": 2_000}
     peer.write_text("#!/bin/sh\necho no agilerl >&2; exit 1\n")
     assert main(["agilerl", "--python", str(peer)]) == 1
     assert "cannot train AgileRL's agent: 'no agilerl'" in capsys.readouterr().err
+
+
+def test_populations_race_to_the_best_that_agilerl_has(capsys, monkeypatch, tmp_path):
+    peer = tmp_path / "python"
+    said = '{"seconds": [10, 20, 30], "generations": [[-90, -80], [-70, -50], [-60, -99]]}'
+    peer.write_text(f"#!/bin/sh\necho \"$2\" > {tmp_path}/given\necho '{said}'\n")
+    peer.chmod(0o755)
+    levels = []
+
+    def first_as_good(cfg, level):
+        levels.append(level)
+        return evolving.Reached(-24.0, 0.5, 800), 3.5
+
+    monkeypatch.setattr(evolving, "first_as_good", first_as_good)
+    assert main(["evolution", "--python", str(peer), "--json", str(tmp_path / "found.json")]) == 0
+    theirs, ours, ratio = capsys.readouterr().out.splitlines()[-3:]
+    assert levels == [-25.0]
+    assert "-25.00 after     20.0 s, 20,000 steps" in theirs and "-24.00 after      0.5 s, 800 steps" in ours
+    assert ratio.startswith("AgileRL / ours 40.0;") and ratio.endswith("with that, 5.0")
+    given = json.loads((tmp_path / "given").read_text())
+    assert given["members"] == 4 and given["steps"] == 100_000 and given["evo_steps"] == 10_000
+    assert json.loads((tmp_path / "found.json").read_text())["rows"][0]["ratio"] == 40
+    monkeypatch.setattr(evolving, "first_as_good", lambda cfg, level: (None, 3.5))
+    assert main(["evolution", "--python", str(peer)]) == 0
+    assert "ours did not come to that in 800,000 steps" in capsys.readouterr().out
+
+
+def test_our_population_is_timed_until_it_is_as_good():
+    cfg = default_cfg().replace({**TINY, **EVOLVING, "env.name": "simple_v3", "comm.preset": "none"})
+    reached, compile_seconds = evolving.first_as_good(cfg, -1e6)
+    assert reached.steps == 2 * 4 * 25 and 0 < reached.seconds < compile_seconds
+    assert evolving.first_as_good(cfg, 1e6)[0] is None
 
 
 def test_the_loop_plays_random_episodes_and_starts_them_again():

@@ -75,7 +75,7 @@ class Maddpg(Learner["OffPolicyConfig"]):
         self.critic = ActionValues(cfg, env)
         self.explorer, self.replay = Explorer(cfg, self.actor), Replay(cfg.slots, cfg.sharers)
         self.descent = Descent(env, cfg.max_grad_norm, None)
-        self.windows = cfg.batch_size // cfg.window
+        self.windows = cfg.windows
 
     def init(self, key: Array) -> OffPolicyState:
         policy_key, critic_key, env_key, key = jax.random.split(key, 4)
@@ -193,7 +193,7 @@ class Maddpg(Learner["OffPolicyConfig"]):
 
         begin, turns = Stepped(state.params, state.targets, state.opt_state), cfg.updates // cfg.delay
         if cfg.varies("replay_ratio"):
-            wanted = jnp.maximum(jnp.round(turns * hparams.replay_ratio / cfg.replay_ratio), 1)
+            wanted = jnp.maximum(jnp.round(turns * hparams.replay_ratio / cfg.most("replay_ratio")), 1)
             return some_of(turn, begin, key, turns, wanted)
         now, metrics = jax.lax.scan(turn, begin, jax.random.split(key, turns))
         return now, jax.tree.map(jnp.mean, metrics)

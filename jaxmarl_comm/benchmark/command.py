@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 
 import jax
 
+from jaxmarl_comm.benchmark import evolving
 from jaxmarl_comm.benchmark.measure import (
     JAXMARL,
     MPE2,
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "scaling": benchmark_scaling,
         "channel": benchmark_channel,
         "agilerl": benchmark_agilerl,
+        "evolution": benchmark_evolution,
     }
     try:
         rows = list(benchmarks[given.command](given))
@@ -78,8 +80,10 @@ def command_line() -> Parser:
         command.add_argument(
             "--seconds", type=float, default=0.2, help="length of one measurement, at least (default: %(default)s)"
         )
-    for command in (of_env, scaling, channel_command(commands), agilerl_command(commands)):
+    repeated = (of_env, scaling, channel_command(commands), agilerl_command(commands))
+    for command in repeated:
         command.add_argument("--turns", type=int, default=5, help="measurements of each (default: %(default)s)")
+    for command in (*repeated, evolution_command(commands)):
         command.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
     return parser
 
@@ -135,13 +139,29 @@ def agilerl_command(commands: Commands) -> Parser:
         description=f"Environment steps per second of training by {CONFIG}, and of AgileRL's own loop with the same "
         "environments, batch, networks and replay ratio, in turn; and the return that each has come to.",
     )
-    command.add_argument("--python", required=True, metavar="PATH", help="a Python that has agilerl and mpe2")
-    command.add_argument("--steps", type=int, default=50_000, help="environment steps of a training (default: 50,000)")
-    command.add_argument("--threads", type=int, default=1, help="of PyTorch (default: %(default)s)")
+    with_agilerl(command, 50_000, "environment steps of a training")
     command.add_argument(
         "--same-environments", action="store_true", help="ours plays mpe2's environments in Python, too"
     )
     return command
+
+
+def evolution_command(commands: Commands) -> Parser:
+    command: Parser = commands.add_parser(
+        "evolution",
+        help="a population as in AgileRL's tutorial, beside AgileRL",
+        description="How long AgileRL's population takes to the best return that it has in so many steps, and how long "
+        f"that of {evolving.CONFIG} takes to the same: in training, of the best member.",
+    )
+    with_agilerl(command, 100_000, "environment steps of each of AgileRL's members")
+    return command
+
+
+def with_agilerl(command: Parser, steps: int, of_what: str) -> None:
+    """The options of a comparison with it."""
+    command.add_argument("--python", required=True, metavar="PATH", help="a Python that has agilerl and mpe2")
+    command.add_argument("--steps", type=int, default=steps, help=f"{of_what} (default: {steps:,})")
+    command.add_argument("--threads", type=int, default=1, help="of PyTorch (default: %(default)s)")
 
 
 def mistake(given: argparse.Namespace) -> str | None:
@@ -153,7 +173,7 @@ def mistake(given: argparse.Namespace) -> str | None:
         for name in names:
             if name not in known:
                 return f"unknown {kind} '{name}'{did_you_mean(name, known)}; there are {', '.join(known)}"
-    if given.command == "agilerl" and shutil.which(given.python) is None:
+    if given.command in ("agilerl", "evolution") and shutil.which(given.python) is None:
         return f"there is no Python {given.python}"
     for name in ("sizes", "agents", "num_envs", "turns", "steps", "threads", "devices"):
         values = getattr(given, name, 1)
@@ -256,3 +276,28 @@ def benchmark_agilerl(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
         print(f"{side:8}{rate:12,.0f} steps per second, return {returns:.2f}")
     print(f"ours / AgileRL {found.ratio:.1f}; ours compiled in {found.compile_seconds:.1f} s before")
     yield found._asdict() | {"ratio": found.ratio}
+
+
+def benchmark_evolution(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Print what each took, and give the row."""
+    tutorial, cfg = load_config(CONFIGS / CONFIG), load_config(CONFIGS / evolving.CONFIG)
+    assert isinstance(tutorial, OffPolicyConfig) and isinstance(cfg, OffPolicyConfig)
+    print(f"MATD3 on {cfg.env.name}, populations of {cfg.evolution.population_size}; {machine()}")
+    found = evolving.race(tutorial, cfg, given.python, given.steps, given.threads)
+    for side, reached in (("AgileRL", found.theirs), ("ours", found.ours)):
+        if reached:
+            took = f"{reached.seconds:8.1f} s, {reached.steps:,} steps of each member"
+            print(f"{side:8}return {reached.returns:8.2f} after {took}")
+    if found.ours is None:
+        print(f"ours did not come to that in {cfg.env_steps:,} steps")
+    else:
+        print(
+            f"AgileRL / ours {found.ratio:.1f}; ours compiled in {found.compile_seconds:.1f} s before: with that, "
+            f"{found.ratio_with_compiling:.1f}"
+        )
+    yield {
+        "theirs": found.theirs._asdict(),
+        "ours": found.ours and found.ours._asdict(),
+        "compile_seconds": found.compile_seconds,
+        "ratio": found.ratio,
+    }

@@ -19,6 +19,7 @@ from jaxmarl_comm.runner import compile_chunk
 
 CONFIG = "matd3_as_agilerl.yaml"
 CHUNK = 50  # iterations of one call
+CHUNKS_OF_THEIRS = 10  # that its training is cut into, the last of which tells the return
 WORKER = Path(__file__).parent / "agilerl_worker.py"
 
 
@@ -74,14 +75,21 @@ def our_training(cfg: OffPolicyConfig, steps: int) -> tuple[Callable[[], Trained
 
 def their_training(cfg: OffPolicyConfig, python: str, steps: int, threads: int) -> Trained:
     """AgileRL's, with this config's environments, batch and replay ratio; all else is the tutorial's in the worker."""
+    found = run_worker(cfg, python, steps, threads, members=1, evo_steps=-(-steps // CHUNKS_OF_THEIRS))
+    return Trained(steps / found["seconds"][-1], float(np.mean(found["generations"][-1])) / 2)
+
+
+def run_worker(cfg: OffPolicyConfig, python: str, steps: int, threads: int, **more: int) -> dict[str, Any]:
+    """What AgileRL's loop tells: see `agilerl_worker.py`. Raises subprocess.CalledProcessError."""
     given = {
         "steps": steps,
         "num_envs": cfg.num_envs,
         "batch_size": cfg.batch_size,
         "learn_step": round(cfg.batch_size / cfg.replay_ratio / cfg.num_envs) * cfg.num_envs,
         "threads": threads,
+        **more,
     }
     command = [python, str(WORKER), json.dumps(given)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found = json.loads(done.stdout.strip().splitlines()[-1])
-    return Trained(steps / found["seconds"], float(np.mean(found["scores"])) / 2)
+    found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return found
