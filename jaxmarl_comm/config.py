@@ -88,6 +88,8 @@ class Config(Settings):
     """Settings that are numbers of the state, which members of a population may differ in."""
     deterministic: ClassVar[bool] = False
     """Whether continuous actions are what networks say, and not drawn from a distribution."""
+    replays: ClassVar[bool] = False
+    """Whether earlier steps are kept to be learned from, which members of a population may share."""
 
     env: EnvConfig = Field(default_factory=EnvConfig, description="the task and its arguments")
     comm: CommConfig = Field(default_factory=CommConfig, description="how agents communicate")

@@ -127,6 +127,8 @@ def _check_generations(cfg: Config, env: Env) -> Iterator[str]:
         )
     if evolution.bit_price and cfg.comm.rounds == 0 and cfg.comm.speech == "none":
         yield "evolution.bit_price means nothing where nobody can send: comm.preset is none"
+    if evolution.share_replay and not cfg.replays:
+        yield f"evolution.share_replay is for algorithms that learn from replay: not {cfg.algorithm}"
     if evolution.fitness == "success" and not env.tells_success:
         yield f"evolution.fitness is success, but {env.name} does not say what success is: set it to return"
 

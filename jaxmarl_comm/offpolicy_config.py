@@ -31,6 +31,7 @@ class OffPolicyConfig(CriticConfig):
         "discrete actions": ("relaxation",),
     }
     deterministic: ClassVar = True
+    replays: ClassVar = True
     varied: ClassVar = (
         "lr",
         "critic_lr",
@@ -51,7 +52,7 @@ class OffPolicyConfig(CriticConfig):
         20.0,
         gt=0,
         description="how often, on average, a step is learned from: there are replay_ratio * num_envs * rollout_len / "
-        "batch_size updates per iteration",
+        "batch_size updates per iteration (the largest batch_size, where it evolves)",
     )
     batch_size: Annotated[Count, Field(le=2**20)] = Field(1024, description="steps that an update learns from")
     buffer_size: Annotated[Count, Field(le=2**31)] = Field(500_000, description="latest steps that are kept")

@@ -109,8 +109,6 @@ class PPOConfig(CriticConfig):
 
     def _check_updates(self) -> Iterator[str]:
         """Whether rollouts can be cut as asked."""
-        if self.evolution.share_replay:
-            yield f"evolution.share_replay is for algorithms that learn from replay: not {self.algorithm}"
         if self.num_envs % self.num_minibatches:
             yield (
                 f"num_envs ({self.num_envs}) must be a multiple of num_minibatches ({self.num_minibatches}): "
