@@ -51,7 +51,11 @@ QUICK_TEST = {
 }
 """A tiny run of any algorithm, in those of these settings that it has."""
 
-QUICK_EVOLUTION = {"evolution.evo_interval": 2, "evolution.fitness_episodes": 100}
+QUICK_EVOLUTION = {
+    "evolution.evo_interval": 2,
+    "evolution.fitness_episodes": 100,
+    "evolution.random_start": True,  # ranges may be of settings that are others in a tiny run
+}
 """The same of a population."""
 
 
@@ -96,10 +100,12 @@ def quick_test(cfg: Config, changes: dict[str, Any]) -> dict[str, Any]:
     Raises ConfigError for an algorithm that there is not.
     """
     fields = config_class(changes.get("algorithm", cfg.algorithm)).model_fields
+    settings = {name: value for name, value in QUICK_TEST.items() if name in fields}
     size = changes.get("evolution.population_size", cfg.evolution.population_size)
-    ranges = {name: ends for name, ends in cfg.evolution.ranges.items() if name not in QUICK_TEST}
-    evolution = {**QUICK_EVOLUTION, "evolution.ranges": ranges} if size > 1 else {}
-    return {name: value for name, value in QUICK_TEST.items() if name in fields} | evolution
+    if not isinstance(size, int) or size < 2:  # what is no number is told when all is read
+        return settings
+    shared = {"buffer_size": size * QUICK_TEST["buffer_size"]} if "buffer_size" in fields else {}
+    return settings | QUICK_EVOLUTION | shared
 
 
 def evaluate_main(arguments: Sequence[str] | None = None) -> int:

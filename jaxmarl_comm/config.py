@@ -260,10 +260,6 @@ class Config(Settings):
         """How many learn side by side: the members of all populations, of which there is one for each seed."""
         return self.num_seeds * self.evolution.population_size
 
-    def varies(self, name: str) -> bool:
-        """Whether members of a population may differ in this hyperparameter."""
-        return self.evolves and name in self.evolution.ranges_of(self)
-
     def of_member(self, numbers: Mapping[str, Any]) -> dict[str, Any]:
         """Dotted settings of one member with these hyperparameters as a run of its own, where they are others."""
         return dict(numbers)

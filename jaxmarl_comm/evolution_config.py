@@ -110,10 +110,12 @@ def _check_generations(cfg: Config, env: Env) -> Iterator[str]:
         yield (
             f"evolution.evo_interval ({evolution.evo_interval}) must be a multiple of log_interval ({cfg.log_interval})"
         )
-    if evolution.evo_interval >= cfg.num_iters:
+    first = (cfg.learn_from // evolution.evo_interval + 1) * evolution.evo_interval
+    if first >= cfg.num_iters:
+        after = f" once anybody has learned, after iteration {cfg.learn_from}" if cfg.learn_from else ""
         yield (
-            f"evolution.evo_interval ({evolution.evo_interval}) must be below num_iters ({cfg.num_iters}), or there is "
-            "no generation"
+            f"evolution.evo_interval ({evolution.evo_interval}) leaves no generation before the end, at num_iters "
+            f"({cfg.num_iters}){after}"
         )
     if len(env.team_names) > 1:
         yield (
@@ -208,6 +210,8 @@ def _check_begin(cfg: Config) -> Iterator[str]:
     for name, (low, high) in cfg.evolution.ranges.items():
         of, _, inner = name.rpartition(".")
         begin = getattr(cfg.comm if of else cfg, inner, None)
+        if name == "critic_lr" and begin is None:
+            begin = cfg.lr
         if begin is not None and low < high and not low <= begin <= high:
             yield (
                 f"evolution.ranges.{name} is [{low:g}, {high:g}], but members begin with {begin:g}: set {name} to one "

@@ -52,9 +52,15 @@ class OffPolicyConfig(CriticConfig):
         20.0,
         gt=0,
         description="how often, on average, a step is learned from: there are replay_ratio * num_envs * rollout_len / "
-        "batch_size updates per iteration (the largest batch_size, where it evolves)",
+        "batch_size updates per iteration (or max_batch_size, if given)",
     )
     batch_size: Annotated[Count, Field(le=2**20)] = Field(1024, description="steps that an update learns from")
+    max_replay_ratio: Real | None = Field(
+        None, gt=0, description="what there is room for, so that replay_ratio can evolve; null: for no more"
+    )
+    max_batch_size: Annotated[Count, Field(le=2**20)] | None = Field(
+        None, description="what there is room for, so that batch_size can evolve; null: for no more"
+    )
     buffer_size: Annotated[Count, Field(le=2**31)] = Field(500_000, description="latest steps that are kept")
     learning_delay: Whole = Field(
         10_000, description="env steps at the start in which agents act at random and nothing is learned"
@@ -124,20 +130,15 @@ class OffPolicyConfig(CriticConfig):
     def learn_from(self) -> int:
         return -(-self.learning_delay // (self.num_envs * self.rollout_len))
 
-    def most(self, name: str) -> float:
-        """What there is room for of `batch_size` or `replay_ratio`, in which members of a population may differ."""
-        own: float = getattr(self, name)
-        return max(own, *self.evolution.ranges[name]) if self.varies(name) else own
-
     @property
     def windows(self) -> int:
-        """Windows that an update learns from."""
-        return int(self.most("batch_size")) // self.window
+        """Windows that an update learns from, at most."""
+        return (self.max_batch_size or self.batch_size) // self.window
 
     @property
     def updates(self) -> int:
-        """Updates of the critics per iteration, a multiple of `delay`: policies have the last word."""
-        return self.delay * round(self.most("replay_ratio") / self._ratio_of_a_turn)
+        """Updates of the critics per iteration, at most, a multiple of `delay`: policies have the last word."""
+        return self.delay * round((self.max_replay_ratio or self.replay_ratio) / self._ratio_of_a_turn)
 
     @property
     def learned_ratio(self) -> float:
@@ -160,13 +161,8 @@ class OffPolicyConfig(CriticConfig):
         return self.evolution.population_size if self.evolution.share_replay else 1
 
     def of_member(self, numbers: Mapping[str, Any]) -> dict[str, Any]:
-        found = super().of_member(numbers)
-        if "batch_size" in found:  # the updates of an iteration stay as many
-            ratio = found.get("replay_ratio", self.replay_ratio)
-            found["replay_ratio"] = ratio * found["batch_size"] / self.most("batch_size")
-        if self.evolution.share_replay:
-            found["buffer_size"] = self.slots * self.num_envs * self.rollout_len
-        return found
+        shared = {"buffer_size": self.slots * self.num_envs * self.rollout_len} if self.evolution.share_replay else {}
+        return super().of_member(numbers) | shared
 
     @property
     def remembers(self) -> bool:
@@ -211,8 +207,9 @@ class OffPolicyConfig(CriticConfig):
             of_all = f", of each of {self.sharers} members" if self.sharers > 1 else ""
             yield f"buffer_size ({self.buffer_size}) must hold a rollout{of_all}: num_envs * rollout_len = {rollout}"
             return
-        if (most := self.most("batch_size")) > self.slots * rollout:
-            yield (f"batch_size ({most:g}) is more than the {self.slots * rollout} steps that buffer_size keeps")
+        yield from self._check_room()
+        if (most := self.max_batch_size or self.batch_size) > self.slots * rollout:
+            yield (f"batch_size ({most}) is more than the {self.slots * rollout} steps that buffer_size keeps")
         if self.batch_size < self.window:
             yield (
                 f"batch_size ({self.batch_size}) must be at least the {self.window} steps of an episode, as agents "
@@ -230,6 +227,15 @@ class OffPolicyConfig(CriticConfig):
                 f"learning_delay ({self.learning_delay}) is as long as the run, of {self.env_steps} env steps: nothing "
                 "would be learned"
             )
+
+    def _check_room(self) -> Iterator[str]:
+        """Whether there is room for what evolves."""
+        for name in ("batch_size", "replay_ratio"):
+            own, most = getattr(self, name), getattr(self, f"max_{name}")
+            if most is not None and most < own:
+                yield f"max_{name} is {most:g}, but {name} is {own:g}"
+            if (wanted := self.evolution.ranges.get(name, [0.0])[-1]) > (most or 0.0):
+                yield f"evolution.ranges.{name} goes up to {wanted:g}, for which there must be room: set max_{name}"
 
     def _check_noise(self, env: Env) -> Iterator[str]:
         """Whether what is said of actions is said of such that there are."""

@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
-from jaxmarl_comm import train_wrapper
+from jaxmarl_comm import chunks, train_wrapper
 from runs import EVOLVING, SIMPLEST
 
 ON_TWO = """
@@ -22,9 +24,23 @@ evolve(json.loads(sys.argv[1]), sys.argv[2])
 """
 
 
+class SimpleState(NamedTuple):
+    key: Any
+    iteration: Any
+
+
 def returns(run):
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [row["return"] for row in rows], [row["param_norm"] for row in rows]
+
+
+def test_those_who_learn_from_each_other_stay_on_one_device(monkeypatch):
+    asked = []
+    monkeypatch.setattr(chunks, "mesh_of", lambda number: asked.append(number))
+    algorithm = SimpleNamespace(together=4, state_axes=0, update=lambda state: (state, {"loss": state.key * 1.0}))
+    state = SimpleState(np.arange(8), np.zeros(8))
+    chunks.compile_chunk(algorithm, state, 1)
+    assert asked == [2]
 
 
 @pytest.mark.long

@@ -12,8 +12,10 @@ import pytest
 
 from jaxmarl_comm import default_cfg, evaluate, evolve, load_policy, resume
 from jaxmarl_comm.algorithms import make_algorithm
+from jaxmarl_comm.algorithms.hyperparams import of_config
 from jaxmarl_comm.algorithms.maddpg import Maddpg, some_of
 from jaxmarl_comm.algorithms.mappo import Mappo
+from jaxmarl_comm.algorithms.ppo_state import Hyperparams
 from jaxmarl_comm.algorithms.talk_losses import talk_losses
 from jaxmarl_comm.cli import quick_test, train_main
 from jaxmarl_comm.console import _mean as console_mean
@@ -225,7 +227,8 @@ def from_replay():
     @cache
     def of(continuous):
         ranges = {"batch_size": [10, 50], "replay_ratio": [2, 8]}
-        changes = {"env.continuous_actions": continuous, "replay_ratio": 8.0, "learning_delay": 0}
+        room = {"replay_ratio": 8.0, "max_replay_ratio": 8.0, "max_batch_size": 50}
+        changes = {"env.continuous_actions": continuous, "learning_delay": 0, **room}
         cfg = default_cfg().replace({**FEW_OF_REPLAY, **EVOLVING, **changes, "evolution.ranges": ranges})
         learner = Maddpg(cfg, cfg.make_env())
         update = jax.jit(learner.update)
@@ -252,18 +255,36 @@ def test_fewer_updates_are_the_first_ones():
     np.testing.assert_allclose(metrics["now"], (0 + steps[0] + steps[1]) / 3, rtol=1e-6)
 
 
-@pytest.mark.parametrize("preset", ["commnet", "tarmac"])
-def test_numbers_of_a_message_that_are_only_room_are_not_sent(preset):
-    cfg = default_cfg().replace({**FEW, "comm.preset": preset, "comm.max_message_dim": 10, "comm.noise": 1.0})
+@pytest.mark.parametrize(
+    ("channel", "sent"),
+    [
+        ({"comm.preset": "commnet"}, [1, 1, 1, 0, 0, 0, 0, 0]),
+        # A head's keys come first, and are sent in any case.
+        ({"comm.preset": "tarmac", "comm.key_dim": 2}, [1, 1, 1, 1, 1, 0, 0, 0, 0, 0]),
+        ({"comm.preset": "tarmac", "comm.key_dim": 2, "comm.heads": 2}, [1, 1, 1, 1, 1, 0, 1, 1, 0, 0, 0, 0]),
+    ],
+)
+def test_numbers_of_a_message_that_are_only_room_are_not_sent(channel, sent):
+    cfg = default_cfg().replace({**FEW, **channel, "comm.max_message_dim": 8, "comm.noise": 1.0})
     learner = Mappo(cfg, cfg.make_env())
-    state = lively(learner)
-    state = learner.vary(state, {"comm.message_dim": jnp.array(3.0)})
-    message = np.asarray(jax.jit(lambda s: _decision(learner, s).talk.packets.message)(state))
-    assert message.shape[-1] == cfg.comm.width == 10 + cfg.comm.keys_dim
-    assert not message[..., 3:10].any()
-    assert message[..., :3].all() and message[..., 10:].all()
+    state = learner.vary(lively(learner), {"comm.message_dim": jnp.array(3.0)})
+    talk = jax.jit(lambda s: _decision(learner, s).talk)(state)
+    message = np.asarray(talk.packets.message)
+    np.testing.assert_array_equal(message.all(axis=(0, 1, 2)), np.array(sent) == 1)
+    np.testing.assert_array_equal(message.any(axis=(0, 1, 2)), np.array(sent) == 1)
     numbers = learner.team(state).numbers
     assert learner.actor.channel.bits_per_message(numbers) == 32 * (3 + cfg.comm.keys_dim)
+    assert learner.actor.channel.share_of_room(numbers) == len(sent) / sum(sent)
+
+
+def test_bits_beyond_those_of_the_config_arrive_wrong_as_often():
+    noisy = {**BITS, "comm.max_message_dim": None, "comm.bits": 2, "comm.bit_flip": 0.5}
+    channel = default_cfg().replace(noisy).channel(CFG.make_env())
+    numbers = of_config(Hyperparams, CFG).comm._replace(bits=jnp.array(8.0), bit_flip=jnp.array(0.5))
+    here = channel.circumstances(KEY, numbers, channel.start(200), None, training=True)
+    content = jnp.full((200, 2, 8), 0.3)
+    arrived = channel.emit(0, content, None, numbers, here).message
+    assert 0.3 < np.abs(arrived - channel._discretise(content, numbers, here)).mean() < 0.9
 
 
 def test_hyperparameters_stay_in_their_ranges(learner, member):
@@ -444,7 +465,8 @@ def test_bits_are_counted_as_each_population_sends_them(learner, member):
 
 def test_a_price_of_bits_in_training_is_that_of_the_bits_that_are_sent(learner, member):
     comm = CFG.replace({"comm.bit_price": 0.5, "comm.message_price": 0.25}).comm
-    channel = SimpleNamespace(cfg=comm, bits_per_message=learner.actor.channel.bits_per_message)
+    own = learner.actor.channel
+    channel = SimpleNamespace(cfg=comm, bits_per_message=own.bits_per_message, share_of_room=own.share_of_room)
     actor = SimpleNamespace(channel=channel, env=learner.env)
     packets = SimpleNamespace(sent=jnp.ones((4, 5, 1, 2)), message=jnp.zeros((4, 5, 1, 2, 8)))
     numbers = learner.team(member).numbers._replace(bits=jnp.array(1.0))
@@ -466,7 +488,10 @@ def test_histories_follow_ancestors():
 def test_a_quick_test_of_a_population_has_generations():
     assert quick_test(CFG, {})["evolution.evo_interval"] == 2
     assert quick_test(default_cfg(), {"evolution.population_size": 4})["evolution.evo_interval"] == 2
-    assert "evolution.evo_interval" not in quick_test(default_cfg(), {})
+    for none in ({}, {"evolution.population_size": 1}, {"evolution.population_size": "many"}):
+        assert "evolution.evo_interval" not in quick_test(default_cfg(), none)
+    shared = {"algorithm": "matd3", "evolution.population_size": 16, "evolution.share_replay": True}
+    assert default_cfg().replace({**quick_test(default_cfg(), shared), **shared}).slots >= 1
 
 
 RUN = {**TINY, **EVOLVING, "evolution.ranges": {"lr": [1e-3, 1e-1]}, "num_seeds": 2}
@@ -526,7 +551,8 @@ def test_a_finished_evolution_is_judged_anew_in_as_many_episodes_as_are_asked(ru
 def test_members_that_share_a_replay_leave_a_run_like_any_other(tmp_path):
     shared = {
         **FEW_OF_REPLAY, **EVOLVING, "env.name": "simple_v3", "comm.preset": "none", "learning_delay": 50,
-        "replay_ratio": 8.0, "buffer_size": 800, "eval_episodes": 20, "eval_episodes_reference": 4, "num_iters": 6,
+        "replay_ratio": 8.0, "max_replay_ratio": 8.0, "max_batch_size": 50,
+        "buffer_size": 800, "eval_episodes": 20, "eval_episodes_reference": 4, "num_iters": 6,
         "evolution.share_replay": True, "evolution.random_start": True,
         "evolution.ranges": {"batch_size": [20, 50], "replay_ratio": [2, 8]},
     }  # fmt: skip
@@ -535,8 +561,8 @@ def test_members_that_share_a_replay_leave_a_run_like_any_other(tmp_path):
     assert cfg.buffer_size == 200 and cfg.slots == found.cfg.slots == 4
     fittest = int(np.argmax(found.fitness[0]))
     assert cfg.batch_size == rows[-1]["member/batch_size"][fittest]
-    told = rows[-1]["member/replay_ratio"][fittest]
-    assert cfg.updates == 2 * max(1, round(told * found.cfg.updates / 2 / found.cfg.replay_ratio))
+    assert cfg.replay_ratio == pytest.approx(rows[-1]["member/replay_ratio"][fittest])
+    assert (cfg.updates, cfg.windows) == (found.cfg.updates, found.cfg.windows)
     longer = resume(found.fittest.run_dir, num_iters=8)
     assert longer.metrics[-1]["iteration"] == 8
 

@@ -12,12 +12,12 @@ import pytest
 from jaxmarl_comm import default_cfg, resume, train_wrapper
 from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.algorithms.maddpg import Maddpg
-from jaxmarl_comm.algorithms.replay import Moment, Windows, size_in_bytes
+from jaxmarl_comm.algorithms.replay import Moment, Pool, Windows, size_in_bytes
 from jaxmarl_comm.config import ConfigError
 from jaxmarl_comm.envs import ENVS
 from jaxmarl_comm.memory import needed_bytes
 from learners import assert_fits_together, assert_learns, lively
-from runs import TINY
+from runs import EVOLVING, TINY
 
 KEY = jax.random.key(0)
 SMALL = {
@@ -47,6 +47,33 @@ def probes(monkeypatch):
         monkeypatch.setitem(ENVS, name, f"probes:{name}")
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"max_batch_size": 40}, "max_batch_size is 40, but batch_size is 50"),
+        ({"max_replay_ratio": 1.5}, "max_replay_ratio is 1.5, but replay_ratio is 2"),
+        ({"max_batch_size": 100, "evolution.ranges": {"batch_size": [50, 200]}}, "up to 200, .*: set max_batch_size"),
+        ({"evolution.ranges": {"replay_ratio": [1, 2]}}, "goes up to 2, .*: set max_replay_ratio"),
+        ({"evolution.ranges": {"critic_lr": [1e-5, 1e-4]}}, "members begin with 0.001: set critic_lr"),
+        ({"learning_delay": 200, "evolution.evo_interval": 2, "log_interval": 2}, "has learned, after iteration 2"),
+        ({"evolution.share_replay": True, "evolution.population_size": 3}, "a rollout, of each of 3 members"),
+    ],
+)
+def test_what_has_no_room_to_evolve_is_told_in_one_line(changes, told):
+    with pytest.raises(ConfigError, match=told):
+        default_cfg().replace({**SMALL, "log_interval": 1, **EVOLVING, **changes})
+
+
+def test_every_end_of_a_range_leaves_a_run_by_itself():
+    """Whatever the members' batches: an update for each iteration at the least, as in their population."""
+    room = {"max_batch_size": 200, "max_replay_ratio": 8, "evolution.random_start": True, "log_interval": 1}
+    ranges = {"evolution.ranges": {"batch_size": [10, 200], "replay_ratio": [0.5, 8]}}
+    cfg = default_cfg().replace({**SMALL, **EVOLVING, **room, **ranges})
+    alone = [cfg.replace({"evolution": {}, **cfg.of_member({"batch_size": b, "replay_ratio": r})})
+             for b in (10, 200) for r in (0.5, 8)]  # fmt: skip
+    assert {(each.updates, each.windows) for each in alone} == {(cfg.updates, 200)}
+
+
 def learner_of(**changes):
     cfg = default_cfg().replace(changes)
     return Maddpg(cfg, cfg.make_env())
@@ -55,7 +82,7 @@ def learner_of(**changes):
 def drawn(learner, state):
     """Windows as replay might give them, drawn by numpy; nothing is terminated."""
     shapes = jax.eval_shape(
-        lambda kept: learner.replay.sample(kept, KEY, 1, learner.windows, learner.cfg.window), state.kept
+        lambda kept: learner.replay.sample(Pool(kept), KEY, 1, learner.windows, learner.cfg.window), state.kept
     )
     rng = np.random.default_rng(0)
     size = lambda x: rng.uniform(0.1, 0.9, x.shape) if x.dtype.kind == "f" else np.zeros(x.shape)  # noqa: E731

@@ -8,7 +8,7 @@ import pytest
 from jaxmarl_comm import default_cfg
 from jaxmarl_comm.algorithms import RUNS
 from jaxmarl_comm.algorithms.maddpg import Maddpg
-from jaxmarl_comm.algorithms.replay import Moment, Replay, Windows, single_steps
+from jaxmarl_comm.algorithms.replay import Moment, Pool, Replay, Windows, single_steps
 from jaxmarl_comm.algorithms.rollout import Trajectory
 from jaxmarl_comm.envs.batch import Batch
 from learners import lively
@@ -38,7 +38,7 @@ def filled(slots, rollouts):
 def test_rows_of_a_draw_follow_each_other_and_are_of_what_is_there(slots, rollouts, there, length):
     """Not of slots that are still empty, nor of rollouts that were overwritten."""
     replay, kept = filled(slots, rollouts)
-    drawn = replay.sample(kept, KEY, rollouts, 600, length)
+    drawn = replay.sample(Pool(kept), KEY, rollouts, 600, length)
     rows = np.asarray(drawn.moments.obs["agent"][..., 0, 0])
     assert rows.shape == (600, length + 1) and (np.diff(rows, axis=1) == 1).all()
     assert np.array_equal(rows[:, :-1], drawn.rewards[..., 0]) and np.array_equal(
@@ -52,23 +52,24 @@ def test_rows_of_a_draw_follow_each_other_and_are_of_what_is_there(slots, rollou
 
 def test_fewer_distinct_draws_are_taken_in_turn():
     replay, kept = filled(4, 4)
-    rows = np.asarray(replay.sample(kept, KEY, 4, 12, 3, jnp.array(5)).moments.obs["agent"][..., 0, 0])
-    every = np.asarray(replay.sample(kept, KEY, 4, 12, 3).moments.obs["agent"][..., 0, 0])
+    rows = np.asarray(replay.sample(Pool(kept), KEY, 4, 12, 3, jnp.array(5)).moments.obs["agent"][..., 0, 0])
+    every = np.asarray(replay.sample(Pool(kept), KEY, 4, 12, 3).moments.obs["agent"][..., 0, 0])
     assert np.array_equal(rows, every[np.arange(12) % 5])
 
 
-def test_who_shares_replay_draws_from_all_of_a_population_and_from_no_other():
+def test_who_shares_replay_draws_from_all_of_a_population_that_are_sound_and_from_no_other():
     replay = Replay(2, sharers=2)
     kept = replay.start(jax.tree.map(jnp.asarray, numbered(0)))
     of_runs = [replay.add(kept, jax.tree.map(jnp.asarray, numbered(run)), 0) for run in range(4)]
     kept = jax.tree.map(lambda *x: jnp.stack(x), *of_runs)
 
-    def draw(kept, key):
-        return replay.sample(replay.everybodys(kept), key, 1, 200, 3)
+    def draw(kept, sound, key):
+        return replay.sample(replay.pool(kept, sound), key, 1, 200, 3)
 
-    drawn = jax.vmap(draw, axis_name=RUNS)(kept, jax.random.split(KEY, 4))
+    drawn = jax.vmap(draw, axis_name=RUNS)(kept, jnp.array([True, True, False, True]), jax.random.split(KEY, 4))
     rows = np.asarray(drawn.moments.obs["agent"][..., 0, 0])
-    assert [set(np.unique(run // 1000)) for run in rows] == [{0, 1}, {0, 1}, {2, 3}, {2, 3}]
+    # The third has diverged, and what it did is of use to nobody.
+    assert [set(np.unique(run // 1000)) for run in rows] == [{0, 1}, {0, 1}, {3}, {3}]
     assert (np.diff(rows, axis=-1) == 1).all()
     assert np.array_equal(rows[..., :-1], drawn.rewards[..., 0])
 

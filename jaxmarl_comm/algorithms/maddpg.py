@@ -174,12 +174,12 @@ class Maddpg(Learner["OffPolicyConfig"]):
     def learn(self, state: OffPolicyState, key: Array) -> tuple[Stepped, dict[str, Array]]:
         """What has been learned after the updates of an iteration, and metrics. The key is consumed."""
         cfg, hparams = self.cfg, self.present(state)
-        kept, distinct = self.replay.everybodys(state.kept), None
-        if cfg.varies("batch_size"):
+        pool, distinct = self.replay.pool(state.kept, self.sound(state)), None
+        if cfg.max_batch_size is not None:
             distinct = jnp.maximum(jnp.floor(hparams.batch_size / cfg.window), 1).astype(int)
 
         def sample(key: Array) -> Windows:
-            return self.replay.sample(kept, key, state.iteration + 1, self.windows, cfg.window, distinct)
+            return self.replay.sample(pool, key, state.iteration + 1, self.windows, cfg.window, distinct)
 
         def of_critics(now: Stepped, key: Array) -> tuple[Stepped, dict[str, Array]]:
             sample_key, step_key = jax.random.split(key)
@@ -192,11 +192,15 @@ class Maddpg(Learner["OffPolicyConfig"]):
             return now, jax.tree.map(jnp.mean, metrics) | told
 
         begin, turns = Stepped(state.params, state.targets, state.opt_state), cfg.updates // cfg.delay
-        if cfg.varies("replay_ratio"):
-            wanted = jnp.maximum(jnp.round(turns * hparams.replay_ratio / cfg.most("replay_ratio")), 1)
+        if cfg.max_replay_ratio is not None:
+            wanted = jnp.maximum(jnp.round(turns * hparams.replay_ratio / cfg.max_replay_ratio), 1)
             return some_of(turn, begin, key, turns, wanted)
         now, metrics = jax.lax.scan(turn, begin, jax.random.split(key, turns))
         return now, jax.tree.map(jnp.mean, metrics)
+
+    def sound(self, state: OffPolicyState) -> Array:
+        """`[]` bool: whether policies are finite, and so what they did."""
+        return jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves(state.params.policy)]).all()
 
     def step_critics(
         self, state: OffPolicyState, now: Stepped, data: Windows, hparams: Hyperparams, key: Array

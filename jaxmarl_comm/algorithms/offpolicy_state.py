@@ -23,7 +23,7 @@ class Carried(NamedTuple):
 
 
 class Hyperparams(NamedTuple):
-    """`[]` each; a population may vary them. batch_size, replay_ratio: read where it does, else the config's are."""
+    """`[]` each; a population may vary them. batch_size, replay_ratio: read where there is room for more."""
 
     lr: Array
     critic_lr: Array

@@ -76,6 +76,17 @@ def shape_of_windows(step: Windows, length: int, single: bool) -> Windows:
     return Windows(moments, *jax.tree.map(lambda x: repeated(x, 0), tuple(step)[1:]))
 
 
+class Pool(NamedTuple):
+    """What is drawn from. kept: of one, or, on an axis in front, of all on the axis of RUNS.
+
+    owners: `[sharers]`, whose part of that is drawn from: the first `number` `[]` of these.
+    """
+
+    kept: Windows
+    owners: Array | None = None
+    number: Array | int = 1
+
+
 @dataclass(frozen=True)
 class Replay:
     """Pure functions of the kept windows, a Windows with an axis of `slots` in front, each as large as one rollout.
@@ -97,26 +108,29 @@ class Replay:
         place = count % self.slots
         return jax.tree.map(lambda x, new: jax.lax.dynamic_update_index_in_dim(x, new, place, 0), kept, rollout)
 
-    def everybodys(self, kept: Windows) -> Windows:
-        """What `sample` draws from: what one keeps, or, on an axis in front, what all on the axis of RUNS do."""
-        return kept if self.sharers == 1 else jax.lax.all_gather(kept, RUNS)
+    def pool(self, kept: Windows, sound: Array) -> Pool:
+        """What `sample` draws from. sound: `[]` bool, whether one has not diverged, so that others may draw from it."""
+        if self.sharers == 1:
+            return Pool(kept)
+        first = jax.lax.axis_index(RUNS) // self.sharers * self.sharers
+        of_ours = jax.lax.all_gather(sound, RUNS)[first + jnp.arange(self.sharers)]
+        return Pool(jax.lax.all_gather(kept, RUNS), first + jnp.argsort(~of_ours), jnp.maximum(of_ours.sum(), 1))
 
     def sample(
-        self, kept: Windows, key: Array, count: Array, num: int, length: int, distinct: Array | None = None
+        self, pool: Pool, key: Array, count: Array, num: int, length: int, distinct: Array | None = None
     ) -> Windows:
         """`num` windows of `length` steps, uniformly with replacement, of `count` rollouts. The key is consumed.
 
-        kept: see `everybodys`. distinct: `[]`, draws there are, each then taken as often as others, or once more.
+        distinct: `[]`, how many draws there are, each then taken as often as others, or once more.
         """
-        slots, windows, steps = kept.terminated.shape[-3:]
+        slots, windows, steps = pool.kept.terminated.shape[-3:]
         slot_key, window_key, row_key = jax.random.split(key, 3)
         slot = jax.random.randint(slot_key, (num,), 0, jnp.minimum(count, slots))
         window = jax.random.randint(window_key, (num,), 0, windows)
         row = jax.random.randint(row_key, (num,), 0, steps - length + 1)
         where = [slot, window, row]
-        if self.sharers > 1:
-            first = jax.lax.axis_index(RUNS) // self.sharers * self.sharers
-            where.insert(0, first + jax.random.randint(jax.random.fold_in(key, 3), (num,), 0, self.sharers))
+        if pool.owners is not None:
+            where.insert(0, pool.owners[jax.random.randint(jax.random.fold_in(key, 3), (num,), 0, pool.number)])
         if distinct is not None:
             where = [x[jnp.arange(num) % distinct] for x in where]
         *before, row = (x[:, None] for x in where)
@@ -124,8 +138,8 @@ class Replay:
         def take(x: Array, rows: int) -> Array:
             return x[(*before, row + jnp.arange(rows))]
 
-        moments = jax.tree.map(lambda x: take(x, length + 1), kept.moments)
-        return Windows(moments, *jax.tree.map(lambda x: take(x, length), tuple(kept)[1:]))
+        moments = jax.tree.map(lambda x: take(x, length + 1), pool.kept.moments)
+        return Windows(moments, *jax.tree.map(lambda x: take(x, length), tuple(pool.kept)[1:]))
 
 
 def size_in_bytes(kept: Any) -> int:

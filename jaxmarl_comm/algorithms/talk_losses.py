@@ -45,7 +45,8 @@ def _of_team(
     if comm.rounds:
         sent = packets.sent[..., members]
         metrics["messages_sent"] = sent.sum(axis=-2).mean()
-        metrics["message_spread"] = packets.message[..., members, :].std(axis=(0, 1)).mean()
+        spread = packets.message[..., members, :].std(axis=(0, 1)).mean()
+        metrics["message_spread"] = spread * actor.channel.share_of_room(numbers)
         loss += price(sent, actor.channel.bits_per_message(numbers), comm.message_price, comm.bit_price)
     return loss, metrics
 

@@ -78,7 +78,7 @@ def first_as_good(cfg: OffPolicyConfig, level: float) -> tuple[Reached | None, f
     while done < cfg.num_iters:
         state, metrics = chunk(state)
         done += cfg.log_interval
-        best = float(metrics["return"].max())
+        best = float(np.nanmax(metrics["return"]))
         if best >= level:
             return Reached(best, time.perf_counter() - began, done * cfg.num_envs * cfg.rollout_len), compile_seconds
         state, _ = generations.after(state, metrics, done - cfg.log_interval, done)

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.comm import aggregate, corrupt, discretise, gate, mailbox, route
-from jaxmarl_comm.comm.config import BITS_OF_A_NUMBER, CommConfig
+from jaxmarl_comm.comm.config import BITS_OF_A_NUMBER, MOST_BITS, CommConfig
 from jaxmarl_comm.comm.mailbox import Memory, Packet
 
 Array = jax.Array
@@ -193,7 +193,8 @@ class Channel:
         if cfg.noise:
             found["noise"] = jax.random.normal(noise_key, (*shape, cfg.width))
         if cfg.bit_flip:
-            flips = {"gumbel": (), "quantise": (cfg.width, cfg.bits)}.get(cfg.discretise, (cfg.width,))
+            # As many bits as there can be, as numbers may have more than the config's.
+            flips = {"gumbel": (), "quantise": (cfg.width, MOST_BITS)}.get(cfg.discretise, (cfg.width,))
             found["flip"] = jax.random.uniform(flip_key, (*shape, *flips)) < numbers.bit_flip
             if cfg.discretise == "gumbel":
                 found["other"] = jax.random.uniform(other_key, shape)
@@ -264,10 +265,15 @@ class Channel:
         always = self.cfg.gate == "always" and not self.silent
         return Packet(message if always else message * sent[..., None], sent)
 
+    def share_of_room(self, numbers: Numbers) -> Array | float:
+        """Numbers in a message to those that are sent of it: by this, means over a message are too small."""
+        return self.cfg.width / self._in_use(numbers).sum() if self.uses("message_dim") else 1.0
+
     def _in_use(self, numbers: Numbers) -> Array:
         """`[M]`: 1 for the numbers of a message that are sent, 0 for room; keys are sent in any case."""
-        place = jnp.arange(self.cfg.width)
-        return ((place < numbers.message_dim) | (place >= self.cfg.room)).astype(float)
+        values = jnp.arange(self.cfg.room).reshape(self.cfg.heads, -1) < numbers.message_dim
+        keys = jnp.ones((self.cfg.heads, self.cfg.keys_dim // self.cfg.heads), bool)
+        return jnp.concatenate([keys, values], axis=1).reshape(-1).astype(float)  # as `aggregate.attention` reads it
 
     def _discretise(self, content: Array, numbers: Numbers, here: Circumstances) -> Array:
         match self.cfg.discretise:

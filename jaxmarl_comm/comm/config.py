@@ -12,6 +12,7 @@ from jaxmarl_comm.settings import ConfigError, Count, Real, Settings, Share, Siz
 from jaxmarl_comm.suggest import did_you_mean, shown
 
 BITS_OF_A_NUMBER = 32  # of one that is sent as it is
+MOST_BITS = 16  # of one that is quantised
 
 NEEDS_A_CHANNEL = (
     "discretise",
@@ -53,7 +54,7 @@ class CommConfig(Settings):
     discretise: Literal["none", "binary", "quantise", "gumbel", "dru"] = Field(
         "none", description="what can be sent: numbers, one bit each, `bits` bits each, one word, or DIAL's unit"
     )
-    bits: Whole = Field(2, le=16, description="of each number, if quantised")
+    bits: Whole = Field(2, le=MOST_BITS, description="of each number, if quantised")
     temperature: Temperature = Field(1.0, description="of gumbel words at the start")
     temperature_end: Temperature = Field(0.5, description="of gumbel words at the end, reached geometrically")
     dru_noise: Real = Field(0.5, ge=0, description="standard deviation of what the dru adds in training")

@@ -24,6 +24,7 @@ def cross_strangers(batch: Batch, key: Array, runs: Sequence[Trained], tell: Cal
     """Rows, whose seed acts for some agents, and columns, whose seed acts for the others. Raises RunError."""
     check_meet(batch.env, runs)
     entries = apart(batch, runs)
+    check_messages(entries)
     payoffs = play_all(entries, entries, meeting(batch, key), tell)
     return told(batch.env, payoffs) | summary(batch.env, runs, entries, payoffs)
 
@@ -40,6 +41,14 @@ def check_meet(env: Env, runs: Sequence[Trained]) -> None:
         raise RunError(f"there is nothing to cross: {env.name} has one agent, who needs nobody")
     if sum(len(run.teams) for run in runs) == 1:
         raise RunError(f"there is nothing to cross: one seed knows no strangers; train {runs[0].name} with more")
+
+
+def check_messages(entries: Sequence[Entry]) -> None:
+    """Raises RunError where strangers' messages are of other sizes, as seeds of populations may have come to."""
+    sizes = {float(entry.params.numbers.message_dim) for entry in entries}
+    if len(sizes) > 1:
+        told = " and ".join(f"{size:g}" for size in sorted(sizes))
+        raise RunError(f"strangers need messages of one size, but these have come to comm.message_dim {told}")
 
 
 def apart(batch: Batch, runs: Sequence[Trained]) -> list[Entry]:

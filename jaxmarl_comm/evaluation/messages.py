@@ -83,8 +83,14 @@ def _of_seed(cfg: Config, env: Env, episodes: Episodes, speakers: list[int]) -> 
         "instantaneous_coordination": _mean(
             metrics.mutual_information(symbols[a][followed], then[b][followed]) for a, b in pairs
         ),
-        "message_rms": float(np.sqrt(_mean((messages**2).mean() for messages in said.values()))),
+        "message_rms": float(np.sqrt(_mean((_numbers(cfg, messages) ** 2).mean() for messages in said.values()))),
     }
+
+
+def _numbers(cfg: Config, messages: np.ndarray) -> np.ndarray:
+    """Of messages `[E, M]` those numbers that are ever sent, where there is room for more."""
+    sent = messages.any(axis=0)
+    return messages[:, sent] if cfg.comm.max_message_dim is not None and sent.any() else messages
 
 
 def _finite(tree: Any) -> bool:
