@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.dotted import ALIASES, SECTIONS, flatten, merge, no_section
-from jaxmarl_comm.evolution_config import EvolutionConfig, check_evolution
+from jaxmarl_comm.evolution_config import EvolutionConfig
 from jaxmarl_comm.net_config import Net, NetConfig
 from jaxmarl_comm.registry import config_class, names_of_strangers, strangers
 from jaxmarl_comm.settings import (
@@ -195,6 +195,7 @@ class Config(Settings):
         """What does not go together, or not with this task, in one line each."""
         # These import jax, which reading a config alone does not need.
         from jaxmarl_comm.checks import check_nets, check_schedules, check_task, check_teams
+        from jaxmarl_comm.evolution_checks import check_evolution
 
         yield from check_task(self, env)
         yield from check_schedules(self)
