@@ -142,6 +142,7 @@ def test_populations_race_to_the_best_that_agilerl_has(capsys, monkeypatch, tmp_
     assert "ours did not come to that in 800,000 steps" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_our_population_is_timed_until_it_is_as_good():
     cfg = default_cfg().replace({**TINY, **EVOLVING, "env.name": "simple_v3", "comm.preset": "none"})
     reached, compile_seconds = evolving.first_as_good(cfg, -1e6)

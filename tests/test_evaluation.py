@@ -20,6 +20,7 @@ from jaxmarl_comm.evaluation.communication import speaking
 from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, intervention, play, team_actor
 from jaxmarl_comm.evaluation.influence import NUM_MESSAGES, influence_meter
 from jaxmarl_comm.evaluation.messages import message_statistics, message_tables, traffic
+from jaxmarl_comm.evaluation.plays import player
 from jaxmarl_comm.evaluation.robustness import on_bad_channel
 from jaxmarl_comm.evaluation.streams import meter_by_step
 from jaxmarl_comm.report.messages import plot_messages
@@ -305,8 +306,9 @@ def test_losing_every_message_is_being_muted():
 
 
 def test_messages_are_counted_where_they_are_sent():
-    team = team_of({"comm.rounds": 2, "comm.gate": "every_n", "comm.gate_every": 5, "comm.message_dim": 1}, num_seeds=1)
-    messages, bits = traffic(team[0], team[1], greedy_episodes(team, 4))
+    channel = {"comm.rounds": 2, "comm.gate": "every_n", "comm.gate_every": 5, "comm.message_dim": 1}
+    cfg, env, algorithm, teams = team_of(channel, num_seeds=1)
+    messages, bits = traffic(cfg, env, player(cfg, Batch(env, 4), algorithm, KEY)(teams, "greedy"))
     np.testing.assert_array_equal(messages, 2 * 25 / 5)
     np.testing.assert_array_equal(bits, 32 * messages)
 
