@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -16,7 +17,7 @@ from jaxmarl_comm.crossing.familiarity import diagonal_advantage, lost_with_stra
 from jaxmarl_comm.crossing.mixing import first_agents, mixed, per_agent
 from jaxmarl_comm.crossing.nash import nash_average
 from jaxmarl_comm.crossing.payoffs import mean_returns
-from jaxmarl_comm.crossing.strangers import apart
+from jaxmarl_comm.crossing.strangers import apart, check_messages
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.plays import evaluation_key, player
@@ -423,3 +424,12 @@ def test_the_picture_frames_who_was_trained_together(crossed, monkeypatch, tmp_p
         assert [text.get_text() for text in axis.texts] == [f"{x:.1f}" for row in crossed[0][name] for x in row]
         framed = {(round(patch.get_x() + 0.45), round(patch.get_y() + 0.42)) for patch in axis.patches}
         assert framed == {(k, k) for k in range(4)}
+
+
+def test_strangers_whose_messages_have_other_sizes_are_not_mixed():
+    def entry(size):
+        return SimpleNamespace(params=SimpleNamespace(numbers=SimpleNamespace(message_dim=np.float32(size))))
+
+    check_messages([entry(3), entry(3)])
+    with pytest.raises(RunError, match=r"have come to comm\.message_dim 2 and 8"):
+        check_messages([entry(8), entry(2), entry(8)])
