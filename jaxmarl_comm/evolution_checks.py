@@ -80,6 +80,7 @@ def _check_selection(evolution: EvolutionConfig) -> Iterator[str]:
         ("probabilities", evolution.selection != "none"),
         ("grow_factor", evolution.selection != "none"),
         ("shrink_factor", evolution.selection != "none"),
+        ("resample_prob", evolution.selection != "none"),
         ("mutation_sd", evolution.selection != "none"),
         ("new_layer_prob", evolution.selection != "none"),
     ):
@@ -120,6 +121,7 @@ def _check_used(evolution: EvolutionConfig) -> Iterator[str]:
             ("mutation_sd", "parameters"),
             ("grow_factor", "rl_hp"),
             ("shrink_factor", "rl_hp"),
+            ("resample_prob", "rl_hp"),
         ):
             if kind not in happens and not evolution.is_default(setting):
                 yield f"evolution.{setting} means nothing while evolution.probabilities.{kind} is 0"

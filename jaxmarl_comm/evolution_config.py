@@ -64,6 +64,9 @@ class EvolutionConfig(Settings):
     )
     grow_factor: Real = Field(1.2, gt=1, le=100, description="of a hyperparameter that grows")
     shrink_factor: Real = Field(0.8, gt=0, lt=1, description="of one that shrinks")
+    resample_prob: Share = Field(
+        0.0, description="share of rl_hp mutations that draw a hyperparameter anew from its range, as PBT does"
+    )
     random_start: bool = Field(False, description="whether members begin with hyperparameters at random in ranges")
 
     share_replay: bool = Field(

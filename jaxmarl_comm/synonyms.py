@@ -54,6 +54,7 @@ RENAMED = {
     "pop_size": "evolution.population_size",
     "ppo_epoch": "ppo_epochs",
     "replay_size": "buffer_size",
+    "resample_probability": "evolution.resample_prob",
     "reward_sharing_weight": "reward_mix",
     "rl_hp_mut": "evolution.probabilities.rl_hp",
     "rollout_length": "rollout_len",

@@ -308,6 +308,22 @@ def test_hyperparameters_stay_in_their_ranges(learner, member):
     assert set(np.unique(bits)) <= set(range(1, 9)) and set(np.unique(message_dim)) <= set(range(2, 9))
 
 
+def test_hyperparameters_are_drawn_anew_from_all_of_their_range(learner, member):
+    cfg = CFG.replace({"evolution.resample_prob": 0.5, "evolution.ranges": {"lr": [1e-5, 1.0]}, "lr": 1e-2})
+    mutation = Mutation(cfg, learner.env, make_algorithm(cfg, learner.env))
+    states = jax.tree.map(lambda x: jnp.stack([x] * 4000), heritage(mutation.algorithm, member).hparams)
+    bare = heritage(mutation.algorithm, member)._replace(hparams=states)
+    axes = bare._replace(**{name: 0 if name == "hparams" else None for name in bare._fields})
+    after = jax.vmap(lambda key, s: mutation.hyperparameter(key, s).hparams.lr, in_axes=(0, axes))
+    ratio = np.asarray(after(jax.random.split(KEY, 4000), bare) / states.lr)
+    by_factor = np.isclose(ratio, 1.2) | np.isclose(ratio, 0.8)
+    assert 0.46 < by_factor.mean() < 0.54
+    powers = np.log10(np.asarray(ratio * states.lr)[~by_factor])
+    share_of_each, _ = np.histogram(powers, bins=5, range=(-5, 0))
+    assert share_of_each.sum() == len(powers)
+    np.testing.assert_allclose(share_of_each / len(powers), 0.2, atol=0.04)
+
+
 def numbers_of(state):
     numbers = state.hparams.comm
     return state.hparams.lr, state.hparams.gamma, numbers.bits, numbers.message_dim

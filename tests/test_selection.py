@@ -105,6 +105,7 @@ BITS = {"comm.preset": "commnet", "comm.discretise": "quantise"}
         ({"env.name": "microgrid_v0", "evolution.fitness": "success"}, "does not say what success is"),
         ({"evolution.new_layer_prob": 0.5}, "means nothing while evolution.probabilities.architecture is 0"),
         ({"evolution.probabilities.rl_hp": 0, "evolution.grow_factor": 2}, "evolution.grow_factor means nothing"),
+        ({"evolution.probabilities.rl_hp": 0, "evolution.resample_prob": 0.5}, "evolution.resample_prob means nothing"),
         ({"evolution.selection": "none", "evolution.ranges": {"lr": [1e-4, 1e-2]}}, "nor begin at random"),
         ({"evolution.ranges": {"lr": [1e-4, 1e-3]}}, "members begin with 0.005"),
         ({"evolution.ranges": {"comm.bits": [3, 5]}, **BITS}, "members begin with 2"),

@@ -52,23 +52,31 @@ class Mutation:
 
     def at_random(self, key: Array, member: Any) -> Any:
         """A learner's state with hyperparameters at random in their ranges: their logarithms, uniformly."""
+        return self.algorithm.vary(member, self._drawn(key))
+
+    def _drawn(self, key: Array) -> dict[str, Array]:
         drawn = {}
         for k, (name, (low, high)) in enumerate(self.ranges.items()):
             share = jax.random.uniform(jax.random.fold_in(key, k))
             drawn[name] = _whole(name, low * (high / low) ** share)
-        return self.algorithm.vary(member, drawn)
+        return drawn
 
     def hyperparameter(self, key: Array, member: Any) -> Any:
-        """One of the ranges' hyperparameters, at random, grown or shrunk by a factor; it stays within its range."""
-        which_key, way_key = jax.random.split(key)
+        """One of the ranges' hyperparameters, at random, grown or shrunk by a factor; it stays within its range.
+
+        Now and then it is drawn anew instead, as where members begin at random (Jaderberg et al. 2017).
+        """
+        which_key, way_key, anew_key, drawn_key = jax.random.split(key, 4)
         which, grows = jax.random.randint(which_key, (), 0, len(self.ranges)), jax.random.bernoulli(way_key)
+        anew, drawn = jax.random.bernoulli(anew_key, self.evolution.resample_prob), self._drawn(drawn_key)
         changed = {}
         for k, (name, (low, high)) in enumerate(self.ranges.items()):
             old = number(member.hparams, name)
             new = old * jnp.where(grows, self.evolution.grow_factor, self.evolution.shrink_factor)
             if name in WHOLE:
                 new = jnp.where(grows, jnp.maximum(jnp.round(new), old + 1), jnp.minimum(jnp.round(new), old - 1))
-            changed[name] = jnp.where(which == k, jnp.clip(new, low, high), old)
+            new = jnp.where(anew, drawn[name], jnp.clip(new, low, high))
+            changed[name] = jnp.where(which == k, new, old)
         return self.algorithm.vary(member, changed)
 
     def parameters(self, key: Array, member: Any) -> Any:
