@@ -17,6 +17,7 @@ from jaxmarl_comm.banner import closing
 from jaxmarl_comm.best import Better
 from jaxmarl_comm.checkpoint_record import Record, versions
 from jaxmarl_comm.chunks import bytes_held, chunk_lengths, compile_chunk, crosses
+from jaxmarl_comm.compiling import jit_quickly
 from jaxmarl_comm.config import Config, silent_control
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.envs.against import opponent_of
@@ -145,7 +146,7 @@ class Runner:
 
     def starter(self) -> Any:
         """Keys of seeds -> the state in which all begin, compiled when it is first called."""
-        return jax.jit(jax.vmap(self.algorithm.init, out_axes=self.algorithm.state_axes))
+        return jit_quickly(jax.vmap(self.algorithm.init, out_axes=self.algorithm.state_axes))
 
     def teams_of(self, state: Any) -> Any:
         """See `teams_of`."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.benchmark.versus_agilerl import run_worker
+from jaxmarl_comm.chunks import chunk_lengths
 from jaxmarl_comm.evolution.generations import Generations
 from jaxmarl_comm.offpolicy_config import OffPolicyConfig
 
@@ -72,14 +73,12 @@ def first_as_good(cfg: OffPolicyConfig, level: float) -> tuple[Reached | None, f
     algorithm = make_algorithm(cfg, env := cfg.make_env())
     generations = Generations(cfg, env, algorithm)
     state: Any = jax.block_until_ready(generations.start(jax.random.split(jax.random.key(cfg.seed), cfg.num_seeds)))
-    chunk = generations.chunk(state, cfg.log_interval)
+    chunks = {length: generations.chunk(state, length) for length in chunk_lengths(cfg.log_interval, cfg.num_iters)}
     generations.compile(state)
     compile_seconds, began = time.perf_counter() - began, time.perf_counter()
-    while done < cfg.num_iters:
-        state, metrics = chunk(state)
-        done += cfg.log_interval
+    while generations.going(state, done):
+        state, metrics, done = generations.advance(state, chunks, done)
         best = float(np.nanmax(metrics["return"]))
         if best >= level:
             return Reached(best, time.perf_counter() - began, done * cfg.num_envs * cfg.rollout_len), compile_seconds
-        state, _ = generations.after(state, metrics, done - cfg.log_interval, done)
     return None, compile_seconds

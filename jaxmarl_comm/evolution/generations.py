@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.chunks import compile_chunk, crosses
+from jaxmarl_comm.compiling import jit_quickly
 from jaxmarl_comm.evolution.evolver import Evolver
 from jaxmarl_comm.evolution.fitness import fitness_key, measurer
 from jaxmarl_comm.evolution.population import Population, score, taken
@@ -47,11 +49,11 @@ class Generations:
     def __init__(self, cfg: Config, env: Env, algorithm: Algorithm) -> None:
         self.cfg, self.algorithm = cfg, algorithm
         evolver = Evolver(cfg, env, algorithm)
-        self.start: Any = jax.jit(evolver.start)
+        self.start: Any = jit_quickly(evolver.start)
         self.measure: Any = jax.jit(measurer(cfg, env, algorithm))
-        self.judge: Any = jax.jit(evolver.judge)
-        self.breed: Any = jax.jit(evolver.breed, donate_argnums=0)
-        self.tell, self.over = jax.jit(evolver.told), jax.jit(evolver.over)
+        self.judge: Any = jit_quickly(evolver.judge)
+        self.breed: Any = jit_quickly(evolver.breed, donate_argnums=0)
+        self.tell, self.over = jit_quickly(evolver.told), jit_quickly(evolver.over)
 
     def chunk(self, state: Population, length: int) -> Chunk:
         """So many iterations of all members, compiled."""
@@ -65,6 +67,18 @@ class Generations:
         self.measure = self.measure.lower(fitness_key(self.cfg, state.generation), teams).compile()
         self.judge = self.judge.lower(state, fitness, alive).compile()
         self.breed = self.breed.lower(state, alive).compile()
+
+    def going(self, state: Population, done: int) -> bool:
+        """Whether there is more to do after so many iterations: not if all populations are good enough."""
+        return done < self.cfg.num_iters and not self.over(state)
+
+    def advance(
+        self, state: Population, chunks: Mapping[int, Chunk], done: int
+    ) -> tuple[Population, dict[str, Array], int]:
+        """(populations, metrics, iterations done) after one more chunk. chunks: by length. The state is used up."""
+        length = min(self.cfg.log_interval, self.cfg.num_iters - done)
+        state, metrics = chunks[length](state)
+        return *self.after(state, metrics, done, done + length), done + length
 
     def after(
         self, state: Population, metrics: dict[str, Array], before: int, done: int

@@ -83,15 +83,13 @@ class PopulationRunner(Runner):
     def advance(self, state: Population, done: int, stopped: Callable[[], bool]) -> tuple[Population, int]:
         """(populations, iterations done) once all are done, or enough, or where `stopped` is true; saved."""
         cfg, self.began = self.cfg, time.perf_counter() - self.seconds["train"]
-        going = done < cfg.num_iters and not self.generations.over(state)
+        going = self.generations.going(state, done)
         while going:
-            length = min(cfg.log_interval, cfg.num_iters - done)
-            state, metrics = self.chunks[length](state)
-            before, done = done, done + length
-            state, metrics = self.generations.after(state, metrics, before, done)
+            before = done
+            state, metrics, done = self.generations.advance(state, self.chunks, done)
             self.record(Logged(done, metrics, None))
             self.check_fitness(metrics)
-            going = done < cfg.num_iters and not stopped() and not self.generations.over(state)
+            going = not stopped() and self.generations.going(state, done)
             if crosses(cfg.checkpoint_interval, before, done) or not going:
                 self.save(done, state)
         return state, done

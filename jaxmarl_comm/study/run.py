@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
 from jaxmarl_comm.chunks import chunk_lengths, compile_chunk
+from jaxmarl_comm.compiling import jit_quickly
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.evolution.fittest import histories
@@ -113,11 +114,8 @@ def evolve_program(cfg: Config, env: Env, algorithm: Algorithm) -> Trained:
     chunks = {length: generations.chunk(state, length) for length in chunk_lengths(cfg.log_interval, cfg.num_iters)}
     generations.compile(state)
     rows, began = [], time.perf_counter()
-    while done < cfg.num_iters and not generations.over(state):
-        length = min(cfg.log_interval, cfg.num_iters - done)
-        state, metrics = chunks[length](state)
-        done += length
-        state, metrics = generations.after(state, metrics, done - length, done)
+    while generations.going(state, done):
+        state, metrics, done = generations.advance(state, chunks, done)
         rows.append({"env_steps": done * cfg.num_envs * cfg.rollout_len, **jax.device_get(metrics)})
     seconds = time.perf_counter() - began
     places = generations.fittest(state)
@@ -150,4 +148,4 @@ def start(program: Program, algorithm: Algorithm) -> Any:
     def of_run(key: Array, numbers: dict[str, Array]) -> Any:
         return algorithm.vary(algorithm.init(key), numbers)
 
-    return jax.jit(jax.vmap(of_run, out_axes=algorithm.state_axes))(keys, varied)
+    return jit_quickly(jax.vmap(of_run, out_axes=algorithm.state_axes))(keys, varied)
