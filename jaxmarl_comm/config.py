@@ -271,6 +271,11 @@ class Config(Settings):
         return 0
 
     @property
+    def breeds_from(self) -> int:
+        """Iterations after which there may be a generation of what evolves: once anybody has learned."""
+        return max(self.learn_from + 1, self.evolution.burn_in)
+
+    @property
     def env_steps(self) -> int:
         """Environment steps of the whole run, per seed."""
         return self.num_iters * self.num_envs * self.rollout_len

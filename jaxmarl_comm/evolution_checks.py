@@ -34,9 +34,12 @@ def _check_generations(cfg: Config, env: Env) -> Iterator[str]:
         yield (
             f"evolution.evo_interval ({evolution.evo_interval}) must be a multiple of log_interval ({cfg.log_interval})"
         )
-    first = (cfg.learn_from // evolution.evo_interval + 1) * evolution.evo_interval
+    first = -(-cfg.breeds_from // evolution.evo_interval) * evolution.evo_interval
     if first >= cfg.num_iters:
-        after = f" once anybody has learned, after iteration {cfg.learn_from}" if cfg.learn_from else ""
+        if evolution.burn_in > cfg.learn_from:
+            after = f" after evolution.burn_in ({evolution.burn_in})"
+        else:
+            after = f" once anybody has learned, after iteration {cfg.learn_from}" if cfg.learn_from else ""
         yield (
             f"evolution.evo_interval ({evolution.evo_interval}) leaves no generation before the end, at num_iters "
             f"({cfg.num_iters}){after}"
@@ -81,6 +84,7 @@ def _check_selection(evolution: EvolutionConfig) -> Iterator[str]:
         ("grow_factor", evolution.selection != "none"),
         ("shrink_factor", evolution.selection != "none"),
         ("resample_prob", evolution.selection != "none"),
+        ("burn_in", evolution.selection != "none"),
         ("mutation_sd", evolution.selection != "none"),
         ("new_layer_prob", evolution.selection != "none"),
     ):

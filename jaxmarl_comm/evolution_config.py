@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from jaxmarl_comm.settings import Count, Real, Settings, Share
+from jaxmarl_comm.settings import Count, Real, Settings, Share, Whole
 
 if TYPE_CHECKING:
     from jaxmarl_comm.config import Config
@@ -42,6 +42,9 @@ class EvolutionConfig(Settings):
         1, description="members that learn side by side, of which the fitter have descendants; 1: no evolution"
     )
     evo_interval: Count = Field(20, description="iterations between generations")
+    burn_in: Whole = Field(
+        0, description="iterations before the first of them: early fitness favours those who stop exploring"
+    )
     selection: Literal["tournament", "truncation", "multi_frequency", "none"] = Field(
         "tournament",
         description="who has descendants: the fittest of tournament_size; the best quarter, in the place of the "

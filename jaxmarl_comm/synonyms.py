@@ -8,6 +8,7 @@ RENAMED = {
     "actor_lr": "lr",
     "arch_mut": "evolution.probabilities.architecture",
     "buffer_length": "buffer_size",
+    "burn_in_period": "evolution.burn_in",
     "checkpoint_freq": "checkpoint_interval",
     "clip_coef": "clip_eps",
     "clip_epsilon": "clip_eps",

@@ -84,8 +84,8 @@ class Generations:
         self, state: Population, metrics: dict[str, Array], before: int, done: int
     ) -> tuple[Population, dict[str, Array]]:
         """(the populations after a chunk that ended at iteration `done`, its metrics and what a generation adds)."""
-        last, learned = done == self.cfg.num_iters, done > self.cfg.learn_from
-        if not last and not (learned and crosses(self.cfg.evolution.evo_interval, before, done)):
+        last, ready = done == self.cfg.num_iters, done >= self.cfg.breeds_from
+        if not last and not (ready and crosses(self.cfg.evolution.evo_interval, before, done)):
             return state, metrics
         alive = metrics["first_bad"] < 0
         fitness = self.measure(fitness_key(self.cfg, state.generation), teams_of(self.algorithm, state.members))
