@@ -14,5 +14,5 @@ def jit_quickly(function: Callable[..., Any], **options: Any) -> Any:
     On CPUs LLVM optimises it less, which takes a third of the time for programs that begin a run or breed a generation,
     and changes no bit of what they return.
     """
-    usual = jax.default_backend() != "cpu" or jax.config.jax_disable_most_optimizations
+    usual = jax.default_backend() != "cpu" or jax.config.read("jax_disable_most_optimizations")
     return jax.jit(function, compiler_options=None if usual else {"xla_backend_optimization_level": 1}, **options)
