@@ -409,17 +409,22 @@ def test_who_diverged_is_told_without_fitness(population):
     np.testing.assert_array_equal(told["fitness"], [0, 1, 2, np.nan, 4, 5, 6, 7])
 
 
-def test_there_is_no_generation_before_anybody_has_learned(population):
+@pytest.mark.parametrize(
+    ("learning_delay", "burn_in", "judged"),
+    [(200, 0, [False, False, True]), (200, 6, [False, False, True]), (0, 4, [False, True, True]), (0, 0, [True] * 3)],
+)
+def test_there_is_no_generation_before_anybody_has_learned(population, learning_delay, burn_in, judged):
     _, pop = population
-    cfg = default_cfg().replace({**FEW_OF_REPLAY, **EVOLVING, "learning_delay": 200, "evolution.target": -1e9})
+    more = {"learning_delay": learning_delay, "evolution.burn_in": burn_in, "evolution.target": -1e9}
+    cfg = default_cfg().replace({**FEW_OF_REPLAY, **EVOLVING, **more})
     generations = Generations(cfg, cfg.make_env(), make_algorithm(cfg, cfg.make_env()))
     generations.measure, generations.judge = lambda key, teams: jnp.arange(8.0), lambda state, *_: state
     generations.tell, generations.over = lambda state: {}, lambda state: True
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("jaxmarl_comm.evolution.generations.teams_of", lambda *_: None)
         told = [generations.after(pop, {"first_bad": -jnp.ones(8)}, done - 2, done)[1] for done in (2, 4, 6)]
-    assert cfg.learn_from == 4
-    assert ["fitness" in row for row in told] == [False, False, True]
+    assert cfg.learn_from == learning_delay / 50
+    assert ["fitness" in row for row in told] == judged
 
 
 def test_a_table_ranks_as_selection_does(population):

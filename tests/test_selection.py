@@ -94,6 +94,8 @@ BITS = {"comm.preset": "commnet", "comm.discretise": "quantise"}
         ({"net.max_width": 64, "net.hidden": [8, 16]}, "layers of one width"),
         ({"evolution.evo_interval": 3}, "must be a multiple of log_interval"),
         ({"evolution.evo_interval": 40}, "leaves no generation before the end"),
+        ({"evolution.burn_in": 40}, r"leaves no generation before the end, .* after evolution.burn_in \(40\)"),
+        ({"evolution.selection": "none", "evolution.burn_in": 2}, "evolution.burn_in means nothing here"),
         ({"evolution.selection": "truncation", "evolution.tournament_size": 3}, "means nothing here"),
         ({"evolution.selection": "truncation", "evolution.population_size": 3}, "must be 4"),
         ({"evolution.selection": "multi_frequency", "evolution.population_size": 6}, "at least 8"),
