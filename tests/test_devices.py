@@ -24,6 +24,13 @@ evolve(json.loads(sys.argv[1]), sys.argv[2])
 """
 
 
+# Two populations, each with its replay, so that there is one for each device.
+SHARING = {name: value for name, value in SIMPLEST.items() if name != "num_minibatches"} | {
+    "algorithm": "matd3", "learning_delay": 50, "buffer_size": 400, "batch_size": 8, "num_seeds": 2,
+    "evolution.share_replay": True,
+}  # fmt: skip
+
+
 class SimpleState(NamedTuple):
     key: Any
     iteration: Any
@@ -31,7 +38,7 @@ class SimpleState(NamedTuple):
 
 def returns(run):
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [row["return"] for row in rows], [row["param_norm"] for row in rows]
+    return [row["return"] for row in rows], [row["critic_grad_norm"] for row in rows]
 
 
 def test_those_who_learn_from_each_other_stay_on_one_device(monkeypatch):
@@ -44,9 +51,10 @@ def test_those_who_learn_from_each_other_stay_on_one_device(monkeypatch):
 
 
 @pytest.mark.long
-def test_members_are_the_same_on_two_devices(tmp_path, quick_evaluation):
+@pytest.mark.parametrize("settings", [SIMPLEST, SHARING])
+def test_members_are_the_same_on_two_devices(tmp_path, quick_evaluation, settings):
     """Up to rounding, as each device compiles a program of its own."""
-    settings = {**SIMPLEST, **EVOLVING}
+    settings = {**settings, **EVOLVING}
     two = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     command = [sys.executable, "-c", ON_TWO, json.dumps(settings), str(tmp_path / "two")]
     subprocess.run(command, check=True, env=two, capture_output=True)
