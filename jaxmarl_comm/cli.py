@@ -53,6 +53,7 @@ QUICK_TEST = {
 
 QUICK_EVOLUTION = {
     "evolution.evo_interval": 2,
+    "evolution.burn_in": 0,
     "evolution.fitness_episodes": 100,
     "evolution.random_start": True,  # ranges may be of settings that are others in a tiny run
 }

@@ -17,7 +17,7 @@ from jaxmarl_comm.algorithms.maddpg import Maddpg, some_of
 from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.algorithms.ppo_state import Hyperparams
 from jaxmarl_comm.algorithms.talk_losses import talk_losses
-from jaxmarl_comm.cli import quick_test, train_main
+from jaxmarl_comm.cli import quick_test, read_config, train_main
 from jaxmarl_comm.console import _mean as console_mean
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.messages import traffic
@@ -511,6 +511,8 @@ def test_a_quick_test_of_a_population_has_generations():
     assert quick_test(default_cfg(), {"evolution.population_size": 4})["evolution.evo_interval"] == 2
     for none in ({}, {"evolution.population_size": 1}, {"evolution.population_size": "many"}):
         assert "evolution.evo_interval" not in quick_test(default_cfg(), none)
+    for name in ("evolve_ref.yaml", "evolve_bits.yaml", "evolve_as_agilerl.yaml"):
+        assert (cfg := read_config(name, {})).replace(quick_test(cfg, {})).breeds_from < 5
     shared = {"algorithm": "matd3", "evolution.population_size": 16, "evolution.share_replay": True}
     assert default_cfg().replace({**quick_test(default_cfg(), shared), **shared}).slots >= 1
 
