@@ -10,7 +10,6 @@ import numpy as np
 
 from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.benchmark.versus_agilerl import run_worker
-from jaxmarl_comm.chunks import chunk_lengths
 from jaxmarl_comm.evolution.generations import Generations
 from jaxmarl_comm.offpolicy_config import OffPolicyConfig
 
@@ -73,7 +72,7 @@ def first_as_good(cfg: OffPolicyConfig, level: float) -> tuple[Reached | None, f
     algorithm = make_algorithm(cfg, env := cfg.make_env())
     generations = Generations(cfg, env, algorithm)
     state: Any = jax.block_until_ready(generations.start(jax.random.split(jax.random.key(cfg.seed), cfg.num_seeds)))
-    chunks = {length: generations.chunk(state, length) for length in chunk_lengths(cfg.log_interval, cfg.num_iters)}
+    chunks = generations.chunks(state)
     generations.compile(state)
     compile_seconds, began = time.perf_counter() - began, time.perf_counter()
     while generations.going(state, done):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm
-from jaxmarl_comm.chunks import compile_chunk, crosses
+from jaxmarl_comm.chunks import chunk_lengths, compile_chunk, crosses
 from jaxmarl_comm.compiling import jit_quickly
 from jaxmarl_comm.evolution.evolver import Evolver
 from jaxmarl_comm.evolution.fitness import fitness_key, measurer
@@ -58,6 +58,10 @@ class Generations:
     def chunk(self, state: Population, length: int) -> Chunk:
         """So many iterations of all members, compiled."""
         return Chunk(compile_chunk(self.algorithm, state.members, length))
+
+    def chunks(self, state: Population) -> dict[int, Chunk]:
+        """Those of a whole run, by length."""
+        return {n: self.chunk(state, n) for n in chunk_lengths(self.cfg.log_interval, self.cfg.num_iters)}
 
     def compile(self, state: Population) -> None:
         """Compile all else now, so that no generation waits for it."""

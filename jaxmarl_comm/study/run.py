@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm, make_algorithm
-from jaxmarl_comm.chunks import chunk_lengths, compile_chunk
+from jaxmarl_comm.chunks import compile_chunk
 from jaxmarl_comm.compiling import jit_quickly
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
@@ -111,7 +111,7 @@ def evolve_program(cfg: Config, env: Env, algorithm: Algorithm) -> Trained:
     state = generations.start(jax.random.split(jax.random.key(cfg.seed), cfg.num_seeds))
     firsts = np.arange(0, cfg.num_runs, cfg.evolution.population_size)
     untrained = jax.tree.map(np.array, teams_of(algorithm, generations.members(state, firsts)))
-    chunks = {length: generations.chunk(state, length) for length in chunk_lengths(cfg.log_interval, cfg.num_iters)}
+    chunks = generations.chunks(state)
     generations.compile(state)
     rows, began = [], time.perf_counter()
     while generations.going(state, done):
