@@ -117,37 +117,65 @@ def test_agilerl_is_run_by_its_own_python_with_our_settings(capsys, monkeypatch,
     assert "cannot train AgileRL's agent: 'no agilerl'" in capsys.readouterr().err
 
 
-def test_populations_race_to_the_best_that_agilerl_has(capsys, monkeypatch, tmp_path):
+def race_with(monkeypatch, tmp_path, ours):
+    """AgileRL's population is a program that says how it was called and tells three generations; ours is as given."""
     peer = tmp_path / "python"
     said = '{"seconds": [10, 20, 30], "generations": [[-90, -80], [-70, -50], [-60, -99]]}'
     peer.write_text(f"#!/bin/sh\necho \"$2\" > {tmp_path}/given\necho '{said}'\n")
     peer.chmod(0o755)
     levels = []
 
-    def first_as_good(cfg, level):
+    def train_until(cfg, level):
         levels.append(level)
-        return evolving.Reached(-24.0, 0.5, 800), 3.5
+        return ours, 3.5
 
-    monkeypatch.setattr(evolving, "first_as_good", first_as_good)
-    assert main(["evolution", "--python", str(peer), "--json", str(tmp_path / "found.json")]) == 0
-    theirs, ours, ratio = capsys.readouterr().out.splitlines()[-3:]
-    assert levels == [-25.0]
+    monkeypatch.setattr(evolving, "train_until", train_until)
+    monkeypatch.setattr(evolving, "standing_still", lambda env, seed: -33.25)
+    return ["evolution", "--python", str(peer), "--json", str(tmp_path / "found.json")], levels
+
+
+OURS = [evolving.Reached(-31.0, 0.25, 400), evolving.Reached(-24.0, 0.5, 800)]
+
+
+def test_populations_race_to_the_best_that_agilerl_has(capsys, monkeypatch, tmp_path):
+    command, levels = race_with(monkeypatch, tmp_path, OURS)
+    assert main(command) == 0
+    level, theirs, ours, ratio = capsys.readouterr().out.splitlines()[-4:]
+    assert levels == [-25.0] and level == "as good as -25.00; a team that stands still returns -33.25"
     assert "-25.00 after     20.0 s, 20,000 steps" in theirs and "-24.00 after      0.5 s, 800 steps" in ours
     assert ratio.startswith("AgileRL / ours 40.0;") and ratio.endswith("with that, 5.0")
     given = json.loads((tmp_path / "given").read_text())
     assert given["members"] == 4 and given["steps"] == 100_000 and given["evo_steps"] == 10_000
-    assert json.loads((tmp_path / "found.json").read_text())["rows"][0]["ratio"] == 40
-    monkeypatch.setattr(evolving, "first_as_good", lambda cfg, level: (None, 3.5))
-    assert main(["evolution", "--python", str(peer)]) == 0
-    assert "ours did not come to that in 800,000 steps" in capsys.readouterr().out
+    found = json.loads((tmp_path / "found.json").read_text())["rows"][0]
+    assert found["ratio"] == 40 and found["ratio_with_compiling"] == 5 and found["still"] == -33.25
+    assert [reached["returns"] for reached in found["theirs"]] == [-40, -25, -30]
+
+
+def test_populations_race_to_a_level_that_one_may_not_reach(capsys, monkeypatch, tmp_path):
+    command, levels = race_with(monkeypatch, tmp_path, OURS)
+    assert main([*command, "--level", "-24"]) == 0
+    theirs, ours, ratio = capsys.readouterr().out.splitlines()[-3:]
+    assert levels == [-24.0] and "never in     30.0 s, 30,000 steps of each member: -25.00 at its best" in theirs
+    assert "-24.00 after      0.5 s" in ours and "AgileRL / ours more than 60.0;" in ratio
+    assert ratio.endswith("with that, more than 7.5")
+    assert main([*command, "--level", "-20"]) == 0
+    ours = capsys.readouterr().out.splitlines()[-1]
+    assert "ours" in ours and "never in      0.5 s, 800 steps of each member: -24.00 at its best" in ours
+
+
+def test_who_stands_still_is_as_far_as_chance_put_the_goal():
+    """Both are anywhere in a square of side 2, and the square of their distance counts in each of 25 steps."""
+    env = make_env("simple_v3", continuous_actions=True)
+    assert evolving.standing_still(env, 0) == pytest.approx(-25 * 4 / 3, rel=0.03)
 
 
 @pytest.mark.long
 def test_our_population_is_timed_until_it_is_as_good():
     cfg = default_cfg().replace({**TINY, **EVOLVING, "env.name": "simple_v3", "comm.preset": "none"})
-    reached, compile_seconds = evolving.first_as_good(cfg, -1e6)
-    assert reached.steps == 2 * 4 * 25 and 0 < reached.seconds < compile_seconds
-    assert evolving.first_as_good(cfg, 1e6)[0] is None
+    history, compile_seconds = evolving.train_until(cfg, -1e6)
+    assert [reached.steps for reached in history] == [2 * 4 * 25] and 0 < history[0].seconds < compile_seconds
+    history, _ = evolving.train_until(cfg, 1e6)
+    assert history[-1].steps == cfg.env_steps and len(history) == 3
 
 
 def test_the_loop_plays_random_episodes_and_starts_them_again():

@@ -150,10 +150,11 @@ def evolution_command(commands: Commands) -> Parser:
     command: Parser = commands.add_parser(
         "evolution",
         help="a population as in AgileRL's tutorial, beside AgileRL",
-        description="How long AgileRL's population takes to the best return that it has in so many steps, and how long "
-        f"that of {evolving.CONFIG} takes to the same: in training, of the best member.",
+        description="How long AgileRL's population takes to the best return that it has in so many steps, or to the "
+        f"level that is given, and how long that of {evolving.CONFIG} takes to it: in training, of the best member.",
     )
     with_agilerl(command, 100_000, "environment steps of each of AgileRL's members")
+    command.add_argument("--level", type=float, metavar="RETURN", help="default: the best that AgileRL comes to")
     return command
 
 
@@ -283,21 +284,13 @@ def benchmark_evolution(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     tutorial, cfg = load_config(CONFIGS / CONFIG), load_config(CONFIGS / evolving.CONFIG)
     assert isinstance(tutorial, OffPolicyConfig) and isinstance(cfg, OffPolicyConfig)
     print(f"MATD3 on {cfg.env.name}, populations of {cfg.evolution.population_size}; {machine()}")
-    found = evolving.race(tutorial, cfg, given.python, given.steps, given.threads)
-    for side, reached in (("AgileRL", found.theirs), ("ours", found.ours)):
-        if reached:
-            took = f"{reached.seconds:8.1f} s, {reached.steps:,} steps of each member"
-            print(f"{side:8}return {reached.returns:8.2f} after {took}")
-    if found.ours is None:
-        print(f"ours did not come to that in {cfg.env_steps:,} steps")
-    else:
-        print(
-            f"AgileRL / ours {found.ratio:.1f}; ours compiled in {found.compile_seconds:.1f} s before: with that, "
-            f"{found.ratio_with_compiling:.1f}"
-        )
+    found = evolving.race(tutorial, cfg, given.python, given.steps, given.threads, given.level)
+    for line in evolving.race_lines(found):
+        print(line)
     yield {
-        "theirs": found.theirs._asdict(),
-        "ours": found.ours and found.ours._asdict(),
-        "compile_seconds": found.compile_seconds,
-        "ratio": found.ratio,
+        **found._asdict(),
+        "theirs": [reached._asdict() for reached in found.theirs],
+        "ours": [reached._asdict() for reached in found.ours],
+        "ratio": found.ratio(),
+        "ratio_with_compiling": found.ratio(compiling=True),
     }
