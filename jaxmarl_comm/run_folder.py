@@ -121,6 +121,19 @@ class RunFolder:
         check_goes_on(saved, cfg, f"run folder {path} holds a run")
         return folder, cfg
 
+    def put_fittest_aside(self) -> Path | None:
+        """Where the fittest of an earlier end are from now on, `fittest-1` or so, as populations go on; None of none.
+
+        Raises RunError where somebody is at work there.
+        """
+        if not self.fittest.exists():
+            return None
+        with locked(self.fittest):
+            try:
+                return self.fittest.rename(next_free(self.path, self.fittest.name))
+            except OSError as error:
+                raise RunError(f"cannot rename {self.fittest}: {error.strerror}") from None
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """While inside, no other process writes here. Raises RunError if one does, or if nothing can be written."""
@@ -256,6 +269,22 @@ def check_free(folder: Path) -> None:
     if os.path.lexists(folder):
         raise RunError(f"{folder} exists; choose another folder for the results")
     check_can_hold(folder.absolute().parent)
+
+
+def trained_as(path: Path) -> Config:
+    """The config that what is in a run folder was trained by: that of populations, of their fittest, too.
+
+    Raises RunError if there is no run.
+    """
+    _, cfg = RunFolder.read(path)
+    around = RunFolder(path.resolve().parent)
+    if cfg.evolves or around.fittest != path.resolve():
+        return cfg
+    try:
+        _, of_populations = RunFolder.read(around.path)
+    except RunError:  # a run that somebody has named so
+        return cfg
+    return of_populations if of_populations.evolves else cfg
 
 
 def task_differences(one: Config, other: Config) -> list[str]:

@@ -131,6 +131,14 @@ def lively_run(path, alter=lambda state: state, **changes):
             return jax.random.split(KEY, x.shape)
         return (rng.normal(0, 1, x.shape) if x.dtype.kind == "f" else np.zeros(x.shape)).astype(x.dtype)
 
-    state = jax.tree.map(draw, shapes_of(runner.init, runner.seed_keys))
+    shapes = shapes_of(runner.init, runner.seed_keys)
+    hparams = of_config(type(shapes.hparams), cfg)
+    state = jax.tree.map(draw, shapes)._replace(
+        hparams=jax.tree.map(lambda x: np.broadcast_to(x, (cfg.num_seeds, *x.shape)), hparams)
+    )
     runner.save(cfg.num_iters, alter(state))
     return path
+
+
+def same(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))

@@ -20,6 +20,9 @@ TINY = {
 }
 EVOLVING = {"evolution.population_size": 4, "evolution.evo_interval": 2, "evolution.fitness_episodes": 20}
 SIMPLEST = {**TINY, "env.name": "simple_v3", "comm.preset": "none"}  # where nobody cares what is learned
+FEW_OF_REPLAY = {
+    "algorithm": "matd3", "num_envs": 2, "hidden_dim": 8, "log_interval": 2, "num_iters": 8, "batch_size": 50,
+}  # fmt: skip
 
 
 def as_options(settings):

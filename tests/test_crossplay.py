@@ -10,6 +10,7 @@ import pytest
 
 from jaxmarl_comm import RunError, crossplay, default_cfg
 from jaxmarl_comm.cli import crossplay_main
+from jaxmarl_comm.comm.channel import Numbers
 from jaxmarl_comm.crossing import payoffs
 from jaxmarl_comm.crossing.competing import check_apart, duel, kinds_of
 from jaxmarl_comm.crossing.entries import act_differently, learned, load_run, seeds_of
@@ -426,10 +427,12 @@ def test_the_picture_frames_who_was_trained_together(crossed, monkeypatch, tmp_p
         assert framed == {(k, k) for k in range(4)}
 
 
-def test_strangers_whose_messages_have_other_sizes_are_not_mixed():
-    def entry(size):
-        return SimpleNamespace(params=SimpleNamespace(numbers=SimpleNamespace(message_dim=np.float32(size))))
+def test_strangers_whose_messages_are_of_another_kind_are_not_mixed():
+    def entry(**numbers):
+        those = Numbers(*np.float32([0.1, 0, 0, 4, 3, 1]))._replace(**numbers)
+        return SimpleNamespace(params=SimpleNamespace(numbers=those))
 
-    check_messages([entry(3), entry(3)])
-    with pytest.raises(RunError, match=r"have come to comm\.message_dim 2 and 8"):
-        check_messages([entry(8), entry(2), entry(8)])
+    check_messages([entry(), entry(temperature=np.float32(0.5)), entry()])
+    for name in ("message_dim", "bits", "noise"):
+        with pytest.raises(RunError, match=rf"have come to comm\.{name} 2 and 8"):
+            check_messages([entry(**{name: np.float32(n)}) for n in (8, 2, 8)])

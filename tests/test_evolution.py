@@ -1,7 +1,5 @@
 """Populations: what mutations do to learners, what descendants have of parents, and runs, interrupted too."""
 
-import json
-import shutil
 from functools import cache
 from types import SimpleNamespace
 
@@ -10,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmarl_comm import default_cfg, evaluate, evolve, load_policy, resume
+from jaxmarl_comm import default_cfg
 from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.algorithms.hyperparams import of_config
 from jaxmarl_comm.algorithms.maddpg import Maddpg, some_of
 from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.algorithms.ppo_state import Hyperparams
 from jaxmarl_comm.algorithms.talk_losses import talk_losses
-from jaxmarl_comm.cli import quick_test, read_config, train_main
+from jaxmarl_comm.cli import quick_test, read_config
 from jaxmarl_comm.console import _mean as console_mean
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.messages import traffic
@@ -36,8 +34,8 @@ from jaxmarl_comm.report.generations import generation_table
 from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner
 from jaxmarl_comm.trees import unstack
-from learners import lively
-from runs import EVOLVING, TINY, call
+from learners import lively, same
+from runs import EVOLVING, FEW_OF_REPLAY
 
 pytestmark = pytest.mark.long
 
@@ -50,9 +48,6 @@ RANGES = {"lr": [1e-4, 1e-1], "gamma": [0.5, 0.99], "comm.bits": [1, 8], "comm.m
 CFG = default_cfg().replace(
     {**FEW, **ROOM, **BITS, **EVOLVING, "evolution.ranges": RANGES, "evolution.probabilities": EVERYTHING}
 )
-FEW_OF_REPLAY = {
-    "algorithm": "matd3", "num_envs": 2, "hidden_dim": 8, "log_interval": 2, "num_iters": 8, "batch_size": 50,
-}  # fmt: skip
 OFF_POLICY = {"algorithm": "matd3", "comm.preset": "commnet", "env.continuous_actions": True, "num_envs": 2}
 
 
@@ -170,10 +165,6 @@ def _decision(learner, state):
     now, team = state.rollout, learner.team(state)
     moment = learner.actor.chance(team, KEY, KEY, learner.view(now), now.env, learner.batch) | learner.notes(now)
     return learner.actor.step(team, learner.view(now), moment, lambda heard: heard)
-
-
-def same(a, b):
-    return all(np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
 
 
 def test_networks_with_room_begin_as_those_without(learner):
@@ -515,97 +506,3 @@ def test_a_quick_test_of_a_population_has_generations():
         assert (cfg := read_config(name, {})).replace(quick_test(cfg, {})).breeds_from < 5
     shared = {"algorithm": "matd3", "evolution.population_size": 16, "evolution.share_replay": True}
     assert default_cfg().replace({**quick_test(default_cfg(), shared), **shared}).slots >= 1
-
-
-RUN = {**TINY, **EVOLVING, "evolution.ranges": {"lr": [1e-3, 1e-1]}, "num_seeds": 2}
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return evolve(RUN, tmp_path_factory.mktemp("evolution") / "run")
-
-
-def test_a_run_leaves_populations_and_the_fittest(run):
-    rows = [row for row in run.metrics if "fitness" in row]
-    assert [row["iteration"] for row in rows] == [2, 4, 6]
-    assert ["parent" in row for row in rows] == [True, True, False]
-    assert all(len(row["fitness"]) == 8 for row in rows)
-    assert (run.run_dir / "generations.svg").exists()
-    np.testing.assert_allclose(np.ravel(run.fitness), rows[-1]["fitness"], rtol=1e-6)
-    assert run.fittest.run_dir == run.run_dir / "fittest"
-    assert run.fittest.cfg.num_seeds == 2
-    assert len(run.fittest.evaluation["return"]["of_each_seed"]) == 2
-
-
-def test_the_fittest_are_what_plays(run):
-    fittest = np.argmax(run.fitness, axis=1) + np.array([0, 4])
-    for seed, place in enumerate(fittest):
-        state, _ = Runner(run.fittest.cfg, RunFolder(run.fittest.run_dir)).load()
-        theirs = jax.tree.map(lambda x, seed=seed: x[seed], state.params.policy)
-        assert same(theirs, jax.tree.map(lambda x, place=place: x[place], run.teams.params))
-    assert evaluate(run.run_dir, 30)["return"]["mean"] == evaluate(run.fittest, 30)["return"]["mean"]
-    assert load_policy(run.run_dir)
-
-
-def test_an_interrupted_run_goes_on_as_if_nothing_had_been(run, tmp_path):
-    copy = tmp_path / "copy"
-    shutil.copytree(run.run_dir, copy)
-    shutil.rmtree(copy / "checkpoints" / "6")
-    shutil.rmtree(copy / "fittest")
-    with pytest.raises(RunError, match="has not come to its end: go on with --resume"):
-        evaluate(copy)
-    resume(copy)
-    assert (copy / "metrics.jsonl").read_bytes() == (run.run_dir / "metrics.jsonl").read_bytes()
-    files = [json.loads((of / "fittest" / "evaluation.json").read_text()) for of in (run.run_dir, copy)]
-    assert files[0]["return"] == files[1]["return"]
-    ours, theirs = (PopulationRunner(run.cfg, RunFolder(of)).load()[0] for of in (run.run_dir, copy))
-    assert same(plain(ours), plain(theirs))
-
-
-def test_a_finished_evolution_is_judged_anew_in_as_many_episodes_as_are_asked(run, tmp_path):
-    copy = tmp_path / "copy"
-    shutil.copytree(run.run_dir, copy)
-    resume(copy, {"eval_episodes": run.cfg.eval_episodes + 3})
-    judged = json.loads((copy / "fittest" / "evaluation.json").read_text())
-    assert judged["episodes"] == run.cfg.eval_episodes + 3
-    assert RunFolder.read(copy / "fittest")[1].eval_episodes == run.cfg.eval_episodes + 3
-
-
-def test_members_that_share_a_replay_leave_a_run_like_any_other(tmp_path):
-    shared = {
-        **FEW_OF_REPLAY, **EVOLVING, "env.name": "simple_v3", "comm.preset": "none", "learning_delay": 50,
-        "replay_ratio": 8.0, "max_replay_ratio": 8.0, "max_batch_size": 50,
-        "buffer_size": 800, "eval_episodes": 20, "eval_episodes_reference": 4, "num_iters": 6,
-        "evolution.share_replay": True, "evolution.random_start": True,
-        "evolution.ranges": {"batch_size": [20, 50], "replay_ratio": [2, 8]},
-    }  # fmt: skip
-    found = evolve(shared, tmp_path / "run")
-    cfg, rows = found.fittest.cfg, [row for row in found.metrics if "fitness" in row]
-    assert cfg.buffer_size == 200 and cfg.slots == found.cfg.slots == 4
-    fittest = int(np.argmax(found.fitness[0]))
-    assert cfg.batch_size == rows[-1]["member/batch_size"][fittest]
-    assert cfg.replay_ratio == pytest.approx(rows[-1]["member/replay_ratio"][fittest])
-    assert (cfg.updates, cfg.windows) == (found.cfg.updates, found.cfg.windows)
-    longer = resume(found.fittest.run_dir, num_iters=8)
-    assert longer.metrics[-1]["iteration"] == 8
-
-
-def plain(tree):
-    """With numbers for keys."""
-    is_key = [jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key) for x in jax.tree.leaves(tree)]
-    return [jax.random.key_data(x) if k else x for x, k in zip(jax.tree.leaves(tree), is_key, strict=True)]
-
-
-TOO_MANY = ["--evolution.population_size", 4096, "--num_envs", 500_000, "--num_minibatches", 1]
-TOO_LONG = ["--evolution.population_size", 4, "--evolution.fitness_episodes", 2_000_000_000]
-
-
-@pytest.mark.parametrize(
-    ("words", "blamed"),
-    [(TOO_MANY, "evolution.population_size is 4,096"), (TOO_LONG, "evolution.fitness_episodes is 2,000,000,000")],
-)
-def test_what_no_memory_holds_is_refused_before_the_start(words, blamed, tmp_path, capsys):
-    status, errors = call(train_main, [*words, "--run-dir", tmp_path / "run"], capsys)
-    assert status == 1
-    assert blamed in errors
-    assert not (tmp_path / "run").exists()

@@ -81,7 +81,7 @@ def learned(batch: Batch, env: Env, algorithm: Algorithm) -> Kind:
 
 def load_runs(paths: Sequence[Path], tell: Callable[[str], None]) -> list[Trained]:
     """All runs, of one task. Raises RunError if they are not, or if one cannot be read."""
-    if len({path.resolve() for path in paths}) < len(paths):
+    if len({RunFolder.open(path)[0].path.resolve() for path in paths}) < len(paths):
         raise RunError(f"a run is named twice among {', '.join(map(str, paths))}")
     folders = Counter(path.resolve().name for path in paths)
     runs = []

@@ -19,13 +19,15 @@ from jaxmarl_comm.run_folder import RunError
 
 Array = jax.Array
 
+SAID = ("message_dim", "bits", "noise", "loss", "bit_flip")
+"""What a team of two cannot have two of: see `Numbers`. The temperature is nothing to those who act greedily."""
+
 
 def cross_strangers(batch: Batch, key: Array, runs: Sequence[Trained], tell: Callable[[str], None]) -> dict[str, Any]:
     """Rows, whose seed acts for some agents, and columns, whose seed acts for the others. Raises RunError."""
     check_meet(batch.env, runs)
     entries = apart(batch, runs)
-    if runs[0].cfg.comm.max_message_dim is not None:
-        check_messages(entries)
+    check_messages(entries)
     payoffs = play_all(entries, entries, meeting(batch, key), tell)
     return told(batch.env, payoffs) | summary(batch.env, runs, entries, payoffs)
 
@@ -45,11 +47,12 @@ def check_meet(env: Env, runs: Sequence[Trained]) -> None:
 
 
 def check_messages(entries: Sequence[Entry]) -> None:
-    """Raises RunError where strangers' messages are of other sizes, as seeds of populations may have come to."""
-    sizes = {float(entry.params.numbers.message_dim) for entry in entries}
-    if len(sizes) > 1:
-        told = " and ".join(f"{size:g}" for size in sorted(sizes))
-        raise RunError(f"strangers need messages of one size, but these have come to comm.message_dim {told}")
+    """Raises RunError where strangers' messages are of another kind, as seeds of populations may have come to."""
+    for name in SAID:
+        found = {float(getattr(entry.params.numbers, name)) for entry in entries}
+        if len(found) > 1:
+            told = " and ".join(f"{x:g}" for x in sorted(found))
+            raise RunError(f"strangers need messages of one kind, but these have come to comm.{name} {told}")
 
 
 def apart(batch: Batch, runs: Sequence[Trained]) -> list[Entry]:

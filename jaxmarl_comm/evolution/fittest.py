@@ -13,7 +13,6 @@ from jaxmarl_comm.config import Config, build_config
 from jaxmarl_comm.dotted import merge
 from jaxmarl_comm.evolution.population import Population, score
 from jaxmarl_comm.evolution_config import whole
-from jaxmarl_comm.files import discard, draft_of
 from jaxmarl_comm.opponents.copies import load_copies, save_copies
 from jaxmarl_comm.run_folder import RunFolder
 
@@ -29,26 +28,26 @@ def fittest_config(cfg: Config, done: int, state: Population) -> Config:
     Where several populations have come to several, those of each are in the checkpoint alone.
     """
     values = {name: value for name, value in cfg.model_dump().items() if name != "evolution"} | {"num_iters": done}
-    come_to = {}
+    come_to: dict[str, Any] = {}
     if cfg.num_seeds == 1:
         fittest = int(np.argmax(score(state.fitness)[0]))
-        come_to = {name: float(number(state.members.hparams, name)[fittest]) for name in cfg.evolution.ranges_of(cfg)}
-    return build_config(merge(values, cfg.of_member({name: whole(value) for name, value in come_to.items()})))
+        numbers = {name: number(state.members.hparams, name)[fittest] for name in cfg.evolution.ranges_of(cfg)}
+        come_to = {name: whole(shortest(x)) for name, x in numbers.items()}
+    return build_config(merge(values, cfg.of_member(come_to)))
+
+
+def shortest(x: Any) -> float:
+    """A number of 32 bits in as few digits as tell it: .005, not .004999999888."""
+    return float(str(np.float32(x)))
 
 
 def create_fittest(
     runner: PopulationRunner, state: Population, places: np.ndarray, done: int, rows: list[dict[str, Any]]
 ) -> RunFolder:
-    """The run folder of the members at these places `[S]`, in the place of what was there of an earlier end.
-
-    One that has been trained as long, or on, stays as it is.
-    """
+    """The run folder of the members at these places `[S]`; if there is one, it is of this end, and stays as it is."""
     path, cfg = runner.folder.fittest, fittest_config(runner.cfg, done, state)
     if path.exists():
-        there, its = RunFolder.read(path)
-        if its.num_iters >= done:
-            return there
-        discard(path.rename(draft_of(path)))
+        return RunFolder.read(path)[0]
     members = runner.generations.members(state, places)
 
     def fill(draft: RunFolder) -> None:

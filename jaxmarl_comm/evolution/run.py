@@ -69,6 +69,13 @@ class PopulationRunner(Runner):
     def teams_of(self, state: Population) -> Any:
         return super().teams_of(state.members)
 
+    def begin(self) -> tuple[Population, int]:
+        """As of any run. Where populations go on that had come to an end, the fittest of that end are kept apart."""
+        state, done = super().begin()
+        if self.generations.going(state, done) and (aside := self.folder.put_fittest_aside()):
+            self.console.say(f"the fittest of the end before are in {aside} from now on")
+        return state, done
+
     def run_to_the_end(self) -> tuple[Population, int]:
         """(the populations, iterations that they have learned for): all, or until they are good enough."""
         state = self.run()

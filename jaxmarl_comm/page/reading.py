@@ -10,19 +10,20 @@ from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.report.found import Evaluated, Found
 from jaxmarl_comm.results.record import damaged, read_object
-from jaxmarl_comm.run_folder import RunFolder
+from jaxmarl_comm.run_folder import RunFolder, trained_as
 
 Row = dict[str, Any]
 
 
 class Seen(NamedTuple):
-    """A run. rows: of metrics.jsonl. clock: iteration -> seconds of training until then. evaluated: None before it was.
+    """A run. trained: see `trained_as`. rows: of metrics.jsonl. clock: iteration -> seconds of training until then.
 
-    versions: of what trained it, as far as known.
+    evaluated: None before it was. versions: of what trained it, as far as known.
     """
 
     name: str
     cfg: Config
+    trained: Config
     env: Env
     rows: list[Row]
     clock: dict[int, float]
@@ -61,6 +62,7 @@ def read_run(path: Path, evaluation: Path | None = None) -> Seen:
     return Seen(
         name=path.resolve().name,
         cfg=cfg,
+        trained=trained_as(folder.path),
         env=env,
         rows=folder.read_metrics(cfg.num_seeds),
         clock=folder.read_clock(),

@@ -57,7 +57,7 @@ def meanings() -> dict[str, str]:
 
 def settings(run: Seen) -> Markup:
     """Changed settings, all of them, the command and the versions."""
-    parts = [tag("pre", command(run.cfg), class_="command"), *_table(run.cfg)]
+    parts = [tag("pre", command(run.trained), class_="command"), *_table(run.cfg)]
     every = tag("details", tag("summary", "All settings"), tag("pre", run.cfg.to_yaml()))
     versions = ", ".join(f"{name} {number}" for name, number in run.versions.items()) or "not known"
     return tag("div", *parts, every, tag("p", tag("b", "Trained with "), versions))

@@ -14,7 +14,7 @@ from jaxmarl_comm.envs.base import Env, per_team
 from jaxmarl_comm.files import RunError, read_bytes
 from jaxmarl_comm.repeat import command
 from jaxmarl_comm.report.found import is_evaluation
-from jaxmarl_comm.run_folder import RunFolder
+from jaxmarl_comm.run_folder import RunFolder, trained_as
 
 Record = dict[str, Any]
 
@@ -56,7 +56,8 @@ def finished(path: Path) -> Finished:
 
 def record_of(path: Path) -> Record:
     """Of the finished run in this folder. Raises RunError, see `finished`."""
-    _, cfg, env, evaluation, rows = finished(path)
+    folder, cfg, env, evaluation, rows = finished(path)
+    trained = trained_as(folder.path)
     return {
         "name": STAMP.sub("", path.resolve().name),
         "task": cfg.env.name,
@@ -65,16 +66,16 @@ def record_of(path: Path) -> Record:
         "algorithm": cfg.algorithm,
         "channel": cfg.comm.preset,
         "num_seeds": cfg.num_seeds,
-        "env_steps": cfg.env_steps,
+        "env_steps": cfg.env_steps * trained.evolution.population_size,
         "train_seconds": evaluation["seconds"]["train"],
         "episodes": evaluation["episodes"],
-        "command": command(cfg),
+        "command": command(trained),
         "found": {name: evaluation.get(name) for name in measures_of(env)},
         "control": evaluation["control"] and {"env_steps": evaluation["control"]["env_steps"]},
         "baselines": evaluation["baselines"],
         "ladder": evaluation["ladder"],
         "curve": curve(env, rows),
-        "crossplay": newest(path, "crossplay", CROSSPLAY),
+        "crossplay": newest(folder.path, "crossplay", CROSSPLAY),
         "exploit": newest(path, "exploit", EXPLOIT),
     }
 
