@@ -1,9 +1,10 @@
-"""The command that trains a run again."""
+"""What trains a run again: its config, and the command."""
 
 from __future__ import annotations
 
 import json
 import shlex
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,8 +13,25 @@ from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.config import DEFAULT_ALGORITHM, Config
 from jaxmarl_comm.dotted import flatten
 from jaxmarl_comm.options import read_value
+from jaxmarl_comm.run_folder import RunError, RunFolder
 
 TOLD_ELSEWHERE = ("env.name", "control")  # in the command itself
+
+
+def trained_as(path: Path) -> Config:
+    """The config that what is in a run folder was trained by: that of populations, of their fittest, too.
+
+    Raises RunError if there is no run.
+    """
+    _, cfg = RunFolder.read(path)
+    around = RunFolder(path.resolve().parent)
+    if cfg.evolves or around.fittest != path.resolve():
+        return cfg
+    try:
+        _, of_populations = RunFolder.read(around.path)
+    except RunError:  # a run that somebody has named so
+        return cfg
+    return of_populations if of_populations.evolves else cfg
 
 
 def command(cfg: Config) -> str:

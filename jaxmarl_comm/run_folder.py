@@ -122,7 +122,7 @@ class RunFolder:
         return folder, cfg
 
     def put_fittest_aside(self) -> Path | None:
-        """Where the fittest of an earlier end are from now on, `fittest-1` or so, as populations go on; None of none.
+        """Where the fittest of an earlier end are from now on, `fittest-1` or so; None if there are none.
 
         Raises RunError where somebody is at work there.
         """
@@ -269,22 +269,6 @@ def check_free(folder: Path) -> None:
     if os.path.lexists(folder):
         raise RunError(f"{folder} exists; choose another folder for the results")
     check_can_hold(folder.absolute().parent)
-
-
-def trained_as(path: Path) -> Config:
-    """The config that what is in a run folder was trained by: that of populations, of their fittest, too.
-
-    Raises RunError if there is no run.
-    """
-    _, cfg = RunFolder.read(path)
-    around = RunFolder(path.resolve().parent)
-    if cfg.evolves or around.fittest != path.resolve():
-        return cfg
-    try:
-        _, of_populations = RunFolder.read(around.path)
-    except RunError:  # a run that somebody has named so
-        return cfg
-    return of_populations if of_populations.evolves else cfg
 
 
 def task_differences(one: Config, other: Config) -> list[str]:

@@ -12,8 +12,9 @@ from jaxmarl_comm.cli import train_main
 from jaxmarl_comm.evolution.fittest import shortest
 from jaxmarl_comm.evolution.run import PopulationRunner
 from jaxmarl_comm.page.reading import read_run
+from jaxmarl_comm.repeat import trained_as
 from jaxmarl_comm.results.record import record_of
-from jaxmarl_comm.run_folder import RunError, RunFolder, trained_as
+from jaxmarl_comm.run_folder import RunError, RunFolder
 from jaxmarl_comm.runner import Runner
 from learners import same
 from runs import EVOLVING, FEW_OF_REPLAY, TINY, call

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 from jaxmarl_comm.checkpoint_record import newest_record
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
+from jaxmarl_comm.repeat import trained_as
 from jaxmarl_comm.report.found import Evaluated, Found
 from jaxmarl_comm.results.record import damaged, read_object
-from jaxmarl_comm.run_folder import RunFolder, trained_as
+from jaxmarl_comm.run_folder import RunFolder
 
 Row = dict[str, Any]
 

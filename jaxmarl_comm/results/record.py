@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env, per_team
 from jaxmarl_comm.files import RunError, read_bytes
-from jaxmarl_comm.repeat import command
+from jaxmarl_comm.repeat import command, trained_as
 from jaxmarl_comm.report.found import is_evaluation
-from jaxmarl_comm.run_folder import RunFolder, trained_as
+from jaxmarl_comm.run_folder import RunFolder
 
 Record = dict[str, Any]
 
