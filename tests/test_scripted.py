@@ -87,6 +87,21 @@ def test_an_evader_runs_away_but_not_through_the_wall(continuous):
     assert flees([0.5, 0.1], [0.88, 0.0]) in (DOWN, LEFT), "the wall is near"
 
 
+def test_who_is_in_a_forest_is_neither_hunted_nor_fled_from_but_by_those_who_see_it():
+    env = make_env("simple_world_comm_v3", num_adversaries=2, num_good=1)  # the leader, who sees all, and one more
+
+    def moves(side, team, pos, forest):
+        elsewhere = [[0.9, 0.9], [0.9, -0.9], [-0.9, 0.9]]
+        return moves_of(side, team, env, pos=pos, landmarks=[*elsewhere, forest, [-0.9, -0.9]])
+
+    hunters, prey = [[0.0, 0.0], [0.0, 0.1]], [0.6, 0.0]
+    assert moves("pursuer", ADVERSARY, [*hunters, prey], [0.6, 0.0]) == [RIGHT, 0]
+    assert moves("pursuer", ADVERSARY, [*hunters, prey], [0.0, 0.9]) == [RIGHT, RIGHT]
+    hunters, prey = [[-0.5, 0.0], [-0.5, 0.1]], [0.0, 0.0]
+    assert moves("evader", GOOD, [*hunters, prey], [-0.5, 0.0]) == [0]
+    assert moves("evader", GOOD, [*hunters, prey], [0.0, 0.9]) == [RIGHT]
+
+
 def test_deceivers_take_a_landmark_each_whatever_the_goal():
     env = make_env("simple_adversary_v3")
     pos, landmarks = [[0.0, 0.0], [0.0, 0.1], [0.1, 0.0]], [[0.9, 0.0], [0.0, 0.9]]

@@ -114,7 +114,7 @@ ERRORS = [
     Error("colours exchanged", "simple_push_v3", simple_push.SimplePush, "observe", swapped((4, 5))),
     Error("order of others", SPREAD, simple_spread, "others", lambda f: lambda n: f(n)[:, ::-1]),
     Error("farthest first", SPREAD, task, "nearest_first", nearest_last, (("num_agent_neighbors", 1),)),
-    Error("everybody is visible", COMM, simple_world_comm.SimpleWorldComm, "_sees", lambda f: lambda *a: f(*a) | True),
+    Error("everybody is visible", COMM, simple_world_comm.SimpleWorldComm, "sight", lambda f: lambda *a: f(*a) | True),
     Error("the leader hides too", COMM, simple_world_comm, "LEADER", 1),
     Error("size of forests", COMM, simple_world_comm, "FOREST_SIZE", 0.31),
     Error("farthest treasure first", TREASURE, collect_treasure, "nearest_first", nearest_last),

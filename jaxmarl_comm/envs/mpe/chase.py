@@ -38,6 +38,10 @@ class Chase(MPETask):
         """Positions of the adversaries `[num_adversaries, 2]` and of the prey `[num_good, 2]`."""
         return state.pos[: self.num_adversaries], state.pos[self.num_adversaries :]
 
+    def sight(self, state: WorldState) -> Array:
+        """`[A, A]` bool: who sees whom."""
+        return jnp.ones((self.num_agents, self.num_agents), bool)
+
     def hits(self, state: WorldState) -> Array:
         """`[num_adversaries, num_good]` bool: who touches which prey."""
         hunters, prey = self.sides(state)

@@ -71,7 +71,7 @@ class SimpleWorldComm(Chase):
         """
         inside = self._inside(state)
         forests = jnp.where(inside, 1.0, -1.0).astype(state.pos.dtype)
-        sees = self._sees(inside)[..., None]
+        sees = self.sight(state)[..., None]
         offsets = jnp.where(sees, state.pos[None] - state.pos[:, None], 0.0)
         vel = jnp.where(sees, state.vel[None], 0.0)
 
@@ -105,8 +105,9 @@ class SimpleWorldComm(Chase):
         forests = state.landmarks[self.num_obstacles + self.num_food :]
         return touching(state.pos, sizes, forests, FOREST_SIZE)
 
-    def _sees(self, inside: Array) -> Array:
-        """`[A, A]` bool: who sees whom."""
+    def sight(self, state: WorldState) -> Array:
+        """`[A, A]` bool: those see each other who are in one forest, or all outdoors; the leader sees everyone."""
+        inside = self._inside(state)
         share_forest = jnp.any(inside[:, None] & inside[None], axis=-1)
         outdoors = ~jnp.any(inside, axis=-1)
         is_leader = jnp.arange(self.num_agents) == LEADER
