@@ -12,9 +12,11 @@ from jaxmarl_comm.config import build_config
 from jaxmarl_comm.dotted import merge
 from jaxmarl_comm.options import Parser, field_overrides
 from jaxmarl_comm.repeat import command
+from jaxmarl_comm.results.collect import place, read_record
+from jaxmarl_comm.results.page import page as page_of
 from jaxmarl_comm.results.record import KEYS, record_of
 from jaxmarl_comm.run_folder import RunFolder
-from runs import TINY, call
+from runs import ROOT, TINY, call
 
 NUMBERS = [-7.25, -7.5]
 
@@ -50,8 +52,8 @@ def test_a_page_says_what_runs_reached(tmp_path):
     run = finished(tmp_path / "words-20261124-101112")
     assert results_main([str(run), "--page", str(tmp_path / "results.md")]) == 0
     assert set(record_of(run)) == KEYS
-    page = (tmp_path / "results.md").read_text()
-    row = next(line for line in page.splitlines() if line.startswith("| `simple_reference_v3`"))
+    written = (tmp_path / "results.md").read_text()
+    row = next(line for line in written.splitlines() if line.startswith("| `simple_reference_v3`"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[1:5] == ["`words`", "discrete", "mappo", "`commnet`"]
     assert cells[7:15] == [
@@ -61,7 +63,12 @@ def test_a_page_says_what_runs_reached(tmp_path):
     shutil.rmtree(run)  # the record is enough
     (tmp_path / "results.md").unlink()
     assert results_main(["--page", str(tmp_path / "results.md")]) == 0
-    assert (tmp_path / "results.md").read_text() == page
+    assert (tmp_path / "results.md").read_text() == written
+
+
+def test_the_page_in_the_repository_is_what_its_records_make():
+    records = sorted(map(read_record, (ROOT / "docs" / "results").glob("*.json")), key=place)
+    assert (ROOT / "docs" / "results.md").read_text() == page_of(records)
 
 
 def test_sides_stand_apart_with_what_they_were_crossed_with(tmp_path):

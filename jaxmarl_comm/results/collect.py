@@ -40,7 +40,7 @@ def collect(runs: Sequence[Path], page_file: Path, tell: Callable[[str], None] =
     for task, of_task in groupby(records, key=lambda record: record["task"]):
         plot_task(list(of_task), folder / f"{task}.png")
     write_whole(page_file, page(records))
-    tell(f"{len(records)} runs on {page_file}")
+    tell(f"{len(records)} run{'s' * (len(records) > 1)} on {page_file}")
     return records
 
 

@@ -32,8 +32,8 @@ COMPETITIVE = """
 
 A return in self-play says who learned faster, not who is good; what counts is how a side does against others than
 those it was trained with. *Among all*: against all seeds of the run and all scripted sides that know no more than
-their agents can; *at worst*: against the worst of them for each seed (`python scripts/crossplay.py RUN`). *Taken*: how much
-less a side returns against the best response that was trained against it than with its own partner (`exploit.py`).
+their agents can; *at worst*: against the worst of them for each seed (`python scripts/crossplay.py RUN`). *Taken*: how
+much less a side returns against the best response that was trained against it than with its own partner (`exploit.py`).
 """
 COMMANDS = """
 ## How each run was made
