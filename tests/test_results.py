@@ -85,14 +85,14 @@ def test_sides_stand_apart_with_what_they_were_crossed_with(tmp_path):
         content = {"rows": rows, "columns": rows[:1], "episodes": episodes, "runs": [of_run | {"run": "a/path"}]}
         (run / f"crossplay-{k}").mkdir()
         (run / f"crossplay-{k}" / "crossplay.json").write_text(json.dumps(content))
-    taken = {"sides": {"good": {"exploitability": found(2.5, 2.0, 3.0)}}, "env_steps": 1_500_000}
+    taken = {"sides": {"good": {"exploitability": found(2.5, 2.0, 3.0)}}, "env_steps": 1_500_000, "responders": 4}
     (run / "exploit-1").mkdir()
     (run / "exploit-1" / "exploit.json").write_text(json.dumps(taken))
     assert results_main([str(run), "--page", str(tmp_path / "results.md")]) == 0
     page = (tmp_path / "results.md").read_text()
     assert page.count("| `simple_tag_v3` | `tag` |") == 2
-    good = "| good | mappo | `none` | 2 | 0.0 M | -7.38 [-7.50, -7.25] | 98.7% | 0.00 | 1.00 | - | 2.50 [2.00, 3.00] by"
-    assert good in page
+    good = "| good | mappo | `none` | 2 | 0.0 M | -7.38 [-7.50, -7.25] | 98.7% | 0.00 | 1.00 | - | 2.50 [2.00, 3.00] from"
+    assert f"{good} 2 of the seeds, by the best of 4 responses of 1.5 M steps |" in page
     assert "`tag` in 1,000 common episodes" in page
     assert "| good | seer* | -1.00 | -2.00 (evader) | - |" in page
     assert "a/path" not in page + (tmp_path / "results" / "tag.json").read_text()

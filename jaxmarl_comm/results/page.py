@@ -182,7 +182,9 @@ def taken(row: tuple[Record, str]) -> str:
     found = exploit["sides"].get(row[1])
     if not found:
         return NOTHING
-    return f"{mean(found['exploitability'])} by {exploit['env_steps'] / 1e6:.1f} M steps"
+    of_seeds, among = len(found["exploitability"]["of_each_seed"]), exploit["responders"]
+    steps = f"{exploit['env_steps'] / 1e6:.1f} M steps"
+    return f"{mean(found['exploitability'])} from {of_seeds} of the seeds, by the best of {among} responses of {steps}"
 
 
 def entries(record: Record) -> Iterator[Found]:
