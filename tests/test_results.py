@@ -91,8 +91,8 @@ def test_sides_stand_apart_with_what_they_were_crossed_with(tmp_path):
     assert results_main([str(run), "--page", str(tmp_path / "results.md")]) == 0
     page = (tmp_path / "results.md").read_text()
     assert page.count("| `simple_tag_v3` | `tag` |") == 2
-    good = "| good | mappo | `none` | 2 | 0.0 M | -7.38 [-7.50, -7.25] | 98.7% | 0.00 | 1.00 | - | 2.50 [2.00, 3.00] from"
-    assert f"{good} 2 of the seeds, by the best of 4 responses of 1.5 M steps |" in page
+    good = "| good | mappo | `none` | 2 | 0.0 M | -7.38 [-7.50, -7.25] | 98.7% | 0.00 | 1.00 | - |"
+    assert f"{good} 2.50 [2.00, 3.00] from 2 of the seeds, by the best of 4 responses of 1.5 M steps |" in page
     assert "`tag` in 1,000 common episodes" in page
     assert "| good | seer* | -1.00 | -2.00 (evader) | - |" in page
     assert "a/path" not in page + (tmp_path / "results" / "tag.json").read_text()
