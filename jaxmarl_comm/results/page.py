@@ -18,7 +18,9 @@ Made by `python scripts/results.py` from the records beside this page; `python s
 runs. Returns are those of the tasks, which are mpe2 1.1.1's where it has them: undiscounted, **mean over agents** of a
 team, greedy, on the episodes named at the end. *Mean*: over seeds, with Student's 95 % interval (of one seed, over
 episodes); no interval where seeds differ in kind. *IQM*: interquartile mean over seeds, with a 95 % bootstrap interval,
-which with five seeds covers 90 %. *Value of talk*: the return less that of a silent team trained as long.
+which with five seeds covers 90 %. *Value of talk*: the return less that of a silent team trained as long. *Minutes*: of
+training all seeds side by side, compilation left out, on the machine that each run had; others may have been at work on
+it, so compare them by their size only.
 """
 COOPERATIVE = """
 ## Tasks in which agents cooperate
