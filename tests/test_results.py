@@ -122,6 +122,23 @@ def test_its_commands_make_such_runs(changes):
     assert build_config(merge({}, field_overrides(words, Parser()))) == cfg
 
 
+def test_runs_that_cannot_be_compared_share_no_panel(tmp_path):
+    """Other arguments of a task and other actions have other levels."""
+    spread = {"env.name": "simple_spread_v3", "comm.preset": "none"}
+    runs = [
+        finished(tmp_path / "three", **spread),
+        finished(tmp_path / "other_three", **spread),
+        finished(tmp_path / "six", **spread, **{"env.N": 6}),
+        finished(tmp_path / "free", **spread, **{"env.continuous_actions": True}),
+    ]
+    assert results_main([*map(str, runs), "--page", str(tmp_path / "results.md")]) == 0
+    assert "| `simple_spread_v3`, N: 6 | `six` | discrete |" in (tmp_path / "results.md").read_text()
+    drawn = (tmp_path / "results" / "simple_spread_v3.svg").read_text()
+    titles = ("simple_spread_v3", "simple_spread_v3, N: 6", "simple_spread_v3, continuous actions")
+    assert [drawn.count(f"<!-- {title} -->") for title in titles] == [1, 1, 1]
+    assert drawn.count("<!-- return, greedy, mean over agents -->") == len(titles)
+
+
 def folder_in(parent):
     parent.mkdir()
     return parent / "words"

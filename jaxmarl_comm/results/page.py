@@ -91,6 +91,11 @@ def steps(record: Record) -> str:
     return f"{record['env_steps'] / 1e6:.1f} M"
 
 
+def task(record: Record) -> str:
+    """`simple_spread_v3` and what it was told of: `N: 6`."""
+    return ", ".join([f"`{record['task']}`", *(f"{name}: {value}" for name, value in record["arguments"].items())])
+
+
 def actions(record: Record) -> str:
     return "continuous" if record["continuous"] else "discrete"
 
@@ -107,7 +112,7 @@ def rung(name: str) -> Any:
 
 
 COOPERATIVE_COLUMNS = {
-    "task": lambda record: f"`{record['task']}`",
+    "task": task,
     "run": lambda record: f"`{record['name']}`",
     "actions": actions,
     "algorithm": lambda record: record["algorithm"],
@@ -154,7 +159,7 @@ def crossed(measure: str) -> Any:
 
 
 SIDE_COLUMNS = {
-    "task": lambda row: f"`{row[0]['task']}`",
+    "task": lambda row: task(row[0]),
     "run": lambda row: f"`{row[0]['name']}`",
     "side": lambda row: row[1],
     "algorithm": lambda row: row[0]["algorithm"],

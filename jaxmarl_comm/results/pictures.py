@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +18,37 @@ Record = dict[str, Any]
 
 
 def plot_task(records: Sequence[Record], path: Path) -> None:
-    """Greedy returns of all runs of a task, a panel for each team: mean over seeds and the span of all of them.
+    """Greedy returns of all runs of a task: mean over seeds and the span of all of them.
 
-    A PNG at `path`, an SVG beside it. Raises RunError.
+    A row of panels for each kind of actions and each set of the task's arguments, whose levels differ; in it one for
+    each team. A PNG at `path`, an SVG beside it. Raises RunError.
     """
-    teams = records[0]["teams"]
-    figure = Figure(figsize=(6.5 * len(teams), 4.2), layout="constrained")
-    for axis, team, column in zip(
-        figure.subplots(1, len(teams), squeeze=False)[0], teams, per_team("eval_return", teams), strict=True
-    ):
-        for k, record in enumerate(records):
-            draw_run(axis, record["name"], record["curve"]["env_steps"], record["curve"].get(column), k)
-        if ladder := records[0]["ladder"]:
-            draw_levels(axis, {"silent optimum": ladder["silent"], "oracle": ladder["oracle"]})
-        axis.set_title(records[0]["task"] + (f", {team}, against the other side of the same run" * (len(teams) > 1)))
-        axis.set_xlabel("million environment steps per seed")
-        axis.set_ylabel("return, greedy, mean over agents")
-        axis.grid(alpha=0.3)
+    kinds, teams = [list(of_kind) for _, of_kind in groupby(sorted(records, key=kind), key=kind)], records[0]["teams"]
+    figure = Figure(figsize=(6.5 * len(teams), 4.2 * len(kinds)), layout="constrained")
+    looks = {record["name"]: k for k, record in enumerate(records)}
+    for row, of_kind in zip(figure.subplots(len(kinds), len(teams), squeeze=False), kinds, strict=True):
+        for axis, team, column in zip(row, teams, per_team("eval_return", teams), strict=True):
+            draw_kind(axis, of_kind, column, looks)
+            axis.set_title(kind(of_kind[0]) + (f", {team}, against the other side of the same run" * (len(teams) > 1)))
     draw_legend(figure)
     save(figure, path)
+
+
+def kind(record: Record) -> str:
+    """Of runs that may be compared: `simple_spread_v3, N: 6, continuous`."""
+    told = [f"{name}: {value}" for name, value in record["arguments"].items()]
+    return ", ".join([record["task"], *told, *["continuous actions"] * record["continuous"]])
+
+
+def draw_kind(axis: Axes, records: Sequence[Record], column: str, looks: Mapping[str, int]) -> None:
+    """Runs that may be compared, and between what they stand."""
+    for record in records:
+        draw_run(axis, record["name"], record["curve"]["env_steps"], record["curve"].get(column), looks[record["name"]])
+    if ladder := records[0]["ladder"]:
+        draw_levels(axis, {"silent optimum": ladder["silent"], "oracle": ladder["oracle"]})
+    axis.set_xlabel("million environment steps per seed")
+    axis.set_ylabel("return, greedy, mean over agents")
+    axis.grid(alpha=0.3)
 
 
 def draw_run(axis: Axes, name: str, steps: list[int], values: list[list[float | None]] | None, k: int) -> None:

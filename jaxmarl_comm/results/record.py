@@ -23,8 +23,9 @@ OF_ALL = ("score", "message_information")
 CURVES = ("eval_return", "eval_success")
 STAMP = re.compile(r"-\d{8}-\d{6}$")  # that a folder's default name ends with
 KEYS = {
-    *("name", "task", "continuous", "teams", "algorithm", "channel", "num_seeds", "env_steps", "train_seconds"),
-    *("episodes", "command", "found", "control", "baselines", "ladder", "curve", "crossplay", "exploit"),
+    *("name", "task", "arguments", "continuous", "teams", "algorithm", "channel", "num_seeds"),
+    *("env_steps", "train_seconds", "episodes", "command", "found", "control", "baselines", "ladder"),
+    *("curve", "crossplay", "exploit"),
 }
 """What a record has."""
 CROSSPLAY = ("rows", "columns", "runs", "episodes")
@@ -61,6 +62,7 @@ def record_of(path: Path) -> Record:
     return {
         "name": STAMP.sub("", path.resolve().name),
         "task": cfg.env.name,
+        "arguments": {name: value for name, value in cfg.env.arguments.items() if name != "continuous_actions"},
         "continuous": env.continuous_actions,
         "teams": list(env.team_names),
         "algorithm": cfg.algorithm,
