@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jaxmarl_comm import default_cfg
-from jaxmarl_comm.benchmark import evolving, versus_agilerl
+from jaxmarl_comm.benchmark import evolving, training, versus_agilerl
 from jaxmarl_comm.benchmark.command import SIZES, main
 from jaxmarl_comm.benchmark.measure import our_program, random_actions, random_indices, scan_length
 from jaxmarl_comm.benchmark.versus_agilerl import Trained
@@ -74,9 +74,35 @@ def test_scaling_prints_each_team(capsys):
     assert [(team[0], team[1]) for team in teams] == [("2", "6"), ("4", "28")]
 
 
+def test_networks_and_presets_are_compared_with_the_first(capsys, monkeypatch):
+    """Of a machine on which a GRU takes 3 s, half the bits 1 s, everything else 2 s, and a channel one more."""
+
+    def trainer(cfg):
+        assert (cfg.env.name, cfg.hidden_dim) == ("simple_v3", 16 if cfg.comm.preset == "commnet" else 64)
+        seconds = 3.0 if cfg.net.memory == "gru" else 1.0 if cfg.net.precision == "bfloat16" else 2.0
+        return lambda: seconds + (cfg.comm.preset == "gumbel"), 0.5
+
+    monkeypatch.setattr(training, "trainer", trainer)
+    assert main(["networks", "--env", "simple_v3", "--hidden-dim", "16", "--turns", "2"]) == 0
+    rows = [line.rsplit(maxsplit=4) for line in capsys.readouterr().out.splitlines()[2:]]
+    ratios = {name.strip(): float(ratio) for name, _, ratio, *_ in rows}
+    assert ratios == {"no memory": 1, "gru": 1.5, "lstm": 1, "gru, critics too": 1.5, "bfloat16": 0.5}
+    assert main(["channel", "none", "gumbel", "--env", "simple_v3"]) == 0
+    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()[2:]] == ["1.00", "1.50"]
+
+
+@pytest.mark.long
+def test_variants_are_trained():
+    costs = training.measure_variants(default_cfg().replace(TINY), {"none": {}, "gru": {"net.memory": "gru"}}, turns=1)
+    assert [cost.variant for cost in costs] == ["none", "gru"]
+    assert costs[0].ratio == 1 and all(cost.rate > 0 and cost.ratio > 0 for cost in costs)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["networks", "--env", "simple_psh_v3"], "unknown task 'simple_psh_v3', did you mean 'simple_push_v3'?"),
+        (["networks", "--hidden-dim", "0"], "--hidden-dim must be at least 1"),
         (["env", "simple_psh_v3"], "unknown task 'simple_psh_v3', did you mean 'simple_push_v3'?"),
         (["env", "--sizes", "0"], "--sizes must be at least 1"),
         (["env", "--sizes", "4", "3", "--devices", "2"], "--devices 2 cannot share 3 environments in equal numbers"),

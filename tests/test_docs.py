@@ -42,7 +42,10 @@ STANDS_FOR = {
 }
 BEGIN = (  # what commands call once they have read what they were given
     *(f"api:{name}" for name in api.__all__ if name != "default_cfg"),
-    *(f"benchmark.command:benchmark_{name}" for name in ("env", "scaling", "channel", "agilerl", "evolution")),
+    *(
+        f"benchmark.command:benchmark_{name}"
+        for name in ("env", "scaling", "channel", "networks", "agilerl", "evolution")
+    ),
     *("envs.mpe.parity.command:compare", "ladders.command:compute", "ladders.microgrid:compute", "about:examine"),
     *("tracking.tensorboard:export_tensorboard", "results.collect:collect"),
     "page.making:report_on",

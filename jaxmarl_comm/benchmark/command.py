@@ -26,11 +26,11 @@ from jaxmarl_comm.benchmark.measure import (
     measure_team,
     peers_of,
 )
-from jaxmarl_comm.benchmark.training import measure_presets
+from jaxmarl_comm.benchmark.training import measure_variants
 from jaxmarl_comm.benchmark.versus_agilerl import CONFIG, Trained, compare
 from jaxmarl_comm.cli import CONFIGS
 from jaxmarl_comm.comm import PRESETS
-from jaxmarl_comm.config import default_cfg, load_config
+from jaxmarl_comm.config import Config, default_cfg, load_config
 from jaxmarl_comm.envs import ENVS, make_env
 from jaxmarl_comm.envs.foreign import PREFIX
 from jaxmarl_comm.offpolicy_config import OffPolicyConfig
@@ -40,6 +40,14 @@ from jaxmarl_comm.suggest import did_you_mean, shown
 
 SIZES = (1, 64, 1024, 8192)
 TEAMS = (3, 10, 30, 100)
+NETWORKS: dict[str, dict[str, Any]] = {
+    "no memory": {},
+    "gru": {"net.memory": "gru"},
+    "lstm": {"net.memory": "lstm"},
+    "gru, critics too": {"net.memory": "gru", "net.critic_memory": "gru"},
+    "bfloat16": {"net.precision": "bfloat16"},
+}
+"""What policies and critics may be made of: name -> the settings that differ from the default."""
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
@@ -54,6 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "env": benchmark_env,
         "scaling": benchmark_scaling,
         "channel": benchmark_channel,
+        "networks": benchmark_networks,
         "agilerl": benchmark_agilerl,
         "evolution": benchmark_evolution,
     }
@@ -80,7 +89,7 @@ def command_line() -> Parser:
         command.add_argument(
             "--seconds", type=float, default=0.2, help="length of one measurement, at least (default: %(default)s)"
         )
-    repeated = (of_env, scaling, channel_command(commands), agilerl_command(commands))
+    repeated = (of_env, scaling, channel_command(commands), networks_command(commands), agilerl_command(commands))
     for command in repeated:
         command.add_argument("--turns", type=int, default=5, help="measurements of each (default: %(default)s)")
     for command in (*repeated, evolution_command(commands)):
@@ -128,8 +137,26 @@ def channel_command(commands: Commands) -> Parser:
         "preset's, measured in turn. All else is as in the default config.",
     )
     command.add_argument("presets", nargs="*", default=list(PRESETS), metavar="PRESET", help="default: all")
-    command.add_argument("--env", default="simple_reference_v3", metavar="TASK", help="(default: %(default)s)")
+    of_task(command)
     return command
+
+
+def networks_command(commands: Commands) -> Parser:
+    command: Parser = commands.add_parser(
+        "networks",
+        help="what memory and half the bits cost, or save, in training",
+        description="Environment steps per second of whole training iterations with "
+        f"{', '.join(NETWORKS)}, and their time as a ratio to the first's, measured in turn. All else is as in the "
+        "default config.",
+    )
+    of_task(command)
+    command.add_argument("--hidden-dim", type=int, default=64, metavar="H", help="width (default: %(default)s)")
+    return command
+
+
+def of_task(command: Parser) -> None:
+    """The option that says where to train."""
+    command.add_argument("--env", default="simple_reference_v3", metavar="TASK", help="(default: %(default)s)")
 
 
 def agilerl_command(commands: Commands) -> Parser:
@@ -168,7 +195,7 @@ def with_agilerl(command: Parser, steps: int, of_what: str) -> None:
 def mistake(given: argparse.Namespace) -> str | None:
     """What is wrong with the arguments, if anything."""
     for kind, names, known in (
-        ("task", [*getattr(given, "tasks", ()), *([given.env] if given.command == "channel" else [])], list(ENVS)),
+        ("task", [*getattr(given, "tasks", ()), *([given.env] if hasattr(given, "env") else [])], list(ENVS)),
         ("preset", getattr(given, "presets", ()), list(PRESETS)),
     ):
         for name in names:
@@ -176,7 +203,7 @@ def mistake(given: argparse.Namespace) -> str | None:
                 return f"unknown {kind} '{name}'{did_you_mean(name, known)}; there are {', '.join(known)}"
     if given.command in ("agilerl", "evolution") and shutil.which(given.python) is None:
         return f"there is no Python {given.python}"
-    for name in ("sizes", "agents", "num_envs", "turns", "steps", "threads", "devices"):
+    for name in ("sizes", "agents", "num_envs", "turns", "steps", "threads", "devices", "hidden_dim"):
         values = getattr(given, name, 1)
         if min(values if isinstance(values, Sequence) else [values]) < 1:
             return f"--{name.replace('_', '-')} must be at least 1"
@@ -252,12 +279,26 @@ def benchmark_scaling(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
 def benchmark_channel(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Print the table, and give its rows."""
     cfg = default_cfg().replace({"env.name": given.env})
-    print(f"training on {given.env}, {cfg.num_envs} environments, medians of {given.turns} turns; {machine()}")
-    costs = measure_presets(cfg, given.presets, given.turns)
-    print(f"{'preset':12}{'steps per second':>18}{'time / ' + costs[0].preset:>16}{'compile':>11}")
+    return benchmark_variants("preset", cfg, {preset: {"comm.preset": preset} for preset in given.presets}, given.turns)
+
+
+def benchmark_networks(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Print the table, and give its rows."""
+    cfg = default_cfg().replace({"env.name": given.env, "hidden_dim": given.hidden_dim})
+    return benchmark_variants("networks", cfg, NETWORKS, given.turns)
+
+
+def benchmark_variants(
+    kind: str, cfg: Config, variants: Mapping[str, Mapping[str, Any]], turns: int
+) -> Iterator[dict[str, Any]]:
+    """Print what each costs, and give its rows. kind: what is varied."""
+    print(f"training on {cfg.env.name}, {cfg.num_envs} environments, medians of {turns} turns; {machine()}")
+    costs = measure_variants(cfg, variants, turns)
+    width = 2 + max(len(kind), *(len(cost.variant) for cost in costs))
+    print(f"{kind:{width}}{'steps per second':>18}{'time / ' + costs[0].variant:>18}{'compile':>11}")
     for cost in costs:
-        print(f"{cost.preset:12}{cost.rate:18,.0f}{cost.ratio:16.2f}{cost.compile_seconds:9.1f} s")
-        yield cost._asdict()
+        print(f"{cost.variant:{width}}{cost.rate:18,.0f}{cost.ratio:18.2f}{cost.compile_seconds:9.1f} s")
+        yield {kind: cost.variant} | {name: value for name, value in cost._asdict().items() if name != "variant"}
 
 
 def benchmark_agilerl(given: argparse.Namespace) -> Iterator[dict[str, Any]]:

@@ -1,10 +1,10 @@
-"""What a channel costs in training: whole iterations of several presets, in turn."""
+"""What settings cost in training: whole iterations of several variants, in turn."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -17,27 +17,27 @@ ITERATIONS = 2  # per call
 
 
 class Cost(NamedTuple):
-    """One preset. rate: median environment steps per second. ratio: median of its time to the first preset's."""
+    """One variant. rate: median environment steps per second. ratio: median of its time to the first variant's."""
 
-    preset: str
+    variant: str
     rate: float
     ratio: float
     compile_seconds: float
 
 
-def measure_presets(cfg: Config, presets: Sequence[str], turns: int) -> list[Cost]:
-    """All in turn, `turns` times, in whole iterations of training."""
-    programs = [trainer(cfg.replace({"comm.preset": preset})) for preset in presets]
+def measure_variants(cfg: Config, variants: Mapping[str, Mapping[str, Any]], turns: int) -> list[Cost]:
+    """All in turn, `turns` times, in whole iterations of training. variants: name -> the settings that differ."""
+    programs = [trainer(cfg.replace(changes)) for changes in variants.values()]
     taken = [[run() for run, _ in programs] for _ in range(turns)]
     steps = ITERATIONS * cfg.num_envs * cfg.rollout_len
     return [
         Cost(
-            preset,
+            variant,
             rate=statistics.median(steps / seconds[k] for seconds in taken),
             ratio=statistics.median(seconds[k] / seconds[0] for seconds in taken),
             compile_seconds=compile_seconds,
         )
-        for k, (preset, (_, compile_seconds)) in enumerate(zip(presets, programs, strict=True))
+        for k, (variant, (_, compile_seconds)) in enumerate(zip(variants, programs, strict=True))
     ]
 
 
