@@ -53,6 +53,15 @@ def test_who_is_there_stays():
     assert found.value.tolist() == [0] and found.bound.tolist() == [0]
 
 
+@pytest.mark.parametrize(("away", "success"), [(0.05, 1), (0.15, 0)])
+def test_plans_succeed_where_the_task_says_so(away, success):
+    env, start = at("simple_v3", [0.3, -0.4], [0.3 - away, -0.4])
+    stay = jnp.zeros((env.max_cycles, 1, 1), int)
+    found = performed(env, start, stay)
+    assert found.success.tolist() == [success]
+    np.testing.assert_allclose(found.returns, -env.max_cycles * away**2, rtol=1e-5)
+
+
 def test_full_force_goes_as_far_as_physics_says():
     env, start = at("simple_v3", [0.0, 0.0], [9.0, 0.0])
     right = as_pushes(jnp.full((4, 1, 1), 2))
@@ -126,7 +135,7 @@ def test_plans_of_vectors_are_played_by_the_environment_as_planned():
     env, found = task("simple_reference_v3", True), climbed("simple_reference_v3", True, 0)
     starts = with_every_goal(env, draw(env, jax.random.key(0), EPISODES))
     played = performed(env, starts, as_vectors(pushes(env, found.plan.all_steps())))
-    np.testing.assert_allclose(played.reshape(3, EPISODES).mean(axis=0), found.value, atol=1e-4)
+    np.testing.assert_allclose(played.returns.reshape(3, EPISODES).mean(axis=0), found.value, atol=1e-4)
 
 
 def test_moves_come_near_the_plan_and_keep_the_blind_step_blind():
@@ -136,7 +145,7 @@ def test_moves_come_near_the_plan_and_keep_the_blind_step_blind():
     moves = moves.at[0].set(jnp.tile(moves[0, :, :EPISODES], 3))
     better = jax.jit(partial(bettered, env, num_blind=1, num_goals=3))(starts, moves)
     play = jax.jit(partial(performed, env))
-    before, after = (play(starts, each).reshape(3, EPISODES).mean(axis=0) for each in (moves, better))
+    before, after = (play(starts, each).returns.reshape(3, EPISODES).mean(axis=0) for each in (moves, better))
     assert (before <= after + 1e-4).all() and (after <= found.bound + 1e-4).all()
     assert (found.bound - after).mean() < 0.3
     assert (np.asarray(better[0]).reshape(2, 3, EPISODES) == np.asarray(better[0])[:, None, :EPISODES]).all()

@@ -38,8 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "undiscounted, mean over agents), and fail where Env.ladder says otherwise by more than 3 standard errors + "
         f"{TOLERANCE}. silent: of teams that do not communicate. oracle: of teams that learn all goals one step late; "
         "without private goals, of plans made with hindsight. attainable: of plans made of single actions, after the "
-        "oracle's, in the environment itself. silent and oracle are strict bounds in simple_v3, simple_reference_v3 "
-        "and simple_speaker_listener_v4; elsewhere the oracle is the best that was found. Each is followed by its "
+        "oracle's, in the environment itself; their success: in how many episodes they succeed, though made for the "
+        "return. silent and oracle are strict bounds in simple_v3, simple_reference_v3 and simple_speaker_listener_v4; "
+        "elsewhere the oracle is the best that was found. Each is followed by its "
         f"standard error. {microgrid.TASK} has a table of its own: what a day costs."
     )
     parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"default: all of {', '.join(TASKS)}")
@@ -64,7 +65,8 @@ def compute(tasks: Sequence[str], num_episodes: int, seed: int) -> Iterator[str]
     """Print the table as it grows; in what each row differs from the code."""
     if not tasks:
         return
-    print(f"{'':28}{'actions':12}{'arguments':11}{'silent':>17}{'oracle':>17}{'attainable':>17}{'episodes':>10}")
+    names = "".join(f"{name:>17}" for name in ("silent", "oracle", "attainable", "their success"))
+    print(f"{'':28}{'actions':12}{'arguments':11}{names}{'episodes':>10}")
     for task, arguments, kind in [(t, a, k) for t in tasks for a in ARGUMENTS[t] for k in ("discrete", "continuous")]:
         env = make_env(task, continuous_actions=kind == "continuous", **arguments)
         given = " ".join(f"{name}={value}" for name, value in arguments.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +20,15 @@ DEPTH = 3  # moves to look ahead
 SWEEPS = 2  # through a whole plan, to better each move
 
 
-def performed(env: MPETask, start: WorldState, moves: Array) -> Array:
-    """`[E]`: the mean return over agents of `env` itself, under moves `[T, A, E]` or, continuous, `[T, A, 5, E]`."""
+class Performed(NamedTuple):
+    """Of each of `[E]` episodes the return, mean over agents, and whether the team succeeded."""
+
+    returns: Array
+    success: Array
+
+
+def performed(env: MPETask, start: WorldState, moves: Array) -> Performed:
+    """What `env` itself says to moves `[T, A, E]` or, continuous, `[T, A, 5, E]`."""
     state = jax.tree.map(lambda x: jnp.moveaxis(x, -1, 0), start)._replace(t=start.t[0])
     num_envs = start.pos.shape[-1]
     keys = jax.random.split(jax.random.key(0), num_envs)  # no chance plays a part in these tasks
@@ -29,7 +37,9 @@ def performed(env: MPETask, start: WorldState, moves: Array) -> Array:
         state, ts = env.step_many(keys, state, actions(env, jnp.moveaxis(chosen, -1, 0)))
         return state, jnp.mean(ts.reward, axis=-1)
 
-    return jnp.sum(jax.lax.scan(step, state, moves)[1], axis=0)
+    last, rewards = jax.lax.scan(step, state, moves)
+    won = jax.vmap(env.outcome, in_axes=(env.state_axes,))(last)["success"]
+    return Performed(jnp.sum(rewards, axis=0), jnp.mean(won, axis=-1, dtype=float))
 
 
 def actions(env: MPETask, moves: Array) -> dict[str, Array]:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxmarl_comm.envs.mpe.task import MPETask
 from jaxmarl_comm.envs.mpe.world import WorldState
 from jaxmarl_comm.ladders.estimate import Mean, features, features_of_many, mean_over_starts
-from jaxmarl_comm.ladders.moves import as_vectors, bettered, performed, tracked
+from jaxmarl_comm.ladders.moves import Performed, as_vectors, bettered, performed, tracked
 from jaxmarl_comm.ladders.places import best_found
 from jaxmarl_comm.ladders.play import draw, pushes
 from jaxmarl_comm.ladders.told import best_plan, with_every_goal
@@ -27,22 +27,23 @@ REFINING_STEPS = 500  # of each of several starts, where they are not
 
 
 class Rungs(NamedTuple):
-    """What teams return: see `Ladder`."""
+    """What teams return, and how often the last succeed: see `Ladder`."""
 
     silent: Mean | None
     oracle: Mean
     attainable: Mean
+    attainable_success: Mean | None = None
 
 
 class Planned(NamedTuple):
     """Returns `[E]` of plans for some episodes, means over goals. silent: None where there are none to tell.
 
-    features: `[E, F]`, of the episodes' starts.
+    attainable: success, too. features: `[E, F]`, of the episodes' starts.
     """
 
     silent: Array | None
     oracle: Array
-    attainable: Array
+    attainable: Performed
     features: Array
 
 
@@ -58,7 +59,7 @@ def rungs(env: MPETask, seed: int, num_episodes: int, tell: Callable[[int], None
     found = jax.tree.map(lambda *x: np.concatenate(x).astype(float), *parts)
     average = partial(mean_over_starts, features=found.features, of_many=features_of_many(env, many_key))
     silent = None if found.silent is None else average(found.silent)
-    return Rungs(silent, average(found.oracle), average(found.attainable))
+    return Rungs(silent, average(found.oracle), *map(average, found.attainable))
 
 
 def planned(env: MPETask, key: Array, num_envs: int) -> Planned:
@@ -76,8 +77,8 @@ def planned(env: MPETask, key: Array, num_envs: int) -> Planned:
     return Planned(silent, best.bound, attained, features(env, starts))
 
 
-def attainable(env: MPETask, starts: WorldState, pushed: Array, num_blind: int = 0, num_goals: int = 1) -> Array:
-    """`[E]`: what single actions after the plan `[T, A, 2, K * E]` return in the environment; means over goals."""
+def attainable(env: MPETask, starts: WorldState, pushed: Array, num_blind: int = 0, num_goals: int = 1) -> Performed:
+    """`[E]`: what single actions after the plan `[T, A, 2, K * E]` reach in the environment; means over goals."""
     if env.continuous_actions:
         moves = as_vectors(pushed)
     else:
@@ -85,4 +86,5 @@ def attainable(env: MPETask, starts: WorldState, pushed: Array, num_blind: int =
         first_goal = moves[:num_blind, :, : moves.shape[-1] // num_goals]
         moves = moves.at[:num_blind].set(jnp.tile(first_goal, num_goals))
         moves = bettered(env, starts, moves, num_blind, num_goals)
-    return jnp.mean(performed(env, starts, moves).reshape(num_goals, -1), axis=0)
+    of_goals = performed(env, starts, moves)
+    return jax.tree.map(lambda x: jnp.mean(x.reshape(num_goals, -1), axis=0), of_goals)

@@ -65,6 +65,6 @@ def _rungs(run: Seen, base: str) -> Iterator[Dot]:
     if control and base in control.found:
         yield Dot("silent team, trained as long", control.found[base])
     if len(run.env.team_names) == 1 and run.env.ladder:
-        for name, x in run.env.ladder._asdict().items():
-            if x is not None:
-                yield Dot(RUNGS[name], level(x))
+        for name, label in RUNGS.items():
+            if (x := getattr(run.env.ladder, name)) is not None:
+                yield Dot(label, level(x))

@@ -66,6 +66,7 @@ class Rungs(Part):
     silent: float | None
     oracle: float | None
     attainable: float | None = None
+    attainable_success: float | None = None
 
 
 class MessageTable(Part):

@@ -44,8 +44,8 @@ class Simple(MPETask):
         if not self.is_default("continuous_actions"):
             return None
         if self.continuous_actions:
-            return Ladder(silent=None, oracle=-5.73, attainable=-5.73)
-        return Ladder(silent=None, oracle=-7.30, attainable=-7.32)
+            return Ladder(silent=None, oracle=-5.73, attainable=-5.73, attainable_success=1.0)
+        return Ladder(silent=None, oracle=-7.30, attainable=-7.32, attainable_success=1.0)
 
     def targets(self, state: WorldState) -> Array:
         """`[A, 2]`: where the agent must go."""

@@ -48,8 +48,8 @@ class SimpleLine(TakePlaces):
         if not self.is_default("continuous_actions"):
             return None
         if self.continuous_actions:
-            return Ladder(silent=None, oracle=-3.89, attainable=-3.89)
-        return Ladder(silent=None, oracle=-4.63, attainable=-4.99)
+            return Ladder(silent=None, oracle=-3.89, attainable=-3.89, attainable_success=1.0)
+        return Ladder(silent=None, oracle=-4.63, attainable=-4.99, attainable_success=1.0)
 
     def posts(self, state: WorldState) -> Array:
         """`[N, 2]`: evenly spaced from one landmark to the other."""

@@ -61,8 +61,8 @@ class SimpleReference(MPETask):
         if not self.is_default("continuous_actions", "local_ratio"):
             return None
         if self.continuous_actions:
-            return Ladder(silent=-16.07, oracle=-5.60, attainable=-5.66)
-        return Ladder(silent=-16.65, oracle=-7.13, attainable=-7.54)
+            return Ladder(silent=-16.07, oracle=-5.60, attainable=-5.66, attainable_success=1.0)
+        return Ladder(silent=-16.65, oracle=-7.13, attainable=-7.54, attainable_success=1.0)
 
     def targets(self, state: WorldState) -> Array:
         """`[A, 2]`: where each agent must go."""
