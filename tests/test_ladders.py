@@ -188,7 +188,8 @@ def test_features_take_away_what_they_explain():
 def said(silent, oracle, attainable):
     def found(env, seed, num_episodes, tell):
         tell(0)
-        return Rungs(silent and Mean(silent, 0.01), Mean(oracle, 0.01), Mean(attainable, 0.01))
+        success = Mean(env.ladder.attainable_success, 0.01)
+        return Rungs(silent and Mean(silent, 0.01), Mean(oracle, 0.01), Mean(attainable, 0.01), success)
 
     return found
 
