@@ -74,26 +74,36 @@ def test_scaling_prints_each_team(capsys):
     assert [(team[0], team[1]) for team in teams] == [("2", "6"), ("4", "28")]
 
 
-def test_networks_and_presets_are_compared_with_the_first(capsys, monkeypatch):
-    """Of a machine on which a GRU takes 3 s, half the bits 1 s, everything else 2 s, and a channel one more."""
+def test_networks_and_presets_are_compared_with_the_first(capsys, monkeypatch, tmp_path):
+    """Of a machine on which all take 2 s, and a second or more longer what is not as in the default config."""
 
     def trainer(cfg):
-        assert (cfg.env.name, cfg.hidden_dim) == ("simple_v3", 16 if cfg.comm.preset == "commnet" else 64)
-        seconds = 3.0 if cfg.net.memory == "gru" else 1.0 if cfg.net.precision == "bfloat16" else 2.0
-        return lambda: seconds + (cfg.comm.preset == "gumbel"), 0.5
+        asked = (cfg.env.name, cfg.hidden_dim)
+        assert asked == (("simple_v3", 16) if cfg.comm.preset == "tarmac" else ("simple_line_v1", 64))
+        longer = {"gru": 1, "lstm": 2, "none": 0}
+        seconds = 2.0 + longer[cfg.net.memory] + 2 * longer[cfg.net.critic_memory] + (cfg.comm.preset == "gumbel")
+        return lambda: seconds - (cfg.net.precision == "bfloat16"), 0.5
 
     monkeypatch.setattr(training, "trainer", trainer)
-    assert main(["networks", "--env", "simple_v3", "--hidden-dim", "16", "--turns", "2"]) == 0
-    rows = [line.rsplit(maxsplit=4) for line in capsys.readouterr().out.splitlines()[2:]]
-    ratios = {name.strip(): float(ratio) for name, _, ratio, *_ in rows}
-    assert ratios == {"no memory": 1, "gru": 1.5, "lstm": 1, "gru, critics too": 1.5, "bfloat16": 0.5}
-    assert main(["channel", "none", "gumbel", "--env", "simple_v3"]) == 0
-    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()[2:]] == ["1.00", "1.50"]
+    arguments = ["--env", "simple_v3", "--hidden-dim", "16", "--preset", "tarmac", "--turns", "2"]
+    assert main(["networks", *arguments, "--json", str(tmp_path / "rows.json")]) == 0
+    said = capsys.readouterr().out
+    assert "mappo, 16 units, channel tarmac" in said
+    ratios = {"no memory": 1, "gru": 1.5, "lstm": 2, "gru, critics too": 2.5, "bfloat16": 0.5}
+    rows = [line.rsplit(maxsplit=4) for line in said.splitlines()[3:]]
+    assert {name.strip(): float(ratio) for name, _, ratio, *_ in rows} == ratios
+    rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert {row["networks"]: row["ratio"] for row in rows} == ratios
+    assert {(row["task"], row["preset"], row["hidden_dim"]) for row in rows} == {("simple_v3", "tarmac", 16)}
+    assert main(["channel", "none", "gumbel", "none", "--env", "simple_line_v1"]) == 0
+    assert [line.split()[2] for line in capsys.readouterr().out.splitlines()[2:]] == ["1.00", "1.50", "1.00"]
 
 
 @pytest.mark.long
 def test_variants_are_trained():
-    costs = training.measure_variants(default_cfg().replace(TINY), {"none": {}, "gru": {"net.memory": "gru"}}, turns=1)
+    costs = training.measure_variants(
+        default_cfg().replace(TINY), [("none", {}), ("gru", {"net.memory": "gru"})], turns=1
+    )
     assert [cost.variant for cost in costs] == ["none", "gru"]
     assert costs[0].ratio == 1 and all(cost.rate > 0 and cost.ratio > 0 for cost in costs)
 
@@ -102,6 +112,7 @@ def test_variants_are_trained():
     ("arguments", "message"),
     [
         (["networks", "--env", "simple_psh_v3"], "unknown task 'simple_psh_v3', did you mean 'simple_push_v3'?"),
+        (["networks", "--preset", "tarmack"], "unknown preset 'tarmack', did you mean 'tarmac'?"),
         (["networks", "--hidden-dim", "0"], "--hidden-dim must be at least 1"),
         (["env", "simple_psh_v3"], "unknown task 'simple_psh_v3', did you mean 'simple_push_v3'?"),
         (["env", "--sizes", "0"], "--sizes must be at least 1"),

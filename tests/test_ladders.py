@@ -18,7 +18,7 @@ from jaxmarl_comm.ladders.ascent import ascend
 from jaxmarl_comm.ladders.estimate import Mean, mean_over_starts
 from jaxmarl_comm.ladders.moves import as_pushes, as_vectors, bettered, performed, tracked
 from jaxmarl_comm.ladders.play import draw, pushes, returns, travel
-from jaxmarl_comm.ladders.rungs import Rungs
+from jaxmarl_comm.ladders.rungs import Rungs, rungs
 from jaxmarl_comm.ladders.told import best_plan, with_every_goal
 from jaxmarl_comm.scripted import make_side
 
@@ -151,6 +151,34 @@ def test_moves_come_near_the_plan_and_keep_the_blind_step_blind():
     assert (np.asarray(better[0]).reshape(2, 3, EPISODES) == np.asarray(better[0])[:, None, :EPISODES]).all()
 
 
+def test_places_that_are_too_near_are_pushed_apart_and_others_stay():
+    near = jnp.array([[0.0, 0.0], [0.1, 0.0], [0.9, 0.9]])
+    np.testing.assert_allclose(places.pushed_apart(near), [[-0.11, 0], [0.21, 0], [0.9, 0.9]], atol=1e-5)
+    crowd = places.pushed_apart(jax.random.uniform(jax.random.key(0), (6, 2)) / 5)
+    apart = np.linalg.norm(crowd[:, None] - crowd, axis=-1)[~np.eye(6, dtype=bool)]
+    assert apart.min() > 0.3
+
+
+@pytest.mark.long
+def test_two_agents_share_landmarks_that_are_near():
+    """0.25 apart, two agents beside each other leave 0.05 in all, and one alone 0.25."""
+    env = make_env("simple_spread_v3", N=2)
+    start = draw(env, jax.random.key(0), 1)
+    pos, landmarks = jnp.array([[-0.6, 0.0], [0.6, 0.0]]), jnp.array([[-0.125, 0.0], [0.125, 0.0]])
+    start = start._replace(pos=pos[..., None], landmarks=landmarks[..., None])
+    found = jax.jit(partial(places.best_found, env, num_steps=300))(start)
+    reached = travel(env.world, start, pushes(env, found.plan)).pos[-3, ..., 0]
+    left = np.linalg.norm(landmarks[:, None] - reached, axis=-1).min(axis=1)
+    assert left.sum() < 0.1 and np.linalg.norm(reached[0] - reached[1]) > 0.29
+
+
+@pytest.mark.long
+def test_rungs_say_what_plans_return_and_how_often_they_succeed():
+    found = rungs(make_env("simple_v3"), 0, 50, lambda done: None)
+    assert found.silent is None and found.attainable.value < -5
+    assert found.attainable_success.value == pytest.approx(1) and found.attainable_success.error < 0.01
+
+
 def test_agents_take_the_places_that_cost_least(monkeypatch):
     env = make_env("simple_line_v1", N=2)
     start = draw(env, jax.random.key(0), 1)
@@ -231,5 +259,5 @@ def test_every_ladder_is_computed_with_its_arguments():
         for arguments in several:
             for continuous in (False, True):
                 ladder = make_env(name, continuous_actions=continuous, **arguments).ladder
-                assert ladder.attainable <= ladder.oracle
+                assert ladder.attainable <= ladder.oracle and 0 <= ladder.attainable_success <= 1
                 assert (ladder.silent is not None) == (name in GOALS[1:])

@@ -12,6 +12,7 @@ from jaxmarl_comm.config import build_config
 from jaxmarl_comm.dotted import merge
 from jaxmarl_comm.options import Parser, field_overrides
 from jaxmarl_comm.repeat import command
+from jaxmarl_comm.results import pictures
 from jaxmarl_comm.results.collect import place, read_record
 from jaxmarl_comm.results.page import page as page_of
 from jaxmarl_comm.results.record import KEYS, record_of
@@ -122,21 +123,61 @@ def test_its_commands_make_such_runs(changes):
     assert build_config(merge({}, field_overrides(words, Parser()))) == cfg
 
 
-def test_runs_that_cannot_be_compared_share_no_panel(tmp_path):
+def spread(name, arguments=None, continuous=False, success=None, oracle=-5.0):
+    """A record of a run of simple_spread with a curve of its own."""
+    return {
+        "name": name, "task": "simple_spread_v3", "arguments": arguments or {}, "continuous": continuous,
+        "teams": ["good"], "algorithm": "mappo", "channel": "none", "num_seeds": 1, "env_steps": 1, "train_seconds": 90,
+        "episodes": 2, "command": "-", "control": None, "baselines": {}, "crossplay": None, "exploit": None,
+        "found": {"return": None, "return_reference": None, "success": None, "score": None, "value_of_talk": None},
+        "ladder": {"silent": None, "oracle": oracle, "attainable": -6.5, "attainable_success": success},
+        "curve": {"env_steps": [1e6, 2e6], "eval_return": [[-9.0], [-float(len(name))]]},
+    }  # fmt: skip
+
+
+def test_runs_that_cannot_be_compared_share_no_panel(tmp_path, monkeypatch):
     """Other arguments of a task and other actions have other levels."""
-    spread = {"env.name": "simple_spread_v3", "comm.preset": "none"}
-    runs = [
-        finished(tmp_path / "three", **spread),
-        finished(tmp_path / "other_three", **spread),
-        finished(tmp_path / "six", **spread, **{"env.N": 6}),
-        finished(tmp_path / "free", **spread, **{"env.continuous_actions": True}),
+    six, ten = {"N": 6}, {"N": 10}
+    records = [
+        *(spread("ten", ten, oracle=None), spread("six", six, oracle=-9.0), spread("b"), spread("aa")),
+        spread("free", continuous=True, oracle=-4.0),
     ]
-    assert results_main([*map(str, runs), "--page", str(tmp_path / "results.md")]) == 0
-    assert "| `simple_spread_v3`, N: 6 | `six` | discrete |" in (tmp_path / "results.md").read_text()
-    drawn = (tmp_path / "results" / "simple_spread_v3.svg").read_text()
-    titles = ("simple_spread_v3", "simple_spread_v3, N: 6", "simple_spread_v3, continuous actions")
-    assert [drawn.count(f"<!-- {title} -->") for title in titles] == [1, 1, 1]
-    assert drawn.count("<!-- return, greedy, mean over agents -->") == len(titles)
+    drawn = []
+    monkeypatch.setattr(pictures, "save", lambda figure, path: drawn.append(figure))
+    pictures.plot_task(sorted(records, key=place), tmp_path / "x.png")
+    panels = {axis.get_title(): axis.lines for axis in drawn[0].axes}
+    looks = {line.get_label(): line.get_color() for lines in panels.values() for line in lines}
+    assert {title: [(line.get_label(), line.get_ydata()[-1]) for line in lines] for title, lines in panels.items()} == {
+        "simple_spread_v3": [("aa", -2), ("b", -1), ("oracle", -5)],
+        "simple_spread_v3, continuous actions": [("free", -4), ("oracle", -4)],
+        "simple_spread_v3, N: 6": [("six", -3), ("oracle", -9)],
+        "simple_spread_v3, N: 10": [("ten", -3)],
+    }
+    assert list(panels)[-2:] == ["simple_spread_v3, N: 6", "simple_spread_v3, N: 10"]
+    assert len(set(looks.values())) == len(looks)
+
+
+def test_cells_tell_arguments_and_how_often_the_best_plans_succeed():
+    records = [
+        spread("never", {"curriculum": True, "who": "a|b"}, success=0.0),
+        spread("mostly", success=0.914),
+        spread("unknown"),
+        spread("no_rung", success=0.5) | {"ladder": {"silent": None, "oracle": None, "attainable": None}},
+    ]
+    rows = [line for line in page_of(records).splitlines() if line.startswith("| `simple_spread_v3`")]
+    assert [row.strip("| ").split(" | ")[0] for row in rows] == [
+        '`simple_spread_v3`, curriculum: true, who: "a\\|b"',
+        *["`simple_spread_v3`"] * 3,
+    ]
+    assert [row.split(" | ")[13] for row in rows] == ["-6.50 (0%)", "-6.50 (91%)", "-6.50", "-"]
+
+
+def test_arguments_are_those_that_differ_from_the_task_s_own(tmp_path):
+    told = {"env.name": "simple_tag_v3", "env.num_good": 2, "env.max_cycles": 25, "env.continuous_actions": True}
+    run = finished(tmp_path / "tag", **told, **{"comm.preset": "none"})
+    assert record_of(run)["arguments"] == {"num_good": 2}
+    assert results_main([str(run), "--page", str(tmp_path / "results.md")]) == 0
+    assert (tmp_path / "results.md").read_text().count("| `simple_tag_v3`, num_good: 2 | `tag` |") == 2
 
 
 def folder_in(parent):

@@ -26,7 +26,7 @@ from jaxmarl_comm.benchmark.measure import (
     measure_team,
     peers_of,
 )
-from jaxmarl_comm.benchmark.training import measure_variants
+from jaxmarl_comm.benchmark.training import Variant, measure_variants
 from jaxmarl_comm.benchmark.versus_agilerl import CONFIG, Trained, compare
 from jaxmarl_comm.cli import CONFIGS
 from jaxmarl_comm.comm import PRESETS
@@ -150,6 +150,7 @@ def networks_command(commands: Commands) -> Parser:
         "default config.",
     )
     of_task(command)
+    command.add_argument("--preset", default="commnet", help="of the channel (default: %(default)s)")
     command.add_argument("--hidden-dim", type=int, default=64, metavar="H", help="width (default: %(default)s)")
     return command
 
@@ -194,10 +195,10 @@ def with_agilerl(command: Parser, steps: int, of_what: str) -> None:
 
 def mistake(given: argparse.Namespace) -> str | None:
     """What is wrong with the arguments, if anything."""
-    for kind, names, known in (
-        ("task", [*getattr(given, "tasks", ()), *([given.env] if hasattr(given, "env") else [])], list(ENVS)),
-        ("preset", getattr(given, "presets", ()), list(PRESETS)),
-    ):
+    asked = vars(given)
+    tasks = [*asked.get("tasks", ()), *filter(None, [asked.get("env")])]
+    presets = [*asked.get("presets", ()), *filter(None, [asked.get("preset")])]
+    for kind, names, known in (("task", tasks, list(ENVS)), ("preset", presets, list(PRESETS))):
         for name in names:
             if name not in known:
                 return f"unknown {kind} '{name}'{did_you_mean(name, known)}; there are {', '.join(known)}"
@@ -279,18 +280,21 @@ def benchmark_scaling(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
 def benchmark_channel(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Print the table, and give its rows."""
     cfg = default_cfg().replace({"env.name": given.env})
-    return benchmark_variants("preset", cfg, {preset: {"comm.preset": preset} for preset in given.presets}, given.turns)
+    return benchmark_variants(
+        "preset", cfg, [(preset, {"comm.preset": preset}) for preset in given.presets], given.turns
+    )
 
 
 def benchmark_networks(given: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Print the table, and give its rows."""
-    cfg = default_cfg().replace({"env.name": given.env, "hidden_dim": given.hidden_dim})
-    return benchmark_variants("networks", cfg, NETWORKS, given.turns)
+    changes = {"env.name": given.env, "comm.preset": given.preset, "hidden_dim": given.hidden_dim}
+    cfg = default_cfg().replace(changes)
+    print(f"{cfg.algorithm}, {cfg.hidden_dim} units, channel {cfg.comm.preset}")
+    rows = benchmark_variants("networks", cfg, list(NETWORKS.items()), given.turns)
+    return (row | {"preset": given.preset, "hidden_dim": given.hidden_dim} for row in rows)
 
 
-def benchmark_variants(
-    kind: str, cfg: Config, variants: Mapping[str, Mapping[str, Any]], turns: int
-) -> Iterator[dict[str, Any]]:
+def benchmark_variants(kind: str, cfg: Config, variants: Sequence[Variant], turns: int) -> Iterator[dict[str, Any]]:
     """Print what each costs, and give its rows. kind: what is varied."""
     print(f"training on {cfg.env.name}, {cfg.num_envs} environments, medians of {turns} turns; {machine()}")
     costs = measure_variants(cfg, variants, turns)
@@ -298,7 +302,8 @@ def benchmark_variants(
     print(f"{kind:{width}}{'steps per second':>18}{'time / ' + costs[0].variant:>18}{'compile':>11}")
     for cost in costs:
         print(f"{cost.variant:{width}}{cost.rate:18,.0f}{cost.ratio:18.2f}{cost.compile_seconds:9.1f} s")
-        yield {kind: cost.variant} | {name: value for name, value in cost._asdict().items() if name != "variant"}
+        named = {"task": cfg.env.name, "num_envs": cfg.num_envs, kind: cost.variant}
+        yield named | {name: value for name, value in cost._asdict().items() if name != "variant"}
 
 
 def benchmark_agilerl(given: argparse.Namespace) -> Iterator[dict[str, Any]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 
@@ -14,6 +14,9 @@ from jaxmarl_comm.config import Config
 from jaxmarl_comm.runner import compile_chunk
 
 ITERATIONS = 2  # per call
+
+Variant: TypeAlias = tuple[str, Mapping[str, Any]]
+"""Its name, and the settings that differ."""
 
 
 class Cost(NamedTuple):
@@ -25,9 +28,9 @@ class Cost(NamedTuple):
     compile_seconds: float
 
 
-def measure_variants(cfg: Config, variants: Mapping[str, Mapping[str, Any]], turns: int) -> list[Cost]:
-    """All in turn, `turns` times, in whole iterations of training. variants: name -> the settings that differ."""
-    programs = [trainer(cfg.replace(changes)) for changes in variants.values()]
+def measure_variants(cfg: Config, variants: Sequence[Variant], turns: int) -> list[Cost]:
+    """All in turn, `turns` times, in whole iterations of training."""
+    programs = [trainer(cfg.replace(changes)) for _, changes in variants]
     taken = [[run() for run, _ in programs] for _ in range(turns)]
     steps = ITERATIONS * cfg.num_envs * cfg.rollout_len
     return [
@@ -37,7 +40,7 @@ def measure_variants(cfg: Config, variants: Mapping[str, Mapping[str, Any]], tur
             ratio=statistics.median(seconds[k] / seconds[0] for seconds in taken),
             compile_seconds=compile_seconds,
         )
-        for k, (variant, (_, compile_seconds)) in enumerate(zip(variants, programs, strict=True))
+        for k, ((variant, _), (_, compile_seconds)) in enumerate(zip(variants, programs, strict=True))
     ]
 
 

@@ -35,7 +35,7 @@ def cell(mean: Mean | None) -> str:
 
 
 def mean_over_starts(values: np.ndarray, features: np.ndarray, of_many: np.ndarray) -> Mean:
-    """The mean of returns `[E]` over all starts, of which features `[E, F]` explain a part; of_many: `[M, F]`.
+    """The mean of numbers `[E]` over all starts, of which features `[E, F]` explain a part; of_many: `[M, F]`.
 
     values = features · weights + rest, by least squares; the first part is averaged over the many starts. The error is
     that of both parts (regression estimator; Cochran 1977, chapter 7).

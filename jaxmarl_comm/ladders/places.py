@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxmarl_comm.envs.mpe.places import TakePlaces
 from jaxmarl_comm.envs.mpe.simple_formation import SimpleFormation
-from jaxmarl_comm.envs.mpe.simple_spread import SimpleSpread
+from jaxmarl_comm.envs.mpe.simple_spread import AGENT_SIZE, SimpleSpread
 from jaxmarl_comm.envs.mpe.task import MPETask
 from jaxmarl_comm.envs.mpe.world import World, WorldState, norm
 from jaxmarl_comm.ladders.ascent import Summit, ascend
@@ -23,6 +23,9 @@ TURNS = 6  # of a formation, tried as places
 STARTS = 4  # assignments to climb from
 WALK_STEPS = 200  # of the ascent of one agent to one place
 REFINING_RATE = 0.1
+ROOM = 2 * AGENT_SIZE + 0.02  # between agents of simple_spread, so that no contact is felt
+PUSHES = 50  # of places that are too near
+SMALL = 1e-6
 
 
 def places(env: MPETask, state: WorldState) -> Array:
@@ -31,14 +34,32 @@ def places(env: MPETask, state: WorldState) -> Array:
     return env.posts(state) if isinstance(env, TakePlaces) else state.landmarks
 
 
-def possible_places(env: MPETask, state: WorldState) -> Array:
-    """`[R, N, 2]`: sets of places to try; a formation may be turned."""
+def possible_places(env: MPETask, state: WorldState) -> list[Array]:
+    """Sets of places to try, `[R, N, 2]` of each kind: a formation may be turned, landmarks may be too near."""
     there = places(env, state)
+    if isinstance(env, SimpleSpread):
+        return [there[None], pushed_apart(there)[None]]
     if not isinstance(env, SimpleFormation):
-        return there[None]
+        return [there[None]]
     centre, angles = state.landmarks[0], 2 * np.pi / env.N / TURNS * np.arange(TURNS)
     turns = np.array([[np.cos(angles), -np.sin(angles)], [np.sin(angles), np.cos(angles)]])
-    return centre + jnp.einsum("ijr,nj->rni", turns, there - centre)
+    return [centre + jnp.einsum("ijr,nj->rni", turns, there - centre)]
+
+
+def pushed_apart(there: Array) -> Array:
+    """`[N, 2]`: the places, moved so that agents at two of them do not touch.
+
+    An ascent that begins with agents at landmarks nearer than that sends one away and leaves both to the other, though
+    two side by side mostly return more.
+    """
+
+    def push(_: int, there: Array) -> Array:
+        offset = there[:, None] - there[None]
+        distance = norm(offset)
+        lacking = jnp.maximum(ROOM - distance, 0.0) * (1 - np.eye(len(there)))
+        return there + jnp.sum((lacking / jnp.maximum(distance, SMALL))[..., None] * offset, axis=1) / 2
+
+    return jax.lax.fori_loop(0, PUSHES, push, there)
 
 
 def best_found(env: MPETask, start: WorldState, num_steps: int) -> Summit:
@@ -55,8 +76,13 @@ def best_found(env: MPETask, start: WorldState, num_steps: int) -> Summit:
 
 
 def promising(env: MPETask, start: WorldState) -> Array:
-    """`[T, A, 2, M, E]`: plans for the M assignments that cost least where nobody is in the way."""
-    there = jax.vmap(partial(possible_places, env), in_axes=-1, out_axes=-1)(start)  # [R, N, 2, E]
+    """`[T, A, 2, M, E]`: of each kind of places, plans for the assignments that cost least if nobody is in the way."""
+    kinds = jax.vmap(partial(possible_places, env), in_axes=-1, out_axes=-1)(start)  # [R, N, 2, E] each
+    return jnp.concatenate([cheapest_walks(env, start, there) for there in kinds], axis=-2)
+
+
+def cheapest_walks(env: MPETask, start: WorldState, there: Array) -> Array:
+    """`[T, A, 2, M, E]`: plans for the M assignments to places `[R, N, 2, E]` that cost least."""
     walks = walk(env, start.pos, there)
     ways = np.array(list(itertools.permutations(range(env.num_agents))))  # [P, A]
     chosen = jax.nn.one_hot(ways, env.num_agents)  # [P, A, N]

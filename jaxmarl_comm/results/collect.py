@@ -52,11 +52,17 @@ def make_folder(path: Path) -> None:
         raise RunError(f"cannot make the folder {path}: {error.strerror}") from None
 
 
-def place(record: Record) -> tuple[int, str, bool, str]:
-    """Where a record stands on the page: tasks as in the registry, then what acts, then names."""
-    tasks = list(ENVS)
-    task = record["task"]
-    return (tasks.index(task) if task in tasks else len(tasks), task, record["continuous"], record["name"])
+def place(record: Record) -> tuple[Any, ...]:
+    """Where a record stands on the page: tasks as in the registry, then their arguments, what acts, and names."""
+    tasks, task = list(ENVS), record["task"]
+    arguments = [(name, natural(value)) for name, value in record["arguments"].items()]
+    return (tasks.index(task) if task in tasks else len(tasks), task, arguments, record["continuous"], record["name"])
+
+
+def natural(value: Any) -> tuple[bool, Any]:
+    """To sort by: numbers by their size, then all else by how it is written."""
+    is_number = isinstance(value, int | float)
+    return not is_number, value if is_number else json.dumps(value)
 
 
 def read_record(path: Path) -> Record:
@@ -66,5 +72,5 @@ def read_record(path: Path) -> Record:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict) or not set(found) >= KEYS:
-        raise RunError(f"{path} is no record of a run; delete it, and add the run again")
+        raise RunError(f"{path} is no record of a run, or one of an earlier version; delete it, and add the run again")
     return found

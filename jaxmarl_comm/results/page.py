@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
@@ -19,15 +20,15 @@ runs. Returns are those of the tasks, which are mpe2 1.1.1's where it has them: 
 team, greedy, on the episodes named at the end. *Mean*: over seeds, with Student's 95 % interval (of one seed, over
 episodes); no interval where seeds differ in kind. *IQM*: interquartile mean over seeds, with a 95 % bootstrap interval,
 which with five seeds covers 90 %. *Value of talk*: the return less that of a silent team trained as long. *Minutes*: of
-training all seeds side by side, compilation left out, on the machine that each run had; others may have been at work on
-it, so compare them by their size only.
+training all seeds side by side, with short evaluations on the way, without compiling; often with another run beside it
+on two hardware threads of one processor core, so that twice as long means nothing.
 """
 COOPERATIVE = """
 ## Tasks in which agents cooperate
 
 *Score*: 0 as good as the best silent team, 1 as good as one that learns all goals one step late. *Oracle*: the latter;
 where nobody has a private goal, the best plan found with hindsight; *attainable*: by plans of single moves, and in
-how many episodes these succeed, which are made for the return (`python scripts/ladder.py`).
+how many episodes these succeed, which are sought for the return (`python scripts/ladder.py`).
 """
 COMPETITIVE = """
 ## Tasks in which sides compete
@@ -93,7 +94,17 @@ def steps(record: Record) -> str:
 
 def task(record: Record) -> str:
     """`simple_spread_v3` and what it was told of: `N: 6`."""
-    return ", ".join([f"`{record['task']}`", *(f"{name}: {value}" for name, value in record["arguments"].items())])
+    return ", ".join([f"`{record['task']}`", *map(escaped, told(record))])
+
+
+def told(record: Record) -> Iterator[str]:
+    """Each argument of the task that was given, as in a config."""
+    return (f"{name}: {json.dumps(value)}" for name, value in record["arguments"].items())
+
+
+def escaped(text: str) -> str:
+    """For a cell of a table."""
+    return text.replace("|", "\\|")
 
 
 def actions(record: Record) -> str:
@@ -101,7 +112,7 @@ def actions(record: Record) -> str:
 
 
 def minutes(record: Record) -> str:
-    return f"{record['train_seconds'] / 60:.0f}"
+    return "<1" if record["train_seconds"] < 60 else f"{record['train_seconds'] / 60:.0f}"
 
 
 def rung(name: str) -> Any:
@@ -113,8 +124,8 @@ def rung(name: str) -> Any:
 
 def attainable(record: Record) -> str:
     """`-6.53 (88%)`: what plans of single moves return, and how often they succeed."""
-    success = (record["ladder"] or {}).get("attainable_success")
-    return rung("attainable")(record) + (f" ({100 * success:.0f}%)" if success is not None else "")
+    found, success = rung("attainable")(record), (record["ladder"] or {}).get("attainable_success")
+    return found if found == NOTHING or success is None else f"{found} ({100 * success:.0f}%)"
 
 
 COOPERATIVE_COLUMNS = {

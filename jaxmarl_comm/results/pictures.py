@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from jaxmarl_comm.envs.base import per_team
 from jaxmarl_comm.report.figure import draw_legend, draw_levels, save, style
+from jaxmarl_comm.results.page import told
 
 Record = dict[str, Any]
 
@@ -21,9 +22,9 @@ def plot_task(records: Sequence[Record], path: Path) -> None:
     """Greedy returns of all runs of a task: mean over seeds and the span of all of them.
 
     A row of panels for each kind of actions and each set of the task's arguments, whose levels differ; in it one for
-    each team. A PNG at `path`, an SVG beside it. Raises RunError.
+    each team. records: in the order of the page. A PNG at `path`, an SVG beside it. Raises RunError.
     """
-    kinds, teams = [list(of_kind) for _, of_kind in groupby(sorted(records, key=kind), key=kind)], records[0]["teams"]
+    kinds, teams = [list(of_kind) for _, of_kind in groupby(records, key=kind)], records[0]["teams"]
     figure = Figure(figsize=(6.5 * len(teams), 4.2 * len(kinds)), layout="constrained")
     looks = {record["name"]: k for k, record in enumerate(records)}
     for row, of_kind in zip(figure.subplots(len(kinds), len(teams), squeeze=False), kinds, strict=True):
@@ -35,9 +36,8 @@ def plot_task(records: Sequence[Record], path: Path) -> None:
 
 
 def kind(record: Record) -> str:
-    """Of runs that may be compared: `simple_spread_v3, N: 6, continuous`."""
-    told = [f"{name}: {value}" for name, value in record["arguments"].items()]
-    return ", ".join([record["task"], *told, *["continuous actions"] * record["continuous"]])
+    """Of runs that may be compared: `simple_spread_v3, N: 6, continuous actions`."""
+    return ", ".join([record["task"], *told(record), *["continuous actions"] * record["continuous"]])
 
 
 def draw_kind(axis: Axes, records: Sequence[Record], column: str, looks: Mapping[str, int]) -> None:

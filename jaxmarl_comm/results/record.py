@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,7 +63,7 @@ def record_of(path: Path) -> Record:
     return {
         "name": STAMP.sub("", path.resolve().name),
         "task": cfg.env.name,
-        "arguments": {name: value for name, value in cfg.env.arguments.items() if name != "continuous_actions"},
+        "arguments": arguments_of(cfg, env),
         "continuous": env.continuous_actions,
         "teams": list(env.team_names),
         "algorithm": cfg.algorithm,
@@ -79,6 +80,17 @@ def record_of(path: Path) -> Record:
         "curve": curve(env, rows),
         "crossplay": newest(folder.path, "crossplay", CROSSPLAY),
         "exploit": newest(path, "exploit", EXPLOIT),
+    }
+
+
+def arguments_of(cfg: Config, env: Env) -> dict[str, Any]:
+    """The task's arguments that are not their defaults, by name; but for the kind of actions, which stands apart."""
+    defaults = {field.name: field.default for field in fields(env)}
+    given = sorted(cfg.env.arguments.items())
+    return {
+        name: value
+        for name, value in given
+        if name != "continuous_actions" and not (name in defaults and defaults[name] == value)
     }
 
 
