@@ -164,7 +164,7 @@ def test_two_agents_share_landmarks_that_are_near():
     """0.25 apart, two agents beside each other leave 0.05 in all, and one alone 0.25."""
     env = make_env("simple_spread_v3", N=2)
     start = draw(env, jax.random.key(0), 1)
-    pos, landmarks = jnp.array([[-0.6, 0.0], [0.6, 0.0]]), jnp.array([[-0.125, 0.0], [0.125, 0.0]])
+    pos, landmarks = jnp.array([[0.3, -0.4], [0.5, -0.8]]), jnp.array([[-0.1, -0.5], [0.15, -0.5]])
     start = start._replace(pos=pos[..., None], landmarks=landmarks[..., None])
     found = jax.jit(partial(places.best_found, env, num_steps=300))(start)
     reached = travel(env.world, start, pushes(env, found.plan)).pos[-3, ..., 0]
