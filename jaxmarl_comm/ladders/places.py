@@ -24,7 +24,7 @@ STARTS = 4  # assignments to climb from
 WALK_STEPS = 200  # of the ascent of one agent to one place
 REFINING_RATE = 0.1
 ROOM = 2 * AGENT_SIZE + 0.02  # between agents of simple_spread, so that no contact is felt
-PUSHES = 50  # of places that are too near
+ROUNDS = 50  # of pushing apart what is too near
 SMALL = 1e-6
 
 
@@ -50,7 +50,7 @@ def pushed_apart(there: Array) -> Array:
     """`[N, 2]`: the places, moved so that agents at two of them do not touch.
 
     An ascent that begins with agents at landmarks nearer than that sends one away and leaves both to the other, though
-    two side by side mostly return more.
+    from half of that on two side by side return more.
     """
 
     def push(_: int, there: Array) -> Array:
@@ -59,7 +59,7 @@ def pushed_apart(there: Array) -> Array:
         lacking = jnp.maximum(ROOM - distance, 0.0) * (1 - np.eye(len(there)))
         return there + jnp.sum((lacking / jnp.maximum(distance, SMALL))[..., None] * offset, axis=1) / 2
 
-    return jax.lax.fori_loop(0, PUSHES, push, there)
+    return jax.lax.fori_loop(0, ROUNDS, push, there)
 
 
 def best_found(env: MPETask, start: WorldState, num_steps: int) -> Summit:
