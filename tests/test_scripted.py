@@ -11,6 +11,7 @@ from jaxmarl_comm.crossing.payoffs import play_all
 from jaxmarl_comm.envs import ENVS, make_env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD
+from jaxmarl_comm.evaluation.baselines import play_baselines
 from jaxmarl_comm.scripted import TOLD, make_side, sides_of
 
 LEFT, RIGHT, DOWN, UP = range(1, 5)
@@ -23,6 +24,10 @@ OFFERED = {
     "simple_tag_v3": [["evader"], ["pursuer"]],
     "simple_world_comm_v3": [["evader"], ["pursuer"]],
     "simple_crypto_v3": [["one_time_pad"], ["told_eve"]],
+    "simple_spread_v3": [["place_takers"]],
+    "simple_line_v1": [["place_takers"]],
+    "simple_formation_v1": [["place_takers"]],
+    "collect_treasure_v1": [["carriers"]],
 }
 
 
@@ -109,6 +114,41 @@ def test_deceivers_take_a_landmark_each_whatever_the_goal():
         assert moves_of("deceivers", GOOD, env, pos=pos, landmarks=landmarks, choice=[goal]) == [UP, RIGHT]
     leaking = [moves_of("goal_seekers", GOOD, env, pos=pos, landmarks=landmarks, choice=[goal]) for goal in range(2)]
     assert leaking == [[RIGHT, RIGHT], [UP, UP]]
+
+
+def test_place_takers_take_a_place_each_at_the_least_total_distance():
+    env = make_env("simple_spread_v3", N=2)
+    landmarks = [[0.9, 0.0], [0.0, 0.9]]
+    assert moves_of("place_takers", GOOD, env, pos=[[0.1, 0.0], [0.1, 0.1]], landmarks=landmarks) == [RIGHT, UP]
+    assert moves_of("place_takers", GOOD, env, pos=[[0.1, 0.2], [0.1, 0.0]], landmarks=landmarks) == [UP, RIGHT]
+    in_line = make_env("simple_line_v1", N=3)  # whose middle place is between the landmarks
+    pos = [[-0.6, 0.0], [0.0, 0.5], [0.6, 0.0]]
+    assert moves_of("place_takers", GOOD, in_line, pos=pos, landmarks=[[-0.6, 0.0], [0.6, 0.0]]) == [0, DOWN, 0]
+
+
+def test_carriers_fetch_a_treasure_each_and_bring_it_to_its_deposit():
+    env = make_env("collect_treasure_v1", num_collectors=2, num_treasures=2)
+    pos = [[0.0, 0.0], [0.0, 0.2], [-0.9, 0.0], [0.0, -0.9]]  # of two collectors, then of two deposits
+    treasures = [[0.0, 0.9], [0.9, 0.0]]
+
+    def moves(kinds, held, **more):
+        return moves_of("carriers", GOOD, env, **{"pos": pos, "landmarks": treasures} | more, choice=[*kinds, *held])
+
+    collectors, deposits = moves([0, 0], [-1, -1])[:2], moves([0, 0], [-1, -1])[2:]
+    assert collectors == [RIGHT, UP] and deposits == [RIGHT, UP], "a deposit that nobody looks for goes to the crowd"
+    assert moves([0, 0], [1, -1])[:2] == [DOWN, UP], "to the deposit of what is held"
+    assert moves([0, 0], [0, -1])[:2] == [LEFT, UP]
+    assert moves([-1, 0], [-1, -1])[:2] == [RIGHT, 0], "a treasure that is gone is nobody's"
+    far = [[0.0, 0.9], [0.9, -0.7], [-0.9, 0.0], [0.0, -0.9]]
+    assert moves([0, 0], [-1, 1], pos=far)[3] == RIGHT, "it meets who brings it something"
+
+
+@pytest.mark.parametrize(("collectors", "treasures"), [(1, 3), (3, 1), (6, 6)])
+def test_carriers_do_well_however_many_there_are(collectors, treasures):
+    env = make_env("collect_treasure_v1", num_collectors=collectors, num_treasures=treasures)
+    batch, key = Batch(env, 200), jax.random.key(0)
+    found = play_baselines(batch, key)
+    assert found["carriers"].returns.mean() > found["random"].returns.mean() + 2 * collectors
 
 
 def test_who_is_told_goes_to_the_goal():

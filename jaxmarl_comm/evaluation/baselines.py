@@ -16,23 +16,27 @@ from jaxmarl_comm.scripted import make_side, sides_of
 
 Array = jax.Array
 
+AIMLESS = ("stay", "random")
+NAMES = {"goal_seekers": "oracle"}  # what a side is called where it is a yardstick
+
 
 def random_actor(env: Env) -> Actor:
     """Uniformly random actions, of all teams."""
     return versus(env, [scripted_actor(env, make_side("random", env, team)) for team in range(len(env.team_names))])
 
 
-def oracle_actor(env: Env) -> Actor | None:
-    """A hand-coded team that knows where everyone must go; None for a task without fixed targets, or of two sides."""
-    if len(env.team_names) > 1 or "goal_seekers" not in sides_of(env, 0):
-        return None
-    return versus(env, [scripted_actor(env, make_side("goal_seekers", env, 0))])
+def skilled_actors(env: Env) -> dict[str, Actor]:
+    """Scripted teams that know their task: `oracle` where all must go, others by name; none where sides compete."""
+    if len(env.team_names) > 1:
+        return {}
+    skilled = {name: moves for name, moves in sides_of(env, 0).items() if name not in AIMLESS}
+    return {NAMES.get(name, name): versus(env, [scripted_actor(env, moves)]) for name, moves in skilled.items()}
 
 
 def play_baselines(batch: Batch, key: Array) -> dict[str, Episodes]:
     """Episodes `[1, E, ...]` of the scripted teams that there are, of those that `key` starts."""
-    actors = {"random": random_actor(batch.env), "oracle": oracle_actor(batch.env)}
-    return {name: play_scripted(batch, actor, key) for name, actor in actors.items() if actor is not None}
+    actors = {"random": random_actor(batch.env), **skilled_actors(batch.env)}
+    return {name: play_scripted(batch, actor, key) for name, actor in actors.items()}
 
 
 def play_scripted(batch: Batch, actor: Actor, key: Array) -> Episodes:

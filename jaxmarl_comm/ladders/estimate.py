@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmarl_comm.envs.mpe.assignment import cheapest
+from jaxmarl_comm.envs.mpe.assignment import own_places
+from jaxmarl_comm.envs.mpe.places import TakePlaces
+from jaxmarl_comm.envs.mpe.simple_spread import SimpleSpread
 from jaxmarl_comm.envs.mpe.task import MPETask, distances
 from jaxmarl_comm.envs.mpe.world import WorldState, norm
-from jaxmarl_comm.ladders.places import places
 from jaxmarl_comm.ladders.play import draw, movers
 
 Array = jax.Array
@@ -78,5 +79,5 @@ def to_go(env: MPETask, state: WorldState) -> Array:
     pos = state.pos[np.array(movers(env))]
     if hasattr(env, "targets"):
         return (state.landmarks - pos[:, None]).reshape(-1, 2)
-    there = places(env, state)
-    return there[jnp.argmax(cheapest(distances(pos, there)), axis=1)] - pos
+    assert isinstance(env, SimpleSpread | TakePlaces)
+    return own_places(pos, env.posts(state)) - pos

@@ -28,15 +28,10 @@ ROUNDS = 50  # of pushing apart what is too near
 SMALL = 1e-6
 
 
-def places(env: MPETask, state: WorldState) -> Array:
-    """`[N, 2]`: where agents should be in this state."""
-    assert isinstance(env, SimpleSpread | TakePlaces)
-    return env.posts(state) if isinstance(env, TakePlaces) else state.landmarks
-
-
 def possible_places(env: MPETask, state: WorldState) -> list[Array]:
     """Sets of places to try, `[R, N, 2]` of each kind: a formation may be turned, landmarks may be too near."""
-    there = places(env, state)
+    assert isinstance(env, SimpleSpread | TakePlaces)
+    there = env.posts(state)
     if isinstance(env, SimpleSpread):
         return [there[None], pushed_apart(there)[None]]
     if not isinstance(env, SimpleFormation):

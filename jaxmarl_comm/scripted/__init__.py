@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jaxmarl_comm.envs.base import Env
-from jaxmarl_comm.scripted import aimless, hunt, places, secrets
+from jaxmarl_comm.scripted import aimless, hunt, places, secrets, treasure
 from jaxmarl_comm.scripted.moves import Maker, Moves
 from jaxmarl_comm.suggest import did_you_mean, shown
 
@@ -14,6 +14,8 @@ SIDES: dict[str, Maker] = {
     "evader": hunt.evader,
     "goal_seekers": places.goal_seekers,
     "deceivers": places.deceivers,
+    "place_takers": places.place_takers,
+    "carriers": treasure.carriers,
     "one_time_pad": secrets.one_time_pad,
     "told_adversary": places.told_adversary,
     "told_eve": secrets.told_eve,

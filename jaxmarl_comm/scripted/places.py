@@ -5,9 +5,11 @@ from __future__ import annotations
 import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import Env
-from jaxmarl_comm.envs.mpe.assignment import cheapest
+from jaxmarl_comm.envs.mpe.assignment import own_places
+from jaxmarl_comm.envs.mpe.places import TakePlaces
 from jaxmarl_comm.envs.mpe.simple_adversary import SimpleAdversary
-from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD, distances
+from jaxmarl_comm.envs.mpe.simple_spread import SimpleSpread
+from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD
 from jaxmarl_comm.envs.mpe.world import WorldState
 from jaxmarl_comm.scripted.moves import Array, Moves
 from jaxmarl_comm.scripted.steering import steered
@@ -35,8 +37,13 @@ def deceivers(env: Env, team: int) -> Moves | None:
         return None
 
     def cover(state: WorldState) -> Array:
-        good = state.pos[1:]
-        chosen = jnp.argmax(cheapest(distances(good, state.landmarks)), axis=1)
-        return jnp.concatenate([state.pos[:1], state.landmarks[chosen]])
+        return jnp.concatenate([state.pos[:1], own_places(state.pos[1:], state.landmarks)])
 
     return steered(env, team, cover)
+
+
+def place_takers(env: Env, team: int) -> Moves | None:
+    """Agents that take a place each, at the least total distance; whoever is in the way, they go on."""
+    if not isinstance(env, SimpleSpread | TakePlaces):
+        return None
+    return steered(env, team, lambda state: own_places(state.pos, env.posts(state)))

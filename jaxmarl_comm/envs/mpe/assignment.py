@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from optax.assignment import hungarian_algorithm
 
+from jaxmarl_comm.envs.mpe.world import norm
+
 Array = jax.Array
 
 MAX_ENUMERATED = 5  # up to 5! = 120 ways, trying them all is faster: seven times for n = 4, and compiled in a fifth
@@ -25,6 +27,11 @@ def assigned_costs(costs: Array) -> Array:
 def cheapest(costs: Array) -> Array:
     """`[n, n]` costs of giving task j to worker i -> `[n, n]` bool, whether i does j in the cheapest assignment."""
     return _enumerate(costs) if costs.shape[0] <= MAX_ENUMERATED else _search(costs)
+
+
+def own_places(pos: Array, places: Array) -> Array:
+    """`[n, 2]`: where each of those at `pos` goes, if all of as many places are taken at the least total distance."""
+    return places[jnp.argmax(cheapest(norm(pos[:, None] - places[None])), axis=1)]
 
 
 def _enumerate(costs: Array) -> Array:

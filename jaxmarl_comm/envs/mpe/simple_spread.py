@@ -90,6 +90,10 @@ class SimpleSpread(MPETask):
         silence = jnp.zeros((self.N, UNUSED_WORDS * people.shape[1]))
         return {"agent": jnp.concatenate([state.vel, state.pos, landmarks, flat(people), silence], axis=-1)}
 
+    def posts(self, state: WorldState) -> Array:
+        """`[N, 2]`: the landmarks."""
+        return state.landmarks
+
     def rewards(self, state: WorldState) -> Array:
         common = jnp.full(self.N, -jnp.sum(self._uncovered(state)))
         if self.curriculum and not BUMPS_COUNT[self.curriculum_stage]:
