@@ -10,6 +10,7 @@ from jaxmarl_comm import default_cfg
 from jaxmarl_comm.cli import results_main
 from jaxmarl_comm.config import build_config
 from jaxmarl_comm.dotted import merge
+from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.options import Parser, field_overrides
 from jaxmarl_comm.repeat import command
 from jaxmarl_comm.results import pictures
@@ -38,7 +39,9 @@ def finished(path, **changes):
         f"return{suffix}": found(-7.375, -7.5, -7.25, iqm=-7.4, iqm_low=-7.5, iqm_high=-7.3) for suffix in suffixes
     }
     measures |= {f"success{suffix}": found(0.987) for suffix in suffixes}
-    rest = {"teams": list(names), "seconds": {"train": 120.0}, "episodes": 20, "baselines": {}, "score": found(0.9)}
+    rest = {"teams": list(names), "seconds": {"train": 120.0}, "episodes": 20, "score": found(0.9)}
+    scripted = {"random": {"return": found(-5.0)}, "oracle": {"return": found(-7.39), "success": found(0.998)}}
+    rest["baselines"] = scripted if len(names) == 1 else {}
     ladder = {"silent": -16.7, "oracle": -7.24} if len(names) == 1 else None
     control = (
         {"control": {"env_steps": 600}, "value_of_talk": found(9.31, 9.3, 9.32)}
@@ -57,9 +60,10 @@ def test_a_page_says_what_runs_reached(tmp_path):
     row = next(line for line in written.splitlines() if line.startswith("| `simple_reference_v3`"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[1:5] == ["`words`", "discrete", "mappo", "`commnet`"]
-    assert cells[7:15] == [
-        "-7.38 [-7.50, -7.25]", "-7.40 [-7.50, -7.30]", "98.7%", "0.90", "-16.70", "-7.24", "-", "9.31 [9.30, 9.32]",
-    ]  # fmt: skip
+    assert cells[7:12] == ["-7.38 [-7.50, -7.25]", "-7.40 [-7.50, -7.30]", "98.7%", "0.90", "-7.39 (100%)"]
+    today = make_env("simple_reference_v3").ladder  # not what stands in the run's evaluation
+    assert cells[12:15] == [f"{today.silent:.2f}", f"{today.oracle:.2f}", f"{today.attainable:.2f} (100%)"]
+    assert cells[15] == "9.31 [9.30, 9.32]"
     assert (tmp_path / "results" / "simple_reference_v3.png").is_file()
     shutil.rmtree(run)  # the record is enough
     (tmp_path / "results.md").unlink()
@@ -169,7 +173,17 @@ def test_cells_tell_arguments_and_how_often_the_best_plans_succeed():
         '`simple_spread_v3`, curriculum: true, who: "a\\|b"',
         *["`simple_spread_v3`"] * 3,
     ]
-    assert [row.split(" | ")[13] for row in rows] == ["-6.50 (0%)", "-6.50 (91%)", "-6.50", "-"]
+    assert [row.split(" | ")[14] for row in rows] == ["-6.50 (0%)", "-6.50 (91%)", "-6.50", "-"]
+
+
+def test_a_cell_tells_the_best_scripted_team():
+    def row(**teams):
+        made = {name: {"return": {"mean": x}, "success": {"mean": success}} for name, (x, success) in teams.items()}
+        return page_of([spread("x") | {"baselines": made}]).split("| `x` |")[1].split(" | ")[9]
+
+    assert row(random=(-1.0, None)) == "-"
+    assert row(random=(-1.0, None), clumsy=(-9.0, 0.99), adroit=(-7.424, 0.907)) == "-7.42 (91%)"
+    assert row(random=(-1.0, None), carriers=(33.97, None)) == "33.97"
 
 
 def test_arguments_are_those_that_differ_from_the_task_s_own(tmp_path):
@@ -213,3 +227,14 @@ def test_a_record_of_what_nobody_knows_is_told(tmp_path, capsys):
     (tmp_path / "results" / "x.json").write_text(json.dumps(record))
     status, error = call(results_main, ["--page", tmp_path / "results.md"], capsys)
     assert status == 1 and "x.json is no record of a run" in error
+    (tmp_path / "results" / "x.json").write_text(json.dumps(spread("x", {"N": 0})))
+    status, error = call(results_main, ["--page", tmp_path / "results.md"], capsys)
+    assert status == 1 and "x.json is of a task that there cannot be: N is 0" in error and error.count("\n") == 1
+
+
+def test_a_task_of_others_keeps_the_ladder_that_its_record_has(tmp_path):
+    record = tmp_path / "x.json"
+    record.write_text(json.dumps(spread("x")))
+    assert read_record(record)["ladder"]["oracle"] == make_env("simple_spread_v3").ladder.oracle
+    record.write_text(json.dumps(spread("x") | {"task": "theirs"}))
+    assert read_record(record)["ladder"]["oracle"] == -5.0

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from jaxmarl_comm.envs import ENVS
+from jaxmarl_comm.envs import ENVS, make_env
 from jaxmarl_comm.files import RunError, read_bytes, write_whole
 from jaxmarl_comm.results.page import page
 from jaxmarl_comm.results.pictures import plot_task
@@ -73,4 +73,15 @@ def read_record(path: Path) -> Record:
         found = None
     if not isinstance(found, dict) or not set(found) >= KEYS:
         raise RunError(f"{path} is no record of a run, or one of an earlier version; delete it, and add the run again")
-    return found
+    return found | {"ladder": ladder_of(found, path)}
+
+
+def ladder_of(record: Record, path: Path) -> dict[str, Any] | None:
+    """As the task says today, which may have come to know better; as it said then, if it is not of this package."""
+    if record["task"] not in ENVS:
+        return record["ladder"]
+    try:
+        env = make_env(record["task"], continuous_actions=record["continuous"], **record["arguments"])
+    except (TypeError, ValueError) as error:
+        raise RunError(f"{path} is of a task that there cannot be: {error}") from None
+    return env.ladder and env.ladder._asdict()
