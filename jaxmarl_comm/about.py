@@ -44,9 +44,12 @@ def protocols() -> list[str]:
 
 
 def opponents() -> list[str]:
-    from jaxmarl_comm.scripted import SIDES
+    from jaxmarl_comm.envs import ENVS, make_env
+    from jaxmarl_comm.scripted import SIDES, sides_of
 
-    return list(SIDES)
+    competing = [env for env in map(make_env, ENVS) if len(env.team_names) > 1]
+    there = {name for env in competing for team in range(len(env.team_names)) for name in sides_of(env, team)}
+    return [name for name in SIDES if name in there]
 
 
 KINDS: dict[str, Callable[[], list[str]]] = {

@@ -16,7 +16,7 @@ from jaxmarl_comm.repeat import command
 from jaxmarl_comm.results import pictures
 from jaxmarl_comm.results.collect import place, read_record
 from jaxmarl_comm.results.page import page as page_of
-from jaxmarl_comm.results.record import KEYS, record_of
+from jaxmarl_comm.results.record import Kept, record_of
 from jaxmarl_comm.run_folder import RunFolder
 from runs import ROOT, TINY, call
 
@@ -55,7 +55,7 @@ def finished(path, **changes):
 def test_a_page_says_what_runs_reached(tmp_path):
     run = finished(tmp_path / "words-20261124-101112")
     assert results_main([str(run), "--page", str(tmp_path / "results.md")]) == 0
-    assert set(record_of(run)) == KEYS
+    Kept.model_validate(record_of(run))
     written = (tmp_path / "results.md").read_text()
     row = next(line for line in written.splitlines() if line.startswith("| `simple_reference_v3`"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
@@ -184,6 +184,15 @@ def test_a_cell_tells_the_best_scripted_team():
     assert row(random=(-1.0, None)) == "-"
     assert row(random=(-1.0, None), clumsy=(-9.0, 0.99), adroit=(-7.424, 0.907)) == "-7.42 (91%)"
     assert row(random=(-1.0, None), carriers=(33.97, None)) == "33.97"
+    assert row(unknown=(None, None), adroit=(-7.424, 0.907)) == "-7.42 (91%)"
+
+
+def test_a_score_stands_on_the_ladder_of_today():
+    record = spread("x") | {"ladder": {"silent": -10.0, "oracle": -5.0}}
+    record["found"] = record["found"] | {"return": found(-6.0, -7.0, None)}
+    assert page_of([record]).split("| `x` |")[1].split(" | ")[8] == "0.80"
+    record["found"]["return"] = found(-6.0, -7.0, -5.0)
+    assert page_of([record]).split("| `x` |")[1].split(" | ")[8] == "0.80 [0.60, 1.00]"
 
 
 def test_arguments_are_those_that_differ_from_the_task_s_own(tmp_path):
@@ -223,13 +232,19 @@ def test_mistakes_are_one_line(tmp_path, capsys):
 
 def test_a_record_of_what_nobody_knows_is_told(tmp_path, capsys):
     (tmp_path / "results").mkdir()
-    record = dict.fromkeys(KEYS - {"ladder"})  # as of an earlier version, which the page could not be made of
-    (tmp_path / "results" / "x.json").write_text(json.dumps(record))
-    status, error = call(results_main, ["--page", tmp_path / "results.md"], capsys)
-    assert status == 1 and "x.json is no record of a run" in error
-    (tmp_path / "results" / "x.json").write_text(json.dumps(spread("x", {"N": 0})))
-    status, error = call(results_main, ["--page", tmp_path / "results.md"], capsys)
-    assert status == 1 and "x.json is of a task that there cannot be: N is 0" in error and error.count("\n") == 1
+    good, wrong = (
+        spread("x"),
+        {"task": [], "arguments": {"N": 0}, "baselines": {"random": None}, "found": 3, "teams": []},
+    )
+    wrong |= {"curve": None, "ladder": {"oracle": 1.0}, "train_seconds": float("nan")}
+    for changes in (*({key: value} for key, value in wrong.items()), {"arguments": {"name": "y"}}):
+        (tmp_path / "results" / "x.json").write_text(json.dumps(good | changes))
+        status, error = call(results_main, ["--page", tmp_path / "results.md"], capsys)
+        assert status == 1 and "x.json is no record of a run" in error and error.count("\n") == 1, changes
+    (tmp_path / "results" / "x.json").write_text(json.dumps({key: good[key] for key in good if key != "ladder"}))
+    assert call(results_main, ["--page", tmp_path / "results.md"], capsys)[0] == 1, "as of an earlier version"
+    (tmp_path / "results" / "x.json").write_text(json.dumps(good))
+    assert call(results_main, ["--page", tmp_path / "results.md"], capsys)[0] == 0
 
 
 def test_a_task_of_others_keeps_the_ladder_that_its_record_has(tmp_path):

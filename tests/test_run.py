@@ -97,7 +97,7 @@ def test_the_evaluation_has_what_it_must(finished):
     assert evaluation["env_steps"] == 6000
     assert evaluation["iteration"] == 60
     assert set(evaluation["seconds"]) == {"compile", "train", "evaluate"}
-    assert evaluation["baselines"]["oracle"]["return"]["mean"] > -9
+    assert evaluation["baselines"]["goal_seekers"]["return"]["mean"] > -9
 
 
 def test_seeds_differ(finished):

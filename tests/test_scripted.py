@@ -121,6 +121,9 @@ def test_place_takers_take_a_place_each_at_the_least_total_distance():
     landmarks = [[0.9, 0.0], [0.0, 0.9]]
     assert moves_of("place_takers", GOOD, env, pos=[[0.1, 0.0], [0.1, 0.1]], landmarks=landmarks) == [RIGHT, UP]
     assert moves_of("place_takers", GOOD, env, pos=[[0.1, 0.2], [0.1, 0.0]], landmarks=landmarks) == [UP, RIGHT]
+    three, corners = make_env("simple_spread_v3"), [[0.9, 0.0], [0.0, 0.9], [-0.9, 0.0]]
+    in_turn = [[0.0, 0.1], [-0.1, 0.0], [0.1, 0.0]]  # to the second, the third and the first landmark
+    assert moves_of("place_takers", GOOD, three, pos=in_turn, landmarks=corners) == [UP, LEFT, RIGHT]
     in_line = make_env("simple_line_v1", N=3)  # whose middle place is between the landmarks
     pos = [[-0.6, 0.0], [0.0, 0.5], [0.6, 0.0]]
     assert moves_of("place_takers", GOOD, in_line, pos=pos, landmarks=[[-0.6, 0.0], [0.6, 0.0]]) == [0, DOWN, 0]
@@ -141,6 +144,21 @@ def test_carriers_fetch_a_treasure_each_and_bring_it_to_its_deposit():
     assert moves([-1, 0], [-1, -1])[:2] == [RIGHT, 0], "a treasure that is gone is nobody's"
     far = [[0.0, 0.9], [0.9, -0.7], [-0.9, 0.0], [0.0, -0.9]]
     assert moves([0, 0], [-1, 1], pos=far)[3] == RIGHT, "it meets who brings it something"
+    assert moves([0, 0], [1, 1], pos=far)[3] == RIGHT, "and the nearer of two"
+    assert moves([0, 0], [1, 1], pos=[*far[1::-1], *far[2:]])[3] == RIGHT
+
+
+def test_carriers_with_full_hands_leave_treasures_to_others():
+    pos = [[0.9, 0.1], [0.0, 0.2], [-0.9, 0.0], [0.0, -0.9]]
+    for num_treasures in (1, 2, 3):  # fewer than collectors, as many, and more
+        env = make_env("collect_treasure_v1", num_collectors=2, num_treasures=num_treasures)
+        treasures = [[0.9, 0.2], [0.0, 0.9], [-0.9, 0.9]][:num_treasures]
+        kinds, there = [0] * num_treasures, {"pos": pos, "landmarks": treasures}
+        assert moves_of("carriers", GOOD, env, **there, choice=[*kinds, 0, -1])[0] == LEFT
+        fetches = moves_of("carriers", GOOD, env, **there, choice=[*kinds, 0, -1])[1]
+        assert fetches == (RIGHT if num_treasures == 1 else UP)
+    gone = moves_of("carriers", GOOD, env, **there, choice=[0, -1, -1, 0, -1])
+    assert gone[1] == RIGHT, "a far treasure is better than a near one that is gone"
 
 
 @pytest.mark.parametrize(("collectors", "treasures"), [(1, 3), (3, 1), (6, 6)])

@@ -17,7 +17,6 @@ from jaxmarl_comm.scripted import make_side, sides_of
 Array = jax.Array
 
 AIMLESS = ("stay", "random")
-NAMES = {"goal_seekers": "oracle"}  # what a side is called where it is a yardstick
 
 
 def random_actor(env: Env) -> Actor:
@@ -26,11 +25,11 @@ def random_actor(env: Env) -> Actor:
 
 
 def skilled_actors(env: Env) -> dict[str, Actor]:
-    """Scripted teams that know their task: `oracle` where all must go, others by name; none where sides compete."""
+    """Scripted teams that know what their task is about, by name; none where sides compete."""
     if len(env.team_names) > 1:
         return {}
     skilled = {name: moves for name, moves in sides_of(env, 0).items() if name not in AIMLESS}
-    return {NAMES.get(name, name): versus(env, [scripted_actor(env, moves)]) for name, moves in skilled.items()}
+    return {name: versus(env, [scripted_actor(env, moves)]) for name, moves in skilled.items()}
 
 
 def play_baselines(batch: Batch, key: Array) -> dict[str, Episodes]:

@@ -12,7 +12,7 @@ from jaxmarl_comm.envs import ENVS, make_env
 from jaxmarl_comm.files import RunError, read_bytes, write_whole
 from jaxmarl_comm.results.page import page
 from jaxmarl_comm.results.pictures import plot_task
-from jaxmarl_comm.results.record import KEYS, record_of
+from jaxmarl_comm.results.record import Kept, record_of
 from jaxmarl_comm.run_folder import without_nan
 
 Record = dict[str, Any]
@@ -69,19 +69,17 @@ def read_record(path: Path) -> Record:
     """Raises RunError."""
     try:
         found = json.loads(read_bytes(path))
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not set(found) >= KEYS:
-        raise RunError(f"{path} is no record of a run, or one of an earlier version; delete it, and add the run again")
-    return found | {"ladder": ladder_of(found, path)}
+        Kept.model_validate(found)
+        return found | {"ladder": ladder_of(found)}
+    except (ValueError, TypeError, RecursionError):  # TypeError: arguments that no task can be given
+        raise RunError(
+            f"{path} is no record of a run, or one of an earlier version; delete it, and add the run again"
+        ) from None
 
 
-def ladder_of(record: Record, path: Path) -> dict[str, Any] | None:
+def ladder_of(record: Record) -> dict[str, Any] | None:
     """As the task says today, which may have come to know better; as it said then, if it is not of this package."""
     if record["task"] not in ENVS:
         return record["ladder"]
-    try:
-        env = make_env(record["task"], continuous_actions=record["continuous"], **record["arguments"])
-    except (TypeError, ValueError) as error:
-        raise RunError(f"{path} is of a task that there cannot be: {error}") from None
+    env = make_env(record["task"], continuous_actions=record["continuous"], **record["arguments"])
     return env.ladder and env.ladder._asdict()

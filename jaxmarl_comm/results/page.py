@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from jaxmarl_comm.envs.base import per_team
+from jaxmarl_comm.envs.ladder import Ladder
 
 Record = dict[str, Any]
 Found = dict[str, Any]
@@ -27,9 +28,10 @@ COOPERATIVE = """
 ## Tasks in which agents cooperate
 
 *Score*: 0 as good as the best silent team, 1 as good as one that learns all goals one step late. *Scripted*: a team
-made by hand that sees everything, in the same episodes, and how often it succeeds. *Oracle*: one that learns all goals
-one step late; where nobody has a private goal, the best plan found with hindsight; *attainable*: by plans of single
-moves, and in how many episodes these succeed, which are sought for the return (`python scripts/ladder.py`).
+made by hand that knows everything from the first step on, in the same episodes, and how often it succeeds. *Oracle*: a
+team that learns all goals one step late; where nobody has a private goal, the best plan found with hindsight;
+*attainable*: by plans of single moves, and in how many episodes these succeed, which are sought for the return
+(`python scripts/ladder.py`).
 """
 COMPETITIVE = """
 ## Tasks in which sides compete
@@ -124,19 +126,36 @@ def rung(name: str) -> Any:
 
 
 def attainable(record: Record) -> str:
-    """`-6.53 (88%)`: what plans of single moves return, and how often they succeed."""
-    found, success = rung("attainable")(record), (record["ladder"] or {}).get("attainable_success")
-    return found if found == NOTHING or success is None else f"{found} ({100 * success:.0f}%)"
+    """What plans of single moves return, and how often they succeed."""
+    ladder = record["ladder"] or {}
+    value = ladder.get("attainable")
+    return NOTHING if value is None else with_success(value, ladder.get("attainable_success"))
 
 
 def scripted(record: Record) -> str:
     """What the best of the scripted teams returns that know the task, and how often it succeeds: `-7.42 (91%)`."""
     skilled = [found for name, found in record["baselines"].items() if name != "random"]
-    if not skilled:
+    means = [(mean_of(found, "return"), mean_of(found, "success")) for found in skilled]
+    known = [(value, success) for value, success in means if value is not None]
+    return with_success(*max(known, key=lambda found: found[0])) if known else NOTHING
+
+
+def mean_of(found: Found, measure: str) -> float | None:
+    return (found.get(measure) or {"mean": None})["mean"]
+
+
+def with_success(value: float, success: float | None) -> str:
+    """`-7.42 (91%)`."""
+    return number(value, 2) + ("" if success is None else f" ({100 * success:.0f}%)")
+
+
+def score(record: Record) -> str:
+    """Where the return stands on today's ladder: see `Ladder.score`."""
+    found, rungs = record["found"].get("return"), record["ladder"]
+    if not found or not rungs or rungs["silent"] is None or rungs["oracle"] is None:
         return NOTHING
-    best = max(skilled, key=lambda found: found["return"]["mean"])
-    success = best["success"]["mean"]
-    return number(best["return"]["mean"], 2) + ("" if success is None else f" ({100 * success:.0f}%)")
+    ladder = Ladder(rungs["silent"], rungs["oracle"])
+    return mean({end: None if found[end] is None else ladder.score(found[end]) for end in ("mean", "low", "high")})
 
 
 COOPERATIVE_COLUMNS = {
@@ -150,7 +169,7 @@ COOPERATIVE_COLUMNS = {
     "return, mean": lambda record: mean(record["found"]["return"]),
     "IQM": lambda record: iqm(record["found"]["return"]),
     "success": lambda record: percent(record["found"]["success"]),
-    "score": lambda record: mean(record["found"]["score"]),
+    "score": score,
     "scripted": scripted,
     "silent optimum": rung("silent"),
     "oracle": rung("oracle"),

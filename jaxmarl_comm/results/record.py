@@ -10,27 +10,47 @@ from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import Field, NonNegativeInt
+
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env, per_team
 from jaxmarl_comm.files import RunError, read_bytes
 from jaxmarl_comm.repeat import command, trained_as
-from jaxmarl_comm.report.found import is_evaluation
+from jaxmarl_comm.report.found import Found, OfControl, Part, Rungs, is_evaluation
 from jaxmarl_comm.run_folder import RunFolder
 
 Record = dict[str, Any]
 
 OF_TEAMS = ("return", "return_reference", "success", "value_of_talk")
-OF_ALL = ("score", "message_information")
+OF_ALL = ("message_information",)
 CURVES = ("eval_return", "eval_success")
 STAMP = re.compile(r"-\d{8}-\d{6}$")  # that a folder's default name ends with
-KEYS = {
-    *("name", "task", "arguments", "continuous", "teams", "algorithm", "channel", "num_seeds"),
-    *("env_steps", "train_seconds", "episodes", "command", "found", "control", "baselines", "ladder"),
-    *("curve", "crossplay", "exploit"),
-}
-"""What a record has."""
 CROSSPLAY = ("rows", "columns", "runs", "episodes")
 EXPLOIT = ("sides", "responders", "env_steps", "episodes")
+
+
+class Kept(Part):
+    """What a record holds."""
+
+    name: str
+    task: str
+    arguments: dict[str, Any]
+    continuous: bool
+    teams: list[str] = Field(min_length=1)
+    algorithm: str
+    channel: str
+    num_seeds: NonNegativeInt
+    env_steps: NonNegativeInt
+    train_seconds: float
+    episodes: NonNegativeInt
+    command: str
+    found: dict[str, Found | None]
+    control: OfControl | None
+    baselines: dict[str, dict[str, Found]]
+    ladder: Rungs | None
+    curve: dict[str, list[Any]]
+    crossplay: dict[str, Any] | None
+    exploit: dict[str, Any] | None
 
 
 class Finished(NamedTuple):

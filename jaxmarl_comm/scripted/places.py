@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.mpe.assignment import own_places
-from jaxmarl_comm.envs.mpe.places import TakePlaces
 from jaxmarl_comm.envs.mpe.simple_adversary import SimpleAdversary
-from jaxmarl_comm.envs.mpe.simple_spread import SimpleSpread
-from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD
+from jaxmarl_comm.envs.mpe.task import ADVERSARY, GOOD, MPETask
 from jaxmarl_comm.envs.mpe.world import WorldState
 from jaxmarl_comm.scripted.moves import Array, Moves
 from jaxmarl_comm.scripted.steering import steered
@@ -28,7 +27,7 @@ def told_adversary(env: Env, team: int) -> Moves | None:
 def to_targets(env: Env, team: int) -> Moves | None:
     """To the task's `targets`, if it has any."""
     targets = getattr(env, "targets", None)
-    return None if targets is None else steered(env, team, targets)  # type: ignore[arg-type]
+    return steered(env, team, targets) if targets and isinstance(env, MPETask) else None
 
 
 def deceivers(env: Env, team: int) -> Moves | None:
@@ -43,7 +42,11 @@ def deceivers(env: Env, team: int) -> Moves | None:
 
 
 def place_takers(env: Env, team: int) -> Moves | None:
-    """Agents that take a place each, at the least total distance; whoever is in the way, they go on."""
-    if not isinstance(env, SimpleSpread | TakePlaces):
+    """Agents that take one of the task's `posts` each, at the least total distance, whoever is in the way."""
+    posts = getattr(env, "posts", None)
+    if posts is None or team != GOOD or not isinstance(env, MPETask):
         return None
-    return steered(env, team, lambda state: own_places(state.pos, env.posts(state)))
+    there = jax.eval_shape(lambda key: posts(env.draw(key)), jax.random.key(0))
+    if len(there.shape) != 2 or there.shape[0] != env.num_agents:
+        return None
+    return steered(env, team, lambda state: own_places(state.pos, posts(state)))

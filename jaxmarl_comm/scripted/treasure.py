@@ -8,20 +8,20 @@ import numpy as np
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.mpe.assignment import cheapest
 from jaxmarl_comm.envs.mpe.collect_treasure import CollectTreasure
-from jaxmarl_comm.envs.mpe.task import distances
+from jaxmarl_comm.envs.mpe.task import GOOD, distances
 from jaxmarl_comm.envs.mpe.world import WorldState
 from jaxmarl_comm.scripted.moves import Array, Moves
 from jaxmarl_comm.scripted.steering import steered
 
-FAR = 10.0  # distance at which those take a treasure to be that is gone
+NONE = 10.0  # what it costs to fetch nothing: more than any way to a treasure
 
 
 def carriers(env: Env, team: int) -> Moves | None:
-    """Idle collectors that fetch a treasure each, at the least total distance, and bring it to the deposit of its kind.
+    """Idle collectors fetch a treasure each, at the least total distance; others bring theirs to its deposit.
 
     A deposit comes to meet the nearest one who carries something to it, else it waits among the collectors.
     """
-    if not isinstance(env, CollectTreasure):
+    if not isinstance(env, CollectTreasure) or team != GOOD:
         return None
     num_collectors, num_treasures = env.num_collectors, env.num_treasures
     size = max(num_collectors, num_treasures)
@@ -29,9 +29,9 @@ def carriers(env: Env, team: int) -> Moves | None:
     def fetch(state: WorldState, collectors: Array) -> Array:
         """`[C, 2]`: where idle collectors go; those stay for whom there is no treasure."""
         kinds, held = env.contents(state)
-        costs = jnp.where(kinds >= 0, distances(collectors, state.landmarks), FAR)
-        costs = jnp.where((held < 0)[:, None], costs, 0.0)  # whoever is not idle leaves the choice to others
-        among = jnp.zeros((size, size), costs.dtype).at[:num_collectors, :num_treasures].set(costs)
+        costs = jnp.where(kinds >= 0, distances(collectors, state.landmarks), NONE)
+        among = jnp.full((size, size), NONE, costs.dtype).at[:num_collectors, :num_treasures].set(costs)
+        among = jnp.where(jnp.pad(held < 0, (0, size - num_collectors))[:, None], among, 0.0)  # others leave the choice
         own = cheapest(among)[:num_collectors, :num_treasures] & (kinds >= 0)
         return jnp.where(jnp.any(own, axis=1)[:, None], state.landmarks[jnp.argmax(own, axis=1)], collectors)
 
