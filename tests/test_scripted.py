@@ -139,6 +139,8 @@ def test_carriers_fetch_a_treasure_each_and_bring_it_to_its_deposit():
 
     collectors, deposits = moves([0, 0], [-1, -1])[:2], moves([0, 0], [-1, -1])[2:]
     assert collectors == [RIGHT, UP] and deposits == [RIGHT, UP], "a deposit that nobody looks for goes to the crowd"
+    apart = [[0.9, -0.9], [-0.9, 0.9], *pos[2:]]
+    assert moves([0, 0], [-1, -1], pos=apart)[3] == UP, "to the middle of the crowd"
     assert moves([0, 0], [1, -1])[:2] == [DOWN, UP], "to the deposit of what is held"
     assert moves([0, 0], [0, -1])[:2] == [LEFT, UP]
     assert moves([-1, 0], [-1, -1])[:2] == [RIGHT, 0], "a treasure that is gone is nobody's"
