@@ -40,7 +40,7 @@ def finished(path, **changes):
     }
     measures |= {f"success{suffix}": found(0.987) for suffix in suffixes}
     rest = {"teams": list(names), "seconds": {"train": 120.0}, "episodes": 20, "score": found(0.9)}
-    scripted = {"random": {"return": found(-5.0)}, "oracle": {"return": found(-7.39), "success": found(0.998)}}
+    scripted = {"random": {"return": found(-5.0)}, "goal_seekers": {"return": found(-7.39), "success": found(0.998)}}
     rest["baselines"] = scripted if len(names) == 1 else {}
     ladder = {"silent": -16.7, "oracle": -7.24} if len(names) == 1 else None
     control = (
@@ -234,11 +234,8 @@ def test_mistakes_are_one_line(tmp_path, capsys):
 
 def test_a_record_of_what_nobody_knows_is_told(tmp_path, capsys):
     (tmp_path / "results").mkdir()
-    good, wrong = (
-        spread("x"),
-        {"task": [], "arguments": {"N": 0}, "baselines": {"random": None}, "found": 3, "teams": []},
-    )
-    wrong |= {"curve": None, "ladder": {"oracle": 1.0}, "train_seconds": float("nan")}
+    good, wrong = spread("x"), {"task": [], "arguments": {"N": 0}, "baselines": {"random": None}, "found": 3}
+    wrong |= {"teams": [], "curve": None, "ladder": {"oracle": 1.0}, "train_seconds": float("nan")}
     for changes in (*({key: value} for key, value in wrong.items()), {"arguments": {"name": "y"}}):
         (tmp_path / "results" / "x.json").write_text(json.dumps(good | changes))
         status, error = call(results_main, ["--page", tmp_path / "results.md"], capsys)

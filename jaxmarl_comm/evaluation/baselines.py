@@ -12,11 +12,9 @@ from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.episodes import CLEAR, Actor, Episodes, play
 from jaxmarl_comm.evaluation.plays import stacked
 from jaxmarl_comm.evaluation.sides import scripted_actor, versus
-from jaxmarl_comm.scripted import make_side, sides_of
+from jaxmarl_comm.scripted import AIMLESS, make_side, sides_of
 
 Array = jax.Array
-
-AIMLESS = ("stay", "random")
 
 
 def random_actor(env: Env) -> Actor:

@@ -21,6 +21,9 @@ SIDES: dict[str, Maker] = {
     "told_eve": secrets.told_eve,
 }
 
+AIMLESS = ("stay", "random")
+"""Those that want nothing, so that they play every task."""
+
 TOLD = ("told_adversary", "told_eve")
 """Those that know what their agents cannot: bounds on what others can reach, not opponents of their rank."""
 
