@@ -7,6 +7,7 @@ import pytest
 from jaxmarl_comm.envs.ladder import Ladder
 from jaxmarl_comm.files import RunError
 from jaxmarl_comm.report import curves, messages, study_picture
+from jaxmarl_comm.report.figure import blank, draw_legend, draw_levels
 
 BIMODAL = [[-9.0, -17.0], [-7.5, -16.8], [-7.4, -16.9]]  # a return of each seed after each chunk
 
@@ -191,3 +192,13 @@ def test_many_swept_numbers_can_be_read(drawn):
     centres = axis.transData.transform([label.get_position() for label in labels])[:, 0]
     points = np.diff(centres).min() / drawn[0].dpi * 72
     assert points > labels[0].get_fontsize()
+
+
+def test_a_legend_names_levels_after_all_that_was_run():
+    figure = blank(8, 4)
+    first, second = figure.subplots(1, 2)
+    for axis, name in ((first, "one run"), (second, "another")):
+        axis.plot([0, 1], [0, 1], label=name)
+        draw_levels(axis, {"oracle": 0.5, "silent optimum": None})
+    draw_legend(figure)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["one run", "another", "oracle"]

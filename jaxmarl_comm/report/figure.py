@@ -45,14 +45,14 @@ def draw_levels(axis: Axes, levels: Levels, colour: str = "0.35") -> None:
 
 
 def draw_legend(figure: Figure) -> None:
-    """One legend below all panels, each label once; none where nothing has a label."""
+    """One legend below all panels, each label once, levels last; none where nothing has a label."""
     handles: dict[str, Any] = {}
     for axis in figure.axes:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    if handles:
-        columns = int(figure.get_figwidth() / LEGEND_WIDTH)
-        figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, fontsize=9)
+    if labels := sorted(handles, key=LEVEL_DASHES.__contains__):
+        lines, columns = [handles[label] for label in labels], int(figure.get_figwidth() / LEGEND_WIDTH)
+        figure.legend(lines, labels, loc="outside lower center", ncols=columns, fontsize=9)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from jaxmarl_comm.envs.base import per_team
 from jaxmarl_comm.envs.ladder import Ladder
+from jaxmarl_comm.scripted import AIMLESS
 
 Record = dict[str, Any]
 Found = dict[str, Any]
@@ -134,7 +135,7 @@ def attainable(record: Record) -> str:
 
 def scripted(record: Record) -> str:
     """What the best of the scripted teams returns that know the task, and how often it succeeds: `-7.42 (91%)`."""
-    skilled = [found for name, found in record["baselines"].items() if name != "random"]
+    skilled = [found for name, found in record["baselines"].items() if name not in AIMLESS]
     means = [(mean_of(found, "return"), mean_of(found, "success")) for found in skilled]
     known = [(value, success) for value, success in means if value is not None]
     return with_success(*max(known, key=lambda found: found[0])) if known else NOTHING
