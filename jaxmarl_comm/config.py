@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from jaxmarl_comm.comm.config import CommConfig
+from jaxmarl_comm.comm.presets import PRESETS
 from jaxmarl_comm.dotted import ALIASES, SECTIONS, flatten, merge, no_section
 from jaxmarl_comm.evolution_config import EvolutionConfig
 from jaxmarl_comm.net_config import Net, NetConfig
@@ -293,12 +294,9 @@ class Config(Settings):
         """
         changes = {**(changes or {}), **more}
         values = self.model_dump()
-        if "comm.preset" in changes:
-            old = CommConfig(preset=self.comm.preset).model_dump()
-            values["comm"] = {key: value for key, value in values["comm"].items() if value != old[key]}
         if "algorithm" in changes:
             values = {name: value for name, value in values.items() if not self.is_default(name)}
-        return build_config(merge(values, changes))
+        return build_config(changed(values, changes))
 
     def to_yaml(self) -> str:
         """Every field, in the order of this class."""
@@ -340,10 +338,21 @@ def silent_control(cfg: Config) -> Config:
         ) from None
 
 
+def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested values with dotted changes on top: a new preset takes the place of all that the old one brought."""
+    comm = values.get("comm")
+    if "comm.preset" in changes and isinstance(comm, Mapping):
+        preset = comm.get("preset", CommConfig().preset)
+        brought = CommConfig(preset=preset).model_dump() if isinstance(preset, str) and preset in PRESETS else {}
+        own = {key: value for key, value in comm.items() if key not in brought or value != brought[key]}
+        values = {**values, "comm": own}
+    return merge(values, changes)
+
+
 def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> Config:
     """Config from a YAML file with dotted changes on top. Raises ConfigError that names the file."""
     try:
-        return build_config(merge(read_mapping(path), changes or {}))
+        return build_config(changed(read_mapping(path), changes or {}))
     except ConfigError as error:
         raise error.within(f"config {path}") from None
 

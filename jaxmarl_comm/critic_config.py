@@ -53,5 +53,5 @@ class CriticConfig(Config):
                     f"share_critics is team, but in team {name} of {env.name} {' and '.join(groups)} see observations "
                     f"{'or take actions ' * acts}of different length; set it to group"
                 )
-        if len({self.net.of_group(group, self.hidden_dim) for group in env.groups}) > 1:
-            yield "share_critics is team, but net.groups gives groups other networks; set it to group"
+            if len({self.net.of_group(group, self.hidden_dim) for group in groups}) > 1:
+                yield f"share_critics is team, but net.groups gives groups of {name} other networks; set it to group"

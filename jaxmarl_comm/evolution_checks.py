@@ -171,9 +171,9 @@ def _mistakes(cfg: Config, changes: Mapping[str, Any] | None = None) -> tuple[st
 
 def _check_of_team(cfg: Config, team: str, names: list[str]) -> Iterator[str]:
     """What a team has of its own does not follow what evolves."""
-    own = cfg.teams.get(team)
+    own, alike = cfg.teams.get(team), getattr(cfg, "critic_lr", None) is None
     for name in names:
-        if own and name in type(own).model_fields and own.number(name) is not None:
+        if own and name in type(own).model_fields and own.number(name, alike) is not None:
             yield f"{name} cannot evolve where teams.{team} has its own: leave that out, or it out of ranges"
 
 

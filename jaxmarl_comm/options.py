@@ -13,6 +13,9 @@ from jaxmarl_comm.settings import ClashError, ConfigError, read_yaml
 from jaxmarl_comm.suggest import closest, one_line
 from jaxmarl_comm.synonyms import ours
 
+NAMING = ("agent_groups.", "net.groups.", "teams.", "opponents.")
+"""What is followed by a name that the user or the task gave."""
+
 
 class Parser(argparse.ArgumentParser):
     """Errors in one line, with what may have been meant; `_` and `-` in options are the same."""
@@ -120,7 +123,7 @@ def pairs(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
 
 def read_override(word: str, value: str | None, fields: Mapping[str, Any], parser: Parser) -> tuple[str, Any]:
     """(dotted key, value) of a word and its value as typed. Raises ConfigError."""
-    key = word.removeprefix("--").replace("-", "_")
+    key = dotted_key(word.removeprefix("--"))
     key = SPELLINGS.get(key, key)
     if not word.startswith("--"):
         raise ConfigError(parser.unknown(word))
@@ -135,6 +138,16 @@ def read_override(word: str, value: str | None, fields: Mapping[str, Any], parse
     if key.startswith("env.") or isinstance(fields.get(key), bool):
         return key, True  # a switch needs no value
     raise ConfigError(f"'{word}' needs a value")
+
+
+def dotted_key(typed: str) -> str:
+    """The key meant: `num-envs` is `num_envs`, but names that the user or the task gave stay as they are typed."""
+    key = typed.replace("-", "_")
+    for section in NAMING:
+        if key.startswith(section):
+            name, dot, rest = typed[len(section) :].partition(".")
+            return section + name + dot + rest.replace("-", "_")
+    return key
 
 
 def mistakes_in(check: Callable[[dict[str, Any]], object], overrides: dict[str, Any]) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ def command(cfg: Config) -> str:
     words = [f"--env.name {cfg.env.name}", f"--comm.preset {cfg.comm.preset}"]
     for key, value in flatten(cfg.model_dump(mode="json")):
         if key not in TOLD_ELSEWHERE and usual.get(key) != value:
-            words.append(f"--{key} {shell_word(value)}")
+            words.append(f"{shlex.quote(f'--{key}')} {shell_word(value)}")
     return " ".join(["python scripts/train.py", *dict.fromkeys(words), *(["--control"] if cfg.control else [])])
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -259,9 +260,18 @@ def check_goes_on(before: Config, now: Config, what: str) -> None:
         raise RunError(f"{what} of {before.num_iters} iterations; num_iters is {now.num_iters}, but can only grow")
 
 
+def numbers(run: Path, name: str) -> list[int]:
+    """Those of `NAME-1`, `NAME-2`, ... that are in a run's folder, the latest last. Raises RunError."""
+    try:
+        entries = os.listdir(run)
+    except OSError as error:
+        raise RunError(f"cannot read {run}: {error.strerror}") from None
+    return sorted(int(found[1]) for entry in entries if (found := re.fullmatch(rf"{name}-([1-9][0-9]*)", entry)))
+
+
 def next_free(run: Path, name: str) -> Path:
-    """`NAME-1` in a run's folder, or the first number that is free."""
-    return next(path for k in count(1) if not os.path.lexists(path := run / f"{name}-{k}"))
+    """`NAME-1` in a run's folder, or the number after the last. Raises RunError."""
+    return run / f"{name}-{max(numbers(run, name), default=0) + 1}"
 
 
 def check_free(folder: Path) -> None:

@@ -207,6 +207,8 @@ class Runner:
             self.console.say(f"what follows may differ in rounding: {', '.join(changed)}")
         planned = self.saved.config_of(record).num_iters
         scheduled = [name for name in self.cfg.scheduled if getattr(self.cfg, f"{name}_schedule") != "constant"]
+        if self.cfg.comm.discretise == "gumbel" and self.cfg.comm.temperature_end != self.cfg.comm.temperature:
+            scheduled.append("comm.temperature")
         if planned < self.cfg.num_iters and scheduled:
             self.console.say(
                 f"num_iters was {planned} and is {self.cfg.num_iters}: from here on {', '.join(scheduled)} will be as "

@@ -39,7 +39,11 @@ class TeamConfig(Settings):
     reward_mix: Share | None = None
     channel: bool | None = None
 
-    def number(self, name: str) -> float | None:
-        """Its own lr, critic_lr or ent_coef, if it has one: its lr is also its critics', unless they have theirs."""
-        own: float | None = self.lr if name == "critic_lr" and self.critic_lr is None else getattr(self, name)
+    def number(self, name: str, critics_as_policies: bool) -> float | None:
+        """Its own lr, critic_lr or ent_coef, if it has one.
+
+        critics_as_policies: whether critics learn at a team's lr where its critic_lr is null, as all teams' is null.
+        """
+        as_its_policy = name == "critic_lr" and self.critic_lr is None and critics_as_policies
+        own: float | None = self.lr if as_its_policy else getattr(self, name)
         return own

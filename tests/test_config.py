@@ -48,6 +48,17 @@ def test_another_preset_takes_nothing_of_the_old_one_but_overrides():
     assert cfg.comm == CommConfig(preset="gumbel", noise=0.5)
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_another_preset_upon_a_whole_config_is_as_upon_a_short_one(preset, tmp_path):
+    """A run's own config.yaml says every field: the label alone must not change."""
+    ran = default_cfg().replace({"comm.preset": "tarmac", "comm.noise": 0.5})
+    (tmp_path / "config.yaml").write_text(ran.to_yaml())
+    wanted = default_cfg().replace({"comm.noise": 0.5})
+    changes = {"comm.preset": preset, **({"comm.noise": 0.0} if preset in ("none", "speech") else {})}
+    found = load_config(tmp_path / "config.yaml", changes)
+    assert found.comm == wanted.replace(changes).comm and found.comm.preset == preset
+
+
 def test_numbers_may_be_written_as_yaml_reads_them():
     assert default_cfg().replace(lr="3e-4").lr == 3e-4
 
@@ -99,6 +110,10 @@ def test_every_yaml_is_valid_and_short(path):
         ({"comm.preset": "none", "comm.noise": 1}, "comm.noise acts on the channel, but 'none' has none"),
         ({"comm.preset": "none", "comm.bit_price": 1}, "comm.bit_price acts on the channel"),
         ({"comm.bit_flip": 0.1}, "comm.bit_flip needs messages made of bits"),
+        (
+            {"comm.preset": "g2anet", "comm.discretise": "gumbel"},
+            "sends keys beside messages, but comm.discretise is gum",
+        ),
         ({"comm.preset": "tarmac", "comm.heads": 3}, "message_dim \\(8\\) must be a multiple of comm.heads \\(3\\)"),
         ({"comm.route": "matrix"}, "comm.route: matrix and comm.route_matrix go together"),
         (

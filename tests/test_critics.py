@@ -89,6 +89,14 @@ def test_every_kind_of_critic_learns(task, changes):
     assert_taught(learner_of(task, **changes))
 
 
+def test_sides_that_compete_share_no_critic_and_may_have_other_networks():
+    changes = {"share_critics": "team", "net.groups": {"adversary": {"hidden": [4, 4]}}}
+    learner = learner_of("simple_adversary_v3", **changes)
+    assert_fits_together(learner, lively(learner))
+    with pytest.raises(ConfigError, match="share_critics is team, but net.groups gives groups of adversary other"):
+        learner_of("simple_world_comm_v3", **changes)
+
+
 def test_sides_that_compete_may_share_critics_that_know_all_vectors():
     """As far as shapes go: to compile this update takes as long as all the others."""
     changes = {"critic_input": "joint_actions", "share_critics": "team", "env.continuous_actions": True}

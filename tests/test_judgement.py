@@ -14,7 +14,14 @@ from jaxmarl_comm.evaluation.control import Control, check_control, inequalities
 from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.per_team import returns_of
 from jaxmarl_comm.evaluation.reference import play_reference
-from jaxmarl_comm.evaluation.stats import difference, estimate, over_seeds, rate_over_seeds, without_intervals
+from jaxmarl_comm.evaluation.stats import (
+    difference,
+    estimate,
+    over_seeds,
+    rate_difference,
+    rate_over_seeds,
+    without_intervals,
+)
 from jaxmarl_comm.evaluation.verdict import differ_in_kind, formed, protocols, warnings
 from jaxmarl_comm.evaluation.yardsticks import Yardsticks
 from jaxmarl_comm.report.table import CURVES, NO_CONTROL, evaluation_table, labels
@@ -49,8 +56,16 @@ def test_an_interval_never_excludes_its_own_mean():
 
 def test_the_difference_of_two_rates_is_at_most_one():
     ours, theirs = np.arange(100) < np.array([[100], [99], [20]]), np.zeros((3, 100))
-    free, cut = difference(ours, theirs), difference(ours, theirs, (-1, 1))
+    free, cut = difference(ours, theirs), rate_difference(ours, theirs)
     assert free["high"] > 1 == cut["high"] and cut["low"] == free["low"]
+
+
+def test_rates_of_which_nobody_is_certain_have_no_certain_difference():
+    """Newcombe's (1998) intervals: none of 10 less none of 20; of three seeds, all of 12 less none of 12."""
+    none = rate_difference(np.zeros((1, 10)), np.zeros((2, 10)))
+    assert none["mean"] == 0 and (none["low"], none["high"]) == pytest.approx((-0.16113, 0.27753), abs=1e-5)
+    found, unsure = rate_difference(np.ones((3, 4)), np.zeros((3, 4))), 1 - 12 / (12 + 1.959964**2)
+    assert found["low"] == pytest.approx(1 - np.sqrt(2) * unsure) and found["high"] == 1
 
 
 def test_a_seed_without_a_value_does_not_spoil_a_difference():
@@ -81,6 +96,7 @@ def test_every_seed_is_shown_and_the_middle_half_is_not_moved_by_one():
     assert found == estimate(values)
     few = estimate(values[:4])
     assert few["iqm"] == pytest.approx(-7.4) and few["iqm_low"] is None is few["iqm_high"]
+    assert "iqm" not in estimate(values[2:])  # of three seeds nothing can be trimmed
 
 
 def test_a_seed_without_a_value_is_left_out_and_said():

@@ -21,6 +21,20 @@ def test_settings_are_options_with_either_dash():
     }
 
 
+def test_names_that_somebody_gave_stay_as_they_are_typed():
+    typed = (
+        "--net.groups.red-a.layer-norm",
+        "true",
+        "--agent-groups.red-a",
+        "[agent_0]",
+        "--teams.red-b.ent-coef",
+        "0",
+    )
+    assert overrides(*typed) == {
+        "net.groups.red-a.layer_norm": True, "agent_groups.red-a": ["agent_0"], "teams.red-b.ent_coef": 0
+    }  # fmt: skip
+
+
 def test_a_switch_needs_no_value():
     words = ("--control", "--env.continuous_actions", "--comm.gate_hold", "--share_params", "false")
     assert overrides(*words) == {

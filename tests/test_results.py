@@ -11,6 +11,7 @@ from jaxmarl_comm.cli import results_main
 from jaxmarl_comm.config import build_config
 from jaxmarl_comm.dotted import merge
 from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.files import RunError, locked
 from jaxmarl_comm.options import Parser, field_overrides
 from jaxmarl_comm.repeat import command
 from jaxmarl_comm.results import pictures
@@ -48,7 +49,7 @@ def finished(path, **changes):
         if len(names) == 1
         else {"control": None}
     )
-    folder.write_json(folder.evaluation, measures | rest | control | {"ladder": ladder})
+    folder.write_json(folder.evaluation, measures | rest | control | {"ladder": ladder, "iteration": 6})
     return path
 
 
@@ -75,7 +76,7 @@ def test_a_page_says_what_runs_reached(tmp_path):
 
 def test_the_page_in_the_repository_is_what_its_records_make():
     records = sorted(map(read_record, (ROOT / "docs" / "results").glob("*.json")), key=place)
-    assert (ROOT / "docs" / "results.md").read_text() == page_of(records)
+    assert (ROOT / "docs" / "results.md").read_text() == page_of(records, "results")
 
 
 def test_sides_stand_apart_with_what_they_were_crossed_with(tmp_path):
@@ -93,8 +94,9 @@ def test_sides_stand_apart_with_what_they_were_crossed_with(tmp_path):
         (run / f"crossplay-{k}").mkdir()
         (run / f"crossplay-{k}" / "crossplay.json").write_text(json.dumps(content))
     taken = {"sides": {"good": {"exploitability": found(2.5, 2.0, 3.0)}}, "env_steps": 1_500_000, "responders": 4}
-    (run / "exploit-1").mkdir()
-    (run / "exploit-1" / "exploit.json").write_text(json.dumps(taken))
+    (run / "exploit-1").mkdir()  # of which nothing came
+    (run / "exploit-2").mkdir()
+    (run / "exploit-2" / "exploit.json").write_text(json.dumps(taken | {"episodes": 9}))
     assert results_main([str(run), "--page", str(tmp_path / "results.md")]) == 0
     page = (tmp_path / "results.md").read_text()
     assert page.count("| `simple_tag_v3` | `tag` |") == 2
@@ -170,7 +172,7 @@ def test_cells_tell_arguments_and_how_often_the_best_plans_succeed():
         spread("unknown"),
         spread("no_rung", success=0.5) | {"ladder": {"silent": None, "oracle": None, "attainable": None}},
     ]
-    rows = [line for line in page_of(records).splitlines() if line.startswith("| `simple_spread_v3`")]
+    rows = [line for line in page_of(records, "results").splitlines() if line.startswith("| `simple_spread_v3`")]
     assert [row.strip("| ").split(" | ")[0] for row in rows] == [
         '`simple_spread_v3`, curriculum: true, who: "a\\|b"',
         *["`simple_spread_v3`"] * 3,
@@ -181,7 +183,7 @@ def test_cells_tell_arguments_and_how_often_the_best_plans_succeed():
 def test_a_cell_tells_the_best_scripted_team():
     def row(**teams):
         made = {name: {"return": {"mean": x}, "success": {"mean": success}} for name, (x, success) in teams.items()}
-        return page_of([spread("x") | {"baselines": made}]).split("| `x` |")[1].split(" | ")[9]
+        return page_of([spread("x") | {"baselines": made}], "results").split("| `x` |")[1].split(" | ")[9]
 
     assert row(random=(-1.0, None)) == "-"
     assert row(random=(-1.0, None), clumsy=(-9.0, 0.99), adroit=(-7.424, 0.907)) == "-7.42 (91%)"
@@ -192,9 +194,9 @@ def test_a_cell_tells_the_best_scripted_team():
 def test_a_score_stands_on_the_ladder_of_today():
     record = spread("x") | {"ladder": {"silent": -10.0, "oracle": -5.0}}
     record["found"] = record["found"] | {"return": found(-6.0, -7.0, None)}
-    assert page_of([record]).split("| `x` |")[1].split(" | ")[8] == "0.80"
+    assert page_of([record], "results").split("| `x` |")[1].split(" | ")[8] == "0.80"
     record["found"]["return"] = found(-6.0, -7.0, -5.0)
-    assert page_of([record]).split("| `x` |")[1].split(" | ")[8] == "0.80 [0.60, 1.00]"
+    assert page_of([record], "results").split("| `x` |")[1].split(" | ")[8] == "0.80 [0.60, 1.00]"
 
 
 def test_arguments_are_those_that_differ_from_the_task_s_own(tmp_path):
@@ -252,3 +254,52 @@ def test_a_task_of_others_keeps_the_ladder_that_its_record_has(tmp_path):
     assert read_record(record)["ladder"]["oracle"] == make_env("simple_spread_v3").ladder.oracle
     record.write_text(json.dumps(spread("x") | {"task": "theirs"}))
     assert read_record(record)["ladder"]["oracle"] == -5.0
+
+
+def test_a_run_that_went_on_is_not_shown_as_it_was_evaluated_before(tmp_path, capsys):
+    run = finished(tmp_path / "words")
+    RunFolder(run).append_metrics({"iteration": 8, "env_steps": 800})
+    assert results_main([str(run), "--page", str(tmp_path / "results.md")]) == 1
+    assert "was not evaluated since it went on" in capsys.readouterr().err
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"crossplay": dict.fromkeys(("rows", "columns", "runs", "episodes"))},
+        {"exploit": {"sides": {"good": {"exploitability": None}}, "responders": 1, "env_steps": 1, "episodes": 2}},
+        {"curve": {}},
+        {"curve": {"env_steps": [1e6], "eval_return": []}},
+        {"found": {}},
+    ],
+)
+def test_a_record_that_no_page_could_show_is_none(tmp_path, damage):
+    of_sides = {f"{measure}_{side}": None for measure in ("return", "success") for side in ("good", "bad")}
+    whole = spread("b") | {"teams": ["good", "bad"], "found": of_sides}
+    path = tmp_path / "b.json"
+    path.write_text(json.dumps(whole))
+    assert read_record(path)["name"] == "b"
+    path.write_text(json.dumps(whole | damage))
+    with pytest.raises(RunError, match=r"b\.json is no record of a run"):
+        read_record(path)
+
+
+def test_pages_and_runs_may_have_other_names(tmp_path, capsys):
+    run = finished(tmp_path / "_x$a_$b|c")
+    assert results_main([str(run), "--page", str(tmp_path / "mine.md")]) == 0
+    page = (tmp_path / "mine.md").read_text()
+    assert "](mine/simple_reference_v3.png)" in page and r"| `_x$a_$b\|c` |" in page
+    run.rename(tmp_path / "mine_too")
+    assert results_main([str(tmp_path / "mine_too"), "--page", str(tmp_path / "mine_too.md")]) == 1
+    assert "which is a run's folder; name the page otherwise" in capsys.readouterr().err
+    assert results_main(["--page", str(tmp_path / "typo.md")]) == 1
+    assert not (tmp_path / "typo").exists()
+
+
+def test_nobody_writes_a_page_that_another_writes(tmp_path):
+    run = finished(tmp_path / "words")
+    (tmp_path / "results").mkdir()
+    with locked(tmp_path / "results"):
+        assert results_main([str(run), "--page", str(tmp_path / "results.md")]) == 1
+    assert not list((tmp_path / "results").glob("*.json"))

@@ -204,6 +204,7 @@ def test_steps_to_a_level_are_those_from_which_a_seed_stays_there():
         (("sweeps:", "sweep:"), "unknown key 'sweep', did you mean 'sweeps'?"),
         (("run: {", "run: {lr: -1, "), "'lr' is -1"),
         (("values: [0, 3]", "values: []"), "'sweeps.1.values' is []"),
+        (("field: noise, values: [0, 3]", "values: [0, 3]"), "a sweep has values, but no field"),
         (("values: [0, 3]", "values: [0, 3, 0.0]"), "the sweep of noise has the value 0 twice"),
         (("noise, values: [0, 3]", "bits, values: [1, 2]"), "comm.bits changes nothing in protocol 'noisy'"),
         (

@@ -185,6 +185,8 @@ def test_a_team_can_learn_otherwise():
     state, now = lively(learner), learner.present(lively(learner))
     np.testing.assert_allclose(now.lr, [5e-3, 1e-9])
     np.testing.assert_allclose(now.critic_lr, [0.01, 1e-9])  # a team's own lr is its critics', too
+    apart = learner_of("simple_tag_v3", **{"comm.preset": "none", "teams": own, "critic_lr": 1e-3})
+    np.testing.assert_allclose(apart.present(lively(apart)).critic_lr, [0.01, 1e-3])  # unless all critics have theirs
     np.testing.assert_allclose(now.ent_coef, [0.001, 0.5])
     np.testing.assert_array_equal(learner.sharing, [0, 0, 0, 1])  # three adversaries, and the prey
     traj = recorded(learner, state)

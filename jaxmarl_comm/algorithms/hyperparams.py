@@ -75,7 +75,8 @@ def present(cfg: Config, teams: Sequence[str], hparams: Any, progress: Array) ->
 
 def of_teams(cfg: Config, teams: Sequence[str], name: str, of_all: Array) -> Array:
     """`[teams]`: a team's own number, or that of all."""
-    own = [(settings := cfg.teams.get(team)) and settings.number(name) for team in teams]
+    alike = getattr(cfg, "critic_lr", None) is None
+    own = [(settings := cfg.teams.get(team)) and settings.number(name, alike) for team in teams]
     return jnp.stack([of_all if x is None else jnp.asarray(x, float) for x in own])
 
 

@@ -130,6 +130,11 @@ class CommConfig(Settings):
             yield f"comm.max_message_dim is {self.max_message_dim}, but comm.message_dim is {self.message_dim}"
         if self.max_message_dim is not None and self.discretise == "gumbel":
             yield "comm.max_message_dim is room for numbers, but comm.discretise is gumbel: messages are words"
+        if self.discretise == "gumbel" and self.attends:
+            yield (
+                f"comm.aggregate is {self.aggregate}, which sends keys beside messages, but comm.discretise is gumbel: "
+                "a message is one word; set comm.aggregate to mean, sum, max or concat"
+            )
         if self.room % self.heads:
             sized = "message_dim" if self.max_message_dim is None else "max_message_dim"
             yield f"comm.{sized} ({self.room}) must be a multiple of comm.heads ({self.heads})"

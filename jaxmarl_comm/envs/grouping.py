@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -44,6 +45,8 @@ def _check(env: Env, members: Mapping[str, tuple[str, ...]]) -> None:
         if listed[agent] != 1:
             raise ValueError(f"agent_groups has {agent} {listed[agent]} times, but each agent belongs to one group")
     for name, agents in members.items():
+        if not re.fullmatch(r"[\w-]+", name):
+            raise ValueError(f"agent_groups has a group {shown(name)}, but names are made of letters, digits, _ and -")
         if not agents:
             raise ValueError(f"agent_groups has nobody in {shown(name)}")
         if longer := [other for other in members if other.startswith(f"{name}_")]:  # parameters go by such names

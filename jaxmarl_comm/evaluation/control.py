@@ -19,6 +19,7 @@ from jaxmarl_comm.evaluation.episodes import Episodes
 from jaxmarl_comm.evaluation.messages import speakers_of
 from jaxmarl_comm.evaluation.per_team import differences_of, returns_of, successes_of
 from jaxmarl_comm.evaluation.plays import player
+from jaxmarl_comm.evaluation.stats import rate_difference
 
 Array = jax.Array
 
@@ -69,7 +70,7 @@ def compare(env: Env, batch: Batch, key: Array, greedy: Episodes, control: Contr
     few = min(np.isfinite(x.returns).all(axis=(1, 2)).sum() for x in (greedy, silent)) == 1
     return {
         **differences_of(env, greedy.returns, silent.returns, "value_of_talk"),
-        **differences_of(env, greedy.success, silent.success, "value_of_talk_success", (-1.0, 1.0)),
+        **differences_of(env, greedy.success, silent.success, "value_of_talk_success", rate_difference),
         "control": {
             **returns_of(env, silent.returns),
             **successes_of(env, silent.success),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from jaxmarl_comm.envs.base import Env
-from jaxmarl_comm.evaluation.stats import NO_BOUNDS, Estimate, difference, over_seeds, rate_over_seeds
+from jaxmarl_comm.evaluation.stats import Estimate, difference, over_seeds, rate_over_seeds
 
 
 def returns_of(env: Env, returns: Any, measure: str = "return") -> dict[str, Estimate]:
@@ -19,8 +20,8 @@ def successes_of(env: Env, success: Any) -> dict[str, Estimate]:
 
 
 def differences_of(
-    env: Env, ours: Any, theirs: Any, measure: str, bounds: tuple[float, float] = NO_BOUNDS
+    env: Env, ours: Any, theirs: Any, measure: str, less: Callable[..., Estimate] = difference
 ) -> dict[str, Estimate]:
-    """Ours less theirs, from `[seeds, episodes, T]` each, of the same episodes, cut to what is possible."""
+    """Ours less theirs, from `[seeds, episodes, T]` each, of the same episodes. less: what tells the difference."""
     names = env.per_team(measure)
-    return {name: difference(ours[..., team], theirs[..., team], bounds) for team, name in enumerate(names)}
+    return {name: less(ours[..., team], theirs[..., team]) for team, name in enumerate(names)}

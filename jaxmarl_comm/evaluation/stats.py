@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import hypot
 from typing import Any, NotRequired, TypedDict
 
 import numpy as np
@@ -10,6 +11,7 @@ CONFIDENCE = 0.95
 TAILS = (50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE))  # percentiles at the interval's ends
 RESAMPLES = 10_000
 TRIMMED = 0.25  # at each end, of an interquartile mean
+FEWEST_TRIMMED = 4  # seeds, of which an interquartile mean leaves any out
 FEWEST = 5  # seeds, of which a bootstrap says anything
 NO_BOUNDS = (-np.inf, np.inf)
 
@@ -24,9 +26,9 @@ def scipy_stats() -> Any:
 class Estimate(TypedDict):
     """mean, and the ends of its 95 % interval; None where there is nothing to estimate from.
 
-    of_each_seed: each seed's own mean, None where undefined; such seeds are left out of all else. With several seeds,
-    their interquartile mean (Agarwal et al. 2021), which one bad seed does not move; its interval, by the percentile
-    bootstrap, is None below five seeds, of which it covers 90 % (of three 72 %), and nears 95 % only with more.
+    of_each_seed: each seed's own mean, None where undefined; such seeds are left out of all else. With four seeds or
+    more, their interquartile mean (Agarwal et al. 2021), which one bad seed does not move; its interval, by the
+    percentile bootstrap, is None below five seeds, of which it covers 90 %, and nears 95 % only with more.
     """
 
     mean: float | None
@@ -49,6 +51,7 @@ def estimate(values: np.ndarray, bounds: tuple[float, float] = NO_BOUNDS) -> Est
     found = Estimate(mean=float(known.mean()) if known.size else None, low=None, high=None, of_each_seed=each)
     if known.size > 1:
         found["low"], found["high"] = cut(student(known), float(known.mean()), bounds)
+    if known.size >= FEWEST_TRIMMED:
         found["iqm"] = float(scipy_stats().trim_mean(known, TRIMMED))
         found["iqm_low"], found["iqm_high"] = bootstrap(known) if known.size >= FEWEST else (None, None)
     return found
@@ -90,8 +93,8 @@ def rate_over_seeds(values: np.ndarray) -> Estimate:
     return found
 
 
-def difference(ours: np.ndarray, theirs: np.ndarray, bounds: tuple[float, float] = NO_BOUNDS) -> Estimate:
-    """How much better ours are, from `[seeds, episodes]` each, of the same episodes; cut to what is possible.
+def difference(ours: np.ndarray, theirs: np.ndarray) -> Estimate:
+    """How much better ours are, from `[seeds, episodes]` each, of the same episodes.
 
     Welch's (1947) interval over seeds; where either has but one seed, over episodes, paired. Seeds without a value are
     left out. of_each_seed: of our seeds, each less the mean of theirs.
@@ -104,9 +107,24 @@ def difference(ours: np.ndarray, theirs: np.ndarray, bounds: tuple[float, float]
     of_each_seed = [float(x - theirs.mean()) if np.isfinite(x) else None for x in each]
     found = Estimate(mean=mean, low=None, high=None, of_each_seed=of_each_seed)
     if min(len(ours), len(theirs)) > 1:
-        found["low"], found["high"] = cut(welch(ours.mean(axis=1), theirs.mean(axis=1)), mean, bounds)
+        found["low"], found["high"] = welch(ours.mean(axis=1), theirs.mean(axis=1))
     elif ours.shape[1] > 1:
-        found["low"], found["high"] = cut(student(ours.mean(axis=0) - theirs.mean(axis=0)), mean, bounds)
+        found["low"], found["high"] = student(ours.mean(axis=0) - theirs.mean(axis=0))
+    return found
+
+
+def rate_difference(ours: np.ndarray, theirs: np.ndarray) -> Estimate:
+    """The same of zeros and ones, within -1 to 1: also as wide as Newcombe's (1998) interval over all episodes.
+
+    Two rates that are 0, or 1, for all seeds are not certain for that: see `rate_over_seeds`.
+    """
+    found = difference(ours, theirs)
+    if (mean := found["mean"]) is None or found["low"] is None or found["high"] is None:
+        return found
+    rates = [(float(known.mean()), wilson(int(known.sum()), known.size)) for known in map(known_seeds, (ours, theirs))]
+    (our, (our_low, our_high)), (their, (their_low, their_high)) = rates
+    low, high = mean - hypot(our - our_low, their_high - their), mean + hypot(our_high - our, their - their_low)
+    found["low"], found["high"] = cut((min(found["low"], low), max(found["high"], high)), mean, (-1.0, 1.0))
     return found
 
 

@@ -37,6 +37,11 @@ def style(k: int) -> dict[str, Any]:
     return {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
 
 
+def plain(name: str) -> str:
+    """A run's name as matplotlib shows it: nothing in it is a formula, and nothing hides it from a legend."""
+    return " " * name.startswith("_") + name.replace("$", r"\$")
+
+
 def draw_levels(axis: Axes, levels: Levels, colour: str = "0.35") -> None:
     """A horizontal line for each name of LEVEL_DASHES whose level is known."""
     for name, level in levels.items():

@@ -18,7 +18,7 @@ class Part(BaseModel):
 
 
 class Found(Part):
-    """An estimate; None where it is undefined. iqm: of more than one seed."""
+    """An estimate; None where it is undefined. iqm: of four seeds or more."""
 
     mean: float | None
     low: float | None

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from jaxmarl_comm.envs.base import per_team
-from jaxmarl_comm.report.figure import save
+from jaxmarl_comm.report.figure import plain, save
 
 Found = dict[str, Any]
 
@@ -65,9 +65,9 @@ def _draw(axis: Axes, returns: np.ndarray, rows: Sequence[Found], columns: Seque
             for colour, thickness in FRAME:
                 box = Rectangle((column - 0.45, row - 0.42), 0.9, 0.84, fill=False)
                 axis.add_patch(box).set(edgecolor=colour, linewidth=thickness)
-    axis.set_yticks(range(len(rows)), [entry["name"] for entry in rows], fontsize=8)
+    axis.set_yticks(range(len(rows)), [plain(entry["name"]) for entry in rows], fontsize=8)
     turned: dict[str, Any] = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
-    axis.set_xticks(range(len(columns)), [entry["name"] for entry in columns], fontsize=8, **turned)
+    axis.set_xticks(range(len(columns)), [plain(entry["name"]) for entry in columns], fontsize=8, **turned)
 
 
 def _partners(row: Found, column: Found) -> bool:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from jaxmarl_comm.envs import ENVS, make_env
-from jaxmarl_comm.files import RunError, read_bytes, write_whole
+from jaxmarl_comm.files import RunError, locked, read_bytes, write_whole
 from jaxmarl_comm.results.page import page
 from jaxmarl_comm.results.pictures import plot_task
 from jaxmarl_comm.results.record import Kept, record_of
-from jaxmarl_comm.run_folder import without_nan
+from jaxmarl_comm.run_folder import RunFolder, without_nan
 
 Record = dict[str, Any]
 
@@ -24,24 +24,48 @@ def collect(runs: Sequence[Path], page_file: Path, tell: Callable[[str], None] =
     A run takes the place of an earlier one of its name. Raises RunError, before anything is written, for a run that is
     not finished or two of one name.
     """
-    added = [record_of(path) for path in runs]
+    added = [to_add(path) for path in runs]
     names = [record["name"] for record in added]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise RunError(f"two runs are named {twice}; rename the folder of one")
     folder = page_file.with_suffix("")
+    if RunFolder(folder).config.exists():
+        raise RunError(f"records would lie in {folder}, which is a run's folder; name the page otherwise")
+    if not added and not folder.is_dir():
+        raise nothing_in(folder)
     for parent in (page_file.parent, folder):
         make_folder(parent)
-    for record in added:
-        write_whole(folder / f"{record['name']}.json", json.dumps(without_nan(record), indent=1) + "\n")
-        tell(f"added {record['name']}")
+    with locked(folder):
+        for record in added:
+            write_whole(folder / f"{record['name']}.json", json.dumps(record, indent=1) + "\n")
+            tell(f"added {record['name']}")
+        return draw(page_file, folder, tell)
+
+
+def to_add(path: Path) -> Record:
+    """What to keep of the finished run in this folder. Raises RunError."""
+    record: Record = without_nan(record_of(path))
+    try:
+        shown(record)
+    except ValueError:
+        raise RunError(f"what {path} was last crossed with, or exploited by, is damaged; delete that folder") from None
+    return record
+
+
+def draw(page_file: Path, folder: Path, tell: Callable[[str], None]) -> list[Record]:
+    """Make the page and its pictures of all records in the folder, which are returned. Raises RunError."""
     records = sorted(map(read_record, folder.glob("*.json")), key=place)
     if not records:
-        raise RunError(f"there are no records in {folder}: name finished runs to make some")
+        raise nothing_in(folder)
     for task, of_task in groupby(records, key=lambda record: record["task"]):
         plot_task(list(of_task), folder / f"{task}.png")
-    write_whole(page_file, page(records))
+    write_whole(page_file, page(records, folder.name))
     tell(f"{len(records)} run{'s' * (len(records) > 1)} on {page_file}")
     return records
+
+
+def nothing_in(folder: Path) -> RunError:
+    return RunError(f"there are no records in {folder}: name finished runs to make some")
 
 
 def make_folder(path: Path) -> None:
@@ -68,13 +92,22 @@ def natural(value: Any) -> tuple[bool, Any]:
 def read_record(path: Path) -> Record:
     """Raises RunError."""
     try:
-        found = json.loads(read_bytes(path))
-        Kept.model_validate(found)
-        return found | {"ladder": ladder_of(found)}
-    except (ValueError, TypeError, RecursionError):  # TypeError: arguments that no task can be given
+        return shown(json.loads(read_bytes(path)))
+    except (ValueError, RecursionError):
         raise RunError(
             f"{path} is no record of a run, or one of an earlier version; delete it, and add the run again"
         ) from None
+
+
+def shown(record: Any) -> Record:
+    """A record with its task's ladder of today. Raises ValueError if it is none, or no page could show it."""
+    Kept.model_validate(record)
+    try:
+        today = record | {"ladder": ladder_of(record)}
+        page([today], "")
+    except (AttributeError, IndexError, KeyError, TypeError) as error:
+        raise ValueError(str(error)) from None
+    return today
 
 
 def ladder_of(record: Record) -> dict[str, Any] | None:

@@ -38,24 +38,25 @@ COMPETITIVE = """
 ## Tasks in which sides compete
 
 A return in self-play says who learned faster, not who is good; what counts is how a side does against others than
-those it was trained with. *Among all*: against all seeds of the run and all scripted sides that know no more than
-their agents can; *at worst*: against the worst of them for each seed (`python scripts/crossplay.py RUN`). *Taken*: how
-much less a side returns against the best response that was trained against it than with its own partner (`exploit.py`).
+those it was trained with. *Among all*: against all seeds of the run, all scripted sides that know no more than their
+agents can, and whoever else stands in the table of its cross-play below; *at worst*: against the worst of them for each
+seed (`python scripts/crossplay.py RUN`). *Taken*: how much less a side returns against the best response that was
+trained against it than with its own partner (`exploit.py`).
 """
 COMMANDS = """
 ## How each run was made
 """
 
 
-def page(records: Sequence[Record]) -> str:
-    """The whole page, in the order of the records."""
+def page(records: Sequence[Record], folder: str) -> str:
+    """The whole page, in the order of the records. folder: with the pictures, beside the page."""
     cooperative = [record for record in records if len(record["teams"]) == 1]
     competitive = [record for record in records if len(record["teams"]) > 1]
     lines = [HEAD]
     if cooperative:
-        lines += [COOPERATIVE, *table(COOPERATIVE_COLUMNS, cooperative), *pictures(cooperative)]
+        lines += [COOPERATIVE, *table(COOPERATIVE_COLUMNS, cooperative), *pictures(cooperative, folder)]
     if competitive:
-        lines += [COMPETITIVE, *of_sides(competitive), *pictures(competitive)]
+        lines += [COMPETITIVE, *of_sides(competitive), *pictures(competitive, folder)]
     return "\n".join([*lines, COMMANDS, *map(made, records)]) + "\n"
 
 
@@ -161,7 +162,7 @@ def score(record: Record) -> str:
 
 COOPERATIVE_COLUMNS = {
     "task": task,
-    "run": lambda record: f"`{record['name']}`",
+    "run": lambda record: escaped(f"`{record['name']}`"),
     "actions": actions,
     "algorithm": lambda record: record["algorithm"],
     "channel": lambda record: f"`{record['channel']}`",
@@ -209,7 +210,7 @@ def crossed(measure: str) -> Any:
 
 SIDE_COLUMNS = {
     "task": lambda row: task(row[0]),
-    "run": lambda row: f"`{row[0]['name']}`",
+    "run": lambda row: escaped(f"`{row[0]['name']}`"),
     "side": lambda row: row[1],
     "algorithm": lambda row: row[0]["algorithm"],
     "channel": lambda row: f"`{row[0]['channel']}`",
@@ -225,9 +226,9 @@ SIDE_COLUMNS = {
 }
 ENTRY_COLUMNS = {
     "side": lambda entry: entry["side"],
-    "played by": lambda entry: entry["name"] + "*" * entry["told"],
+    "played by": lambda entry: escaped(entry["name"]) + "*" * entry["told"],
     "mean": lambda entry: number(entry["mean"], 2),
-    "at worst": lambda entry: f"{number(entry['worst'], 2)} ({entry['worst_against']})",
+    "at worst": lambda entry: f"{number(entry['worst'], 2)} ({escaped(entry['worst_against'])})",
     "Nash average": lambda entry: NOTHING if entry["nash_average"] is None else number(entry["nash_average"], 2),
 }
 
@@ -249,10 +250,10 @@ def entries(record: Record) -> Iterator[Found]:
         yield from (entry | {"side": team} for entry in record["crossplay"][side])
 
 
-def pictures(records: Sequence[Record]) -> Iterator[str]:
+def pictures(records: Sequence[Record], folder: str) -> Iterator[str]:
     """The curves of each task."""
     for task, _ in groupby(sorted(records, key=lambda record: record["task"]), key=lambda record: record["task"]):
-        yield f"\n![return during training on {task}, greedy](results/{task}.png)"
+        yield f"\n![return during training on {task}, greedy]({folder}/{task}.png)"
 
 
 def made(record: Record) -> str:

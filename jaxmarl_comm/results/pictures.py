@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxmarl_comm.envs.base import per_team
-from jaxmarl_comm.report.figure import draw_legend, draw_levels, save, style
+from jaxmarl_comm.report.figure import draw_legend, draw_levels, plain, save, style
 from jaxmarl_comm.results.page import told
 
 Record = dict[str, Any]
@@ -56,6 +56,6 @@ def draw_run(axis: Axes, name: str, steps: list[int], values: list[list[float | 
     if not values:
         return
     at, of_seeds, look = np.array(steps) / 1e6, np.array(values, float), style(k)
-    axis.plot(at, np.nanmean(of_seeds, axis=1), label=name, markevery=max(1, len(at) // 8), **look)
+    axis.plot(at, np.nanmean(of_seeds, axis=1), label=plain(name), markevery=max(1, len(at) // 8), **look)
     low, high = np.nanmin(of_seeds, axis=1), np.nanmax(of_seeds, axis=1)
     axis.fill_between(at, low, high, color=look["color"], alpha=0.15, linewidth=0)

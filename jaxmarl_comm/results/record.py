@@ -6,18 +6,17 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from pydantic import Field, NonNegativeInt
+from pydantic import Field, NonNegativeInt, model_validator
 
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env, per_team
 from jaxmarl_comm.files import RunError, read_bytes
 from jaxmarl_comm.repeat import command, trained_as
 from jaxmarl_comm.report.found import Found, OfControl, Part, Rungs, is_evaluation
-from jaxmarl_comm.run_folder import RunFolder
+from jaxmarl_comm.run_folder import RunFolder, numbers
 
 Record = dict[str, Any]
 
@@ -27,6 +26,18 @@ CURVES = ("eval_return", "eval_success")
 STAMP = re.compile(r"-\d{8}-\d{6}$")  # that a folder's default name ends with
 CROSSPLAY = ("rows", "columns", "runs", "episodes")
 EXPLOIT = ("sides", "responders", "env_steps", "episodes")
+
+
+class Curve(Part, extra="allow"):
+    """Of each short evaluation in training env_steps and, by name, a measure of every seed."""
+
+    env_steps: list[float]
+
+    @model_validator(mode="after")
+    def _of_one_length(self) -> Self:
+        if any(len(values) != len(self.env_steps) for values in (self.model_extra or {}).values()):
+            raise ValueError("measures of other evaluations than env_steps")
+        return self
 
 
 class Kept(Part):
@@ -48,7 +59,7 @@ class Kept(Part):
     control: OfControl | None
     baselines: dict[str, dict[str, Found]]
     ladder: Rungs | None
-    curve: dict[str, list[Any]]
+    curve: Curve
     crossplay: dict[str, Any] | None
     exploit: dict[str, Any] | None
 
@@ -73,6 +84,8 @@ def finished(path: Path) -> Finished:
     rows = folder.read_metrics(cfg.num_seeds)
     if not rows or rows[-1]["iteration"] < cfg.num_iters:
         raise RunError(f"{path} is not finished: go on with --resume {path}")
+    if evaluation.get("iteration") != rows[-1]["iteration"]:
+        raise RunError(f"{path} was not evaluated since it went on: --resume {path}")
     return Finished(folder, cfg, env, evaluation, rows)
 
 
@@ -156,18 +169,21 @@ def rounded(values: list[float | None]) -> list[float | None]:
 
 
 def newest(run: Path, kind: str, keys: tuple[str, ...]) -> dict[str, Any] | None:
-    """These keys of the last of `KIND-1/KIND.json`, `KIND-2/KIND.json`, ... in a run's folder, if there is one."""
-    found = None
-    for k in count(1):
+    """These keys of the latest of `KIND-1/KIND.json`, `KIND-2/KIND.json`, ... in a run's folder; None if none is there.
+
+    Raises RunError if it is damaged.
+    """
+    for k in reversed(numbers(run, kind)):
+        path = run / f"{kind}-{k}" / f"{kind}.json"
         try:
-            content = json.loads(read_bytes(run / f"{kind}-{k}" / f"{kind}.json"))
+            content = json.loads(read_bytes(path))
         except (FileNotFoundError, NotADirectoryError):
-            return found
+            continue  # begun, but nothing came of it yet
         except (ValueError, RecursionError):
             content = None
-        if not isinstance(content, dict):
-            raise RunError(f"{run / f'{kind}-{k}' / f'{kind}.json'} is damaged; delete its folder")
-        found = {key: without_paths(content.get(key)) for key in keys}
+        if not isinstance(content, dict) or not content.keys() >= {*keys}:
+            raise RunError(f"{path} is damaged; delete its folder")
+        return {key: without_paths(content[key]) for key in keys}
     return None
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from jaxmarl_comm.config import Config, build_config
+from jaxmarl_comm.config import Config, build_config, changed
 from jaxmarl_comm.dotted import merge
 from jaxmarl_comm.opponents.copies import frozen_opponents
 from jaxmarl_comm.settings import ConfigError, Settings, explain, read_mapping
@@ -70,6 +70,8 @@ def build_study(values: Mapping[str, Any], changes: Mapping[str, Any] | None = N
     except ValidationError as error:
         raise explain(error, StudyConfig) from None
     study = study.model_copy(update={"run": merge(merge({}, study.run), changes or {})})
+    if any(sweep.field is None and sweep.values != [None] for sweep in study.sweeps):
+        raise ConfigError("a sweep has values, but no field: say whose values they are, e.g. field: noise")
     list(programs(study))
     return study
 
@@ -131,7 +133,7 @@ def config_of(study: StudyConfig, protocol: str, field: str | None, value: Any) 
     for key in changes:
         if key.partition(".")[0] in ("env", "opponents"):
             raise ConfigError(f"'{protocol}' changes {key}, but a study is of one task; set it in 'run'")
-    cfg = build_config(merge(study.run, changes))
+    cfg = build_config(changed(study.run, changes))
     if frozen_opponents(cfg):
         raise ConfigError("a study keeps no run folders, in which opponents out of runs are kept; use scripted sides")
     if cfg.control:
