@@ -112,7 +112,7 @@ def test_every_yaml_is_valid_and_short(path):
         ({"comm.bit_flip": 0.1}, "comm.bit_flip needs messages made of bits"),
         (
             {"comm.preset": "g2anet", "comm.discretise": "gumbel"},
-            "sends keys beside messages, but comm.discretise is gum",
+            "sends keys beside messages, but comm.discretise",
         ),
         ({"comm.preset": "tarmac", "comm.heads": 3}, "message_dim \\(8\\) must be a multiple of comm.heads \\(3\\)"),
         ({"comm.route": "matrix"}, "comm.route: matrix and comm.route_matrix go together"),

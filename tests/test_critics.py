@@ -93,7 +93,7 @@ def test_sides_that_compete_share_no_critic_and_may_have_other_networks():
     changes = {"share_critics": "team", "net.groups": {"adversary": {"hidden": [4, 4]}}}
     learner = learner_of("simple_adversary_v3", **changes)
     assert_fits_together(learner, lively(learner))
-    with pytest.raises(ConfigError, match="share_critics is team, but net.groups gives groups of adversary other"):
+    with pytest.raises(ConfigError, match=r"share_critics is team, but net\.groups gives groups of adversary other"):
         learner_of("simple_world_comm_v3", **changes)
 
 
