@@ -44,7 +44,7 @@ def evaluated(path, rows=SHORT, found=None, **changes):
     known = {"return": [-0.5, -2.5], "success": [0.5, 0.6]} | (found or {})
     estimates = {name: {"mean": 0.0, "low": None, "high": None, "of_each_seed": each} for name, each in known.items()}
     more = {"teams": ["good"], "seconds": {"train": 1.0}, "episodes": 10, "control": None, "baselines": {}}
-    folder.write_json(folder.evaluation, estimates | more | {"ladder": None})
+    folder.write_json(folder.evaluation, estimates | more | {"ladder": None, "iteration": rows[-1]["iteration"]})
     return path
 
 

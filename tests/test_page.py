@@ -233,7 +233,7 @@ def test_nothing_that_comes_from_a_run_is_read_as_markup(tmp_path):
     evil = {"warnings": [EVIL], "interval_over": EVIL, "control": control, "value_of_talk": found(1.0)}
     evil |= {"message_table": {EVIL: table}, "baselines": {EVIL: {"return": found(-20.0)}}, "seconds": {EVIL: 1.0}}
     rows = [{"iteration": 1, "env_steps": 9, EVIL: [1.0, 2.0], "return": [1.0, None]}]
-    run = run_of(tmp_path / "<script>alert(1)<", evil, rows, agent_groups={EVIL: ["agent_0"], "b": ["agent_1"]})
+    run = run_of(tmp_path / "<script>alert(1)<", evil, rows)
     record = {"iteration": 1, "config": {}, "versions": {EVIL: EVIL}, "seconds": {}, "files": {}}
     (run / "checkpoints" / "1").mkdir(parents=True)
     (run / "checkpoints" / "1" / "record.json").write_text(json.dumps(record))

@@ -240,8 +240,9 @@ def taken(row: tuple[Record, str]) -> str:
     if not found:
         return NOTHING
     of_seeds, among = len(found["exploitability"]["of_each_seed"]), exploit["responders"]
+    who = "a response" if among == 1 else f"the best of {among} responses"
     steps = f"{exploit['env_steps'] / 1e6:.1f} M steps"
-    return f"{mean(found['exploitability'])} from {of_seeds} of the seeds, by the best of {among} responses of {steps}"
+    return f"{mean(found['exploitability'])} from {of_seeds} of the seeds, by {who} of {steps}"
 
 
 def entries(record: Record) -> Iterator[Found]:

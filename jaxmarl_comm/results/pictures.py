@@ -30,7 +30,8 @@ def plot_task(records: Sequence[Record], path: Path) -> None:
     for row, of_kind in zip(figure.subplots(len(kinds), len(teams), squeeze=False), kinds, strict=True):
         for axis, team, column in zip(row, teams, per_team("eval_return", teams), strict=True):
             draw_kind(axis, of_kind, column, looks)
-            axis.set_title(kind(of_kind[0]) + (f", {team}, against the other side of the same run" * (len(teams) > 1)))
+            of_side = f"{team}, against the other side of the same run"
+            axis.set_title("\n".join([kind(of_kind[0]), *[of_side] * (len(teams) > 1)]), fontsize=10)
     draw_legend(figure)
     save(figure, path)
 
