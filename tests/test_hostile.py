@@ -93,7 +93,7 @@ def run(tmp_path):
     folder.append_metrics({"iteration": 2, "env_steps": 200, "return": [-3.0], "eval_return": [-3.0]})
     found = {"mean": 0.0, "low": None, "high": None, "of_each_seed": [1.0]}
     more = {"teams": ["good"], "seconds": {"train": 1.0}, "episodes": 10, "control": None, "baselines": {}}
-    folder.write_json(folder.evaluation, {"return": found, **more, "ladder": None})
+    folder.write_json(folder.evaluation, {"return": found, **more, "ladder": None, "iteration": 2})
     (folder.path / "crossplay-1").mkdir()
     return folder.path
 
