@@ -271,6 +271,7 @@ def test_a_run_that_went_on_is_not_shown_as_it_was_evaluated_before(tmp_path, ca
         {"exploit": {"sides": {"good": {"exploitability": None}}, "responders": 1, "env_steps": 1, "episodes": 2}},
         {"curve": {}},
         {"curve": {"env_steps": [1e6], "eval_return": []}},
+        {"curve": {"env_steps": [1e6], "eval_return": 3}},
         {"found": {}},
     ],
 )

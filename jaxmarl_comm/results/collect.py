@@ -101,8 +101,8 @@ def read_record(path: Path) -> Record:
 
 def shown(record: Any) -> Record:
     """A record with its task's ladder of today. Raises ValueError if it is none, or no page could show it."""
-    Kept.model_validate(record)
     try:
+        Kept.model_validate(record)
         today = record | {"ladder": ladder_of(record)}
         page([today], "")
     except (AttributeError, IndexError, KeyError, TypeError) as error:
