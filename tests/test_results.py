@@ -286,10 +286,13 @@ def test_a_record_that_no_page_could_show_is_none(tmp_path, damage):
         read_record(path)
 
 
-def test_pages_and_runs_may_have_other_names(tmp_path, capsys):
+def test_pages_and_runs_may_have_other_names(tmp_path, capsys, monkeypatch):
+    drawn, save = [], pictures.save
+    monkeypatch.setattr(pictures, "save", lambda figure, path: (drawn.append(figure), save(figure, path)))
     run = finished(tmp_path / "_x$a_$b|c")
     assert results_main([str(run), "--page", str(tmp_path / "mine.md")]) == 0
     page = (tmp_path / "mine.md").read_text()
+    assert r" _x\$a_\$b|c" in [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert "](mine/simple_reference_v3.png)" in page and r"| `_x$a_$b\|c` |" in page
     run.rename(tmp_path / "mine_too")
     assert results_main([str(tmp_path / "mine_too"), "--page", str(tmp_path / "mine_too.md")]) == 1
