@@ -204,7 +204,7 @@ def results_main(arguments: Sequence[str] | None = None) -> int:
 def exploit_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/exploit.py`; returns the exit status."""
     parser = exploit_parser()
-    given, rest = parser.parse_known_args(arguments)
+    given, rest = parser.parse_beside_settings(arguments)
     if (given.run is None) == (given.resume is None):
         parser.error("give a run, or --resume and the folder of an exploit")
     return guarded(lambda: run_exploiting(given, field_overrides(rest, parser)))
@@ -247,7 +247,7 @@ def run_studying(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
 def check_main(arguments: Sequence[str] | None = None) -> int:
     """`jaxmarl-comm check`; returns the exit status."""
     parser = check_parser()
-    given, rest = parser.parse_known_args(arguments)
+    given, rest = parser.parse_beside_settings(arguments)
 
     def run() -> None:
         from jaxmarl_comm.envs import make_env

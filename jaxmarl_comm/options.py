@@ -31,6 +31,23 @@ class Parser(argparse.ArgumentParser):
         words = sys.argv[1:] if args is None else args
         return super().parse_known_args([self._spelled(word) for word in words], namespace)
 
+    def parse_beside_settings(self, args: Sequence[str] | None = None) -> tuple[Any, list[str]]:
+        """(what was given, the words of settings), which may stand before what is told apart by its place, too."""
+        own: list[str] = []
+        settings: list[str] = []
+        left = list(sys.argv[1:] if args is None else args)
+        while left:
+            word = left.pop(0)
+            name, equals, _ = self._spelled(word).partition("=")
+            if not name.startswith("--") or name in self._option_string_actions:
+                own.append(word)
+                continue
+            settings.append(word)
+            if left and not equals and is_value(name, left[0]):
+                settings.append(left.pop(0))
+        given, rest = self.parse_known_args(own)
+        return given, [*rest, *settings]
+
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         given, rest = self.parse_known_args(args, namespace)
         if rest:
@@ -119,6 +136,15 @@ def pairs(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
             yield word, value
         else:
             yield word, left.pop(0) if left and not left[0].startswith("--") else None
+
+
+def is_value(word: str, following: str) -> bool:
+    """Whether this is the value of the setting before it: what may stand alone has none but true and false."""
+    fields = {each.key: each.default for each in describe_fields()}
+    key = dotted_key(word.removeprefix("--"))
+    if following.startswith("--") or switched(key, fields):
+        return False
+    return not isinstance(fields.get(key), bool) or isinstance(read_value(following), bool)
 
 
 def read_override(word: str, value: str | None, fields: Mapping[str, Any], parser: Parser) -> tuple[str, Any]:

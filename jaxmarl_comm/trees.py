@@ -8,6 +8,7 @@ from typing import Any
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 Array = jax.Array
 
@@ -23,6 +24,11 @@ def where_each(flags: Array, new: Any, old: Any) -> Any:
 def unstack(tree: Any) -> list[Any]:
     """The trees along the leading axis of every array."""
     return [jax.tree.map(lambda x, k=k: x[k], tree) for k in range(len(jax.tree.leaves(tree)[0]))]
+
+
+def is_finite(tree: Any) -> bool:
+    """Whether all numbers are."""
+    return all(np.isfinite(x).all() for x in jax.tree.leaves(tree))
 
 
 def environments_first(tree: Any) -> Any:

@@ -6,6 +6,7 @@ from jaxmarl_comm.cli import CONFIGS, evaluate_main, find_config, train_main
 from jaxmarl_comm.config import load_config
 from jaxmarl_comm.envs import ENVS
 from jaxmarl_comm.options import Parser, field_overrides
+from jaxmarl_comm.parsers import exploit_parser
 from runs import call
 
 
@@ -58,6 +59,23 @@ def test_words_that_people_type_are_settings():
         "env.continuous_actions": False,
     }
     assert overrides("--share-reward", "--anneal-lr") == {"reward_sharing": "shared", "lr_schedule": "linear"}
+
+
+@pytest.mark.parametrize(
+    ("words", "settings"),
+    [
+        (["--num_iters", "1", "runs/x"], {"num_iters": 1}),
+        (["--lr=1e-3", "--of_seeds", "0,1", "--control", "runs/x"], {"lr": "1e-3", "control": True}),
+        (["--share_params", "false", "--anneal_lr", "runs/x"], {"share_params": False, "lr_schedule": "linear"}),
+        (["runs/x", "--env.N", "5", "--side", "good"], {"env.N": 5}),
+    ],
+)
+def test_settings_may_stand_before_the_run(words, settings):
+    parser = exploit_parser()
+    given, rest = parser.parse_beside_settings(words)
+    assert str(given.run) == "runs/x" and field_overrides(rest, parser) == settings
+    assert given.of_seeds == ([0, 1] if "--of_seeds" in words else None)
+    assert given.side == ("good" if "--side" in words else "both")
 
 
 def test_the_config_of_a_run_is_told_without_one(capsys, tmp_path, monkeypatch):

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxmarl_comm.algorithms import Algorithm
 from jaxmarl_comm.config import Config, differing_keys
@@ -20,7 +19,7 @@ from jaxmarl_comm.evaluation.sides import learned_actor
 from jaxmarl_comm.registry import ALGORITHMS
 from jaxmarl_comm.run_folder import RunError, RunFolder, task_differences
 from jaxmarl_comm.runner import Runner, teams_of
-from jaxmarl_comm.trees import unstack
+from jaxmarl_comm.trees import is_finite, unstack
 
 ACTING = ("agent_groups", "opponents", "comm", "net", "hidden_dim", "share_params", "actor_id")
 """Settings that say who acts, and shape networks and channel; all others are about the task or about learning."""
@@ -104,11 +103,6 @@ def load_run(path: Path, name: str) -> Trained:
     healthy = {seed: team for seed, team in enumerate(teams) if is_finite(team)}
     shapes = jax.tree.map(jnp.shape, teams[0])
     return Trained(path, name, cfg, runner.env, runner.algorithm, record.iteration, shapes, healthy)
-
-
-def is_finite(tree: Any) -> bool:
-    """Whether all numbers of a pytree are."""
-    return all(np.isfinite(x).all() for x in jax.tree.leaves(tree))
 
 
 def describe(run: Trained) -> str:

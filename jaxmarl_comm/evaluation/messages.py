@@ -14,6 +14,7 @@ from jaxmarl_comm.comm.config import BITS_OF_A_NUMBER
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import WORD, Env
 from jaxmarl_comm.evaluation.episodes import Episodes, deeds, doers, hears_words, tellers
+from jaxmarl_comm.trees import is_finite
 
 MEASURES = (
     "message_entropy",
@@ -56,7 +57,7 @@ def message_statistics(cfg: Config, env: Env, episodes: Episodes) -> dict[str, n
 
 def _of_seed(cfg: Config, env: Env, episodes: Episodes, speakers: list[int]) -> dict[str, float]:
     said = {n: episodes.messages[:, n] for n in speakers}
-    if not _finite((said, episodes.actions, episodes.next_actions)):
+    if not is_finite((said, episodes.actions, episodes.next_actions)):
         return dict.fromkeys(MEASURES, np.nan)
     symbols = {n: metrics.symbols(messages) for n, messages in said.items()}
     real_valued = any(metrics.distinct_symbols(messages) is None for messages in said.values())
@@ -91,10 +92,6 @@ def _numbers(cfg: Config, messages: np.ndarray) -> np.ndarray:
     """Of messages `[E, M]` those numbers that are ever sent, where there is room for more."""
     sent = messages.any(axis=0)
     return messages[:, sent] if cfg.comm.max_message_dim is not None and sent.any() else messages
-
-
-def _finite(tree: Any) -> bool:
-    return all(np.isfinite(x).all() for x in jax.tree.leaves(tree))
 
 
 def _mean(values: Any) -> float:
@@ -160,7 +157,7 @@ def message_tables(cfg: Config, env: Env, episodes: Episodes) -> dict[str, dict[
     """
     first: Episodes = jax.tree.map(lambda x: x[0], episodes)
     tellers = [n for n in speakers_of(cfg, env) if (first.goals[:, n] >= 0).all()]
-    if not tellers or not _finite(first.messages[:, tellers]):
+    if not tellers or not is_finite(first.messages[:, tellers]):
         return {}
     together = metrics.symbols(np.concatenate([first.messages[:, n] for n in tellers]))
     spoken = dict(zip(tellers, np.split(together, len(tellers)), strict=True))
