@@ -316,6 +316,13 @@ def test_a_run_that_is_not_finished_has_a_page(tmp_path, rows, told):
     assert told in page.said and "How it was made" in page.said
 
 
+def test_an_evaluation_from_before_a_run_went_on_is_no_answer(tmp_path):
+    rows = [{"iteration": k, "env_steps": 9 * k, "return": [1.0, 2.0]} for k in (3, 5)]
+    page = page_of(run_of(tmp_path / "run", {"iteration": 3}, rows))
+    assert "not evaluated yet: it has done 5 of 6 iterations" in page.said
+    assert "not evaluated yet" not in page_of(run_of(tmp_path / "evaluated", {"iteration": 5}, rows)).said
+
+
 def test_seeds_that_diverged_are_left_out(tmp_path):
     undefined = {"mean": None, "low": None, "high": None, "of_each_seed": [None, None]}
     page = page_of(run_of(tmp_path / "run", {"return": found(-7.5, None), "success": undefined, "score": undefined}))

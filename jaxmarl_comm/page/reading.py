@@ -19,7 +19,7 @@ Row = dict[str, Any]
 class Seen(NamedTuple):
     """A run. trained: see `trained_as`. rows: of metrics.jsonl. clock: iteration -> seconds of training until then.
 
-    evaluated: None before it was. versions: of what trained it, as far as known.
+    evaluated: None before it was, and since it went on. versions: of what trained it, as far as known.
     """
 
     name: str
@@ -59,15 +59,18 @@ def read_run(path: Path, evaluation: Path | None = None) -> Seen:
     """
     folder, cfg = RunFolder.open(path)
     env, record = cfg.make_env(), newest_record(folder.checkpoints)
-    file = evaluation or folder.evaluation
+    rows, file = folder.read_metrics(cfg.num_seeds), evaluation or folder.evaluation
+    evaluated = read_evaluated(file, env) if file.exists() else None
+    if evaluation is None and evaluated and rows and evaluated.iteration not in (None, rows[-1]["iteration"]):
+        evaluated = None  # it went on since, and its answers may be others now
     return Seen(
         name=path.resolve().name,
         cfg=cfg,
         trained=trained_as(folder.path),
         env=env,
-        rows=folder.read_metrics(cfg.num_seeds),
+        rows=rows,
         clock=folder.read_clock(),
-        evaluated=read_evaluated(file, env) if file.exists() else None,
+        evaluated=evaluated,
         versions=record.versions if record else {},
     )
 

@@ -118,6 +118,7 @@ class Evaluated(Measured):
     interval_over: str
     episodes: NonNegativeInt
     episodes_reference: NonNegativeInt
+    iteration: NonNegativeInt | None = None  # older evaluations do not say
     env_steps: NonNegativeInt | None = None
     seconds: dict[str, float]
 
