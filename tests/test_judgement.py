@@ -134,6 +134,8 @@ def test_a_ladder_belongs_to_a_task_with_its_arguments(task):
 def test_rungs_are_absent_where_unknown():
     assert make_env(SPREAD).ladder.silent is None and make_env(SPREAD, N=5).ladder is None
     assert make_env(SPREAD, N=6).ladder.oracle < make_env(SPREAD).ladder.oracle
+    assert make_env(SPREAD, num_agent_neighbors=1, num_landmark_neighbors=2).ladder == make_env(SPREAD).ladder
+    assert make_env(SPREAD, local_ratio=0.4).ladder is None
     assert make_env("simple_tag_v3").ladder is None and make_env("simple_line_v1", N=5).ladder is None
     assert np.isnan(make_env(SPREAD).ladder.score(np.array([-6.0]))).all()
 

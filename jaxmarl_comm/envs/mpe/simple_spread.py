@@ -111,11 +111,13 @@ class SimpleSpread(MPETask):
     def ladder(self) -> Ladder | None:
         """Nobody has a private goal, so silence bounds nothing; the oracle is the best found in hindsight.
 
+        It knows everything, so that it makes no difference to it how much agents see.
+
         The best plans need not succeed. Agents touch below a distance of 0.3, for which they pay, so that landmarks
         nearer than that cannot all be covered: what is left over, of two that are 0.1 to 0.2 apart, returns the same
         whether both have an agent within 0.1 or one has not.
         """
-        if not self.is_default("continuous_actions", "N"):
+        if not self.is_default("continuous_actions", "N", "num_agent_neighbors", "num_landmark_neighbors"):
             return None
         return LADDERS.get((self.N, self.continuous_actions))
 
