@@ -86,13 +86,22 @@ def run_training(given: argparse.Namespace, changes: dict[str, Any]) -> None:
         name = Path(given.config).stem if given.config else cfg.env.name
         api.train_wrapper(cfg, given.run_dir or RunFolder.default_path(name), wandb=wandb)
     else:
-        path = given.run_dir if given.resume == Path() else given.resume
+        path = one_folder(given.run_dir, None if given.resume is True else given.resume)
         if path is None:
             raise RunError("--resume needs the run's folder: --resume DIR, or --run-dir DIR --resume")
         if given.print_config:
             raise ConfigError(f"--print-config is of new runs; what {path} has is in its config.yaml")
         changes = {**quick_test(RunFolder.read(path)[1], changes), **changes} if given.test else changes
         api.resume(path, read_config(given.config, changes) if given.config else changes, wandb=wandb)
+
+
+def one_folder(run_dir: Path | None, resume: Path | None) -> Path | None:
+    """The folder to go on with. Raises RunError where two are named."""
+    from jaxmarl_comm.files import RunError
+
+    if run_dir and resume and run_dir.resolve() != resume.resolve():
+        raise RunError(f"--resume goes on in {resume}, so --run-dir {run_dir} means nothing: leave it away")
+    return resume or run_dir
 
 
 def quick_test(cfg: Config, changes: dict[str, Any]) -> dict[str, Any]:
@@ -238,7 +247,7 @@ def run_studying(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
     if given.resume is None:
         study = load_study(find_config(given.config, CONFIGS / "studies"), overrides)
         api.train_study(study, given.run_dir or RunFolder.default_path(Path(given.config).stem))
-    elif overrides:
+    elif one_folder(given.run_dir, given.resume) and overrides:
         raise ConfigError("a study is resumed as it was: leave the settings away")
     else:
         api.train_study(given.resume)

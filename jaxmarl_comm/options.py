@@ -39,11 +39,12 @@ class Parser(argparse.ArgumentParser):
         while left:
             word = left.pop(0)
             name, equals, _ = self._spelled(word).partition("=")
-            if not name.startswith("--") or name in self._option_string_actions:
+            if not name.startswith("--") or name == "--" or name in self._option_string_actions:
                 own.append(word)
                 continue
             settings.append(word)
-            if left and not equals and is_value(name, left[0]):
+            placed = any(not word.startswith("--") for word in own)
+            if left and not equals and is_value(name, left[0], placed):
                 settings.append(left.pop(0))
         given, rest = self.parse_known_args(own)
         return given, [*rest, *settings]
@@ -138,13 +139,21 @@ def pairs(words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
             yield word, left.pop(0) if left and not left[0].startswith("--") else None
 
 
-def is_value(word: str, following: str) -> bool:
-    """Whether this is the value of the setting before it: what may stand alone has none but true and false."""
+def is_value(word: str, following: str, placed: bool) -> bool:
+    """Whether this is the value of the setting before it, and not what is told apart by its place.
+
+    What may stand alone has no values but true and false. placed: whether there was a word before that may be what is
+    told apart by its place; if not, this one is it, behind a word that is no setting, or a task's argument, unless it
+    reads as a number or the like.
+    """
     fields = {each.key: each.default for each in describe_fields()}
-    key = dotted_key(word.removeprefix("--"))
+    key, value = dotted_key(word.removeprefix("--")), read_value(following)
+    key = SPELLINGS.get(key, ALIASES.get(key, key))
     if following.startswith("--") or switched(key, fields):
         return False
-    return not isinstance(fields.get(key), bool) or isinstance(read_value(following), bool)
+    if key not in fields and not key.startswith(NAMING):
+        return placed or not isinstance(value, str)
+    return not isinstance(fields.get(key), bool) or isinstance(value, bool)
 
 
 def read_override(word: str, value: str | None, fields: Mapping[str, Any], parser: Parser) -> tuple[str, Any]:

@@ -24,7 +24,7 @@ def train_parser() -> Parser:
         "--run-dir", metavar="DIR", type=Path, help="new folder for results; default: runs/<config>-<time>"
     )
     resume_help = "go on with the run in DIR, or in --run-dir"
-    parser.add_argument("--resume", metavar="DIR", type=Path, nargs="?", const=Path(), help=resume_help)
+    parser.add_argument("--resume", metavar="DIR", type=Path, nargs="?", const=True, help=resume_help)
     parser.add_argument("--test", action="store_true", help="a tiny run of everything, in seconds")
     parser.add_argument("--print-config", action="store_true", help="say all settings of such a run, and start none")
     wandb_help = "follow the run in Weights & Biases: offline, unless WANDB_MODE says online"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from pydantic import BaseModel
 from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.config import DEFAULT_ALGORITHM, Config
 from jaxmarl_comm.dotted import flatten
+from jaxmarl_comm.envs import env_class
+from jaxmarl_comm.envs.foreign import PREFIX
 from jaxmarl_comm.options import read_value
 from jaxmarl_comm.run_folder import RunError, RunFolder
 
@@ -42,6 +45,14 @@ def command(cfg: Config) -> str:
         if key not in TOLD_ELSEWHERE and usual.get(key) != value:
             words.append(f"{shlex.quote(f'--{key}')} {shell_word(value)}")
     return " ".join(["python scripts/train.py", *dict.fromkeys(words), *(["--control"] if cfg.control else [])])
+
+
+def arguments_of(cfg: Config) -> dict[str, Any]:
+    """The task's arguments that are not their defaults, by name."""
+    known = () if cfg.env.name.startswith(PREFIX) else fields(env_class(cfg.env.name))
+    usual = {field.name: field.default for field in known}
+    given = sorted(cfg.env.arguments.items())
+    return {name: value for name, value in given if name not in usual or usual[name] != value}
 
 
 def defaults(cfg: Config) -> dict[str, Any]:

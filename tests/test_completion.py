@@ -72,7 +72,7 @@ def test_shells_complete_what_the_program_says(shell, program):
         ("train --comm.preset = sp", ["speech"]),
         ("train --algorithm m", ["mappo", "maddpg", "matd3"]),
         ("train --lr-schedule c", ["constant", "cosine"]),
-        ("train --config mappo_spread_", ["mappo_spread_long", "mappo_spread_silent"]),
+        ("train --config mappo_spread_", ["mappo_spread_long", "mappo_spread_silent", "mappo_spread_six"]),
         ("study --config abl", ["ablations"]),
         ("train --num-e", ["--num-envs"]),
         ("train --num_e", ["--num_envs"]),

@@ -22,6 +22,7 @@ from jaxmarl_comm.crossing.strangers import apart, check_messages
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.plays import evaluation_key, player
+from jaxmarl_comm.nets.growth import SHAPE
 from jaxmarl_comm.report import heat_map
 from jaxmarl_comm.report.crossplay import crossplay_table
 from learners import lively_run
@@ -425,6 +426,32 @@ def test_the_picture_frames_who_was_trained_together(crossed, monkeypatch, tmp_p
         assert [text.get_text() for text in axis.texts] == [f"{x:.1f}" for row in crossed[0][name] for x in row]
         framed = {(round(patch.get_x() + 0.45), round(patch.get_y() + 0.42)) for patch in axis.patches}
         assert framed == {(k, k) for k in range(4)}
+
+
+def grown(*layers):
+    """The state of as many seeds, whose networks have come to so many layers, as wide as can be."""
+
+    def as_grown(path, x):
+        if not any(str(getattr(key, "key", "")).endswith(SHAPE) for key in path):
+            return x
+        if path[-1].key == "layers":
+            return np.float32(layers)
+        return np.ones_like(x) if path[-1].key == "units" else np.broadcast_to(np.eye(1, x.shape[-1]), x.shape)
+
+    return lambda state: state._replace(params=jax.tree_util.tree_map_with_path(as_grown, state.params))
+
+
+@pytest.mark.parametrize("task", ["simple_reference_v3", "simple_speaker_listener_v4"])
+def test_strangers_whose_networks_have_grown_can_meet(task, tmp_path):
+    room = {"env.name": task, "num_seeds": 2, "net.max_width": 16, "net.max_layers": 4}
+    found = crossplay(lively_run(tmp_path / "alike", grown(3, 3), **room), EPISODES, output=tmp_path / "out")
+    assert np.isfinite(found["strangers"]["mean"])
+    others = lively_run(tmp_path / "others", grown(3, 4), **room)
+    if task == "simple_speaker_listener_v4":  # whose groups are of one agent each
+        assert np.isfinite(crossplay(others, EPISODES, output=tmp_path / "out2")["strangers"]["mean"])
+    else:
+        with pytest.raises(RunError, match="those of agent have come to other layers or activations"):
+            crossplay(others, EPISODES)
 
 
 def test_strangers_whose_messages_are_of_another_kind_are_not_mixed():

@@ -16,14 +16,16 @@ from jaxmarl_comm.comm.metrics import entropy
 from jaxmarl_comm.distributions import action_distribution
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.envs.mpe.task import GOOD
 from jaxmarl_comm.evaluation.communication import speaking
-from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, intervention, play, team_actor
+from jaxmarl_comm.evaluation.episodes import CLEAR, MUTED, SHUFFLED, Actor, intervention, play, team_actor
 from jaxmarl_comm.evaluation.influence import NUM_MESSAGES, influence_meter
 from jaxmarl_comm.evaluation.messages import message_statistics, message_tables, traffic
 from jaxmarl_comm.evaluation.plays import player
 from jaxmarl_comm.evaluation.robustness import on_bad_channel
 from jaxmarl_comm.evaluation.streams import meter_by_step
 from jaxmarl_comm.report.messages import plot_messages
+from jaxmarl_comm.scripted.places import place_takers
 from learners import lively_teams
 
 LN2, LN3 = np.log(2), np.log(3)
@@ -139,6 +141,26 @@ def scripted_streams():
 def told_by_step(name):
     """(over all steps, at each step) in one of TEAMS."""
     return [values[list(TEAMS).index(name)] for values in scripted_streams()]
+
+
+def test_what_is_noted_happened_before_the_end():
+    """Of episodes that end early, too: who acts says at each step how many there were."""
+    env = make_env("simple_spread_v3", N=1, terminate_on_success=True)
+    moves = place_takers(env, GOOD)
+
+    def act(key, state, obs, clock, intervene):
+        return Act(moves(key, state, obs), clock[:, None, None], jnp.ones((len(clock), 1, 1)), clock + 1, {})
+
+    actor = Actor(act, memory=jnp.zeros)
+    found = play(Batch(env, 4000), actor, KEY, treatment=jnp.array(CLEAR), hears_words=False, sight=True)
+    noted, steps = found.messages[:, 0, 0], found.sight.steps
+    assert len(set(steps.tolist())) > 10 and (noted < steps).all()
+    assert (found.followed == (noted + 1 < steps)).all()
+    places = (noted + 0.5) / steps
+    assert float(places.mean()) == pytest.approx(0.5, abs=0.02)
+    for length in (4, 9):  # each step of them is noted as often
+        shares = np.bincount(noted[steps == length].astype(int), minlength=length) / (steps == length).sum()
+        np.testing.assert_allclose(shares, 1 / length, atol=5 * (1 / length / (steps == length).sum()) ** 0.5)
 
 
 def test_a_perfect_code():

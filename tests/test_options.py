@@ -68,6 +68,9 @@ def test_words_that_people_type_are_settings():
         (["--lr=1e-3", "--of_seeds", "0,1", "--control", "runs/x"], {"lr": "1e-3", "control": True}),
         (["--share_params", "false", "--anneal_lr", "runs/x"], {"share_params": False, "lr_schedule": "linear"}),
         (["runs/x", "--env.N", "5", "--side", "good"], {"env.N": 5}),
+        (["--env.N", "5", "--env.continuous_actions", "runs/x"], {"env.N": 5, "env.continuous_actions": True}),
+        (["runs/x", "--env.mode", "fast"], {"env.mode": "fast"}),
+        (["--teams.good.lr", "0.1", "--iterations", "9", "--", "runs/x"], {"teams.good.lr": 0.1, "num_iters": 9}),
     ],
 )
 def test_settings_may_stand_before_the_run(words, settings):

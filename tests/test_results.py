@@ -17,7 +17,7 @@ from jaxmarl_comm.repeat import command
 from jaxmarl_comm.results import pictures
 from jaxmarl_comm.results.collect import place, read_record
 from jaxmarl_comm.results.page import page as page_of
-from jaxmarl_comm.results.record import Kept, record_of
+from jaxmarl_comm.results.record import CROSSPLAY, EXPLOIT, Kept, newest, record_of
 from jaxmarl_comm.run_folder import RunFolder
 from runs import ROOT, TINY, call
 
@@ -262,6 +262,16 @@ def test_a_run_that_went_on_is_not_shown_as_it_was_evaluated_before(tmp_path, ca
     assert results_main([str(run), "--page", str(tmp_path / "results.md")]) == 1
     assert "was not evaluated since it went on" in capsys.readouterr().err
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(("kind", "keys"), [("crossplay", CROSSPLAY), ("exploit", EXPLOIT)])
+def test_what_a_run_met_before_it_went_on_says_nothing_of_it(tmp_path, kind, keys):
+    (tmp_path / f"{kind}-1").mkdir()
+    content = dict.fromkeys(keys, 3) | ({"runs": [{"iteration": 5}]} if kind == "crossplay" else {"iteration": 5})
+    (tmp_path / f"{kind}-1" / f"{kind}.json").write_text(json.dumps(content))
+    assert newest(tmp_path, kind, keys, 5).keys() == {*keys}
+    with pytest.raises(RunError, match=rf"{kind}-1 is of iteration 5, but the run went on to 8: {kind}.py .* another"):
+        newest(tmp_path, kind, keys, 8)
 
 
 @pytest.mark.parametrize(

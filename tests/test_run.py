@@ -169,6 +169,8 @@ def assert_one_line_error(found, message, status=1):
         (["--lr"], "'--lr' needs a value", 2),
         (["num_envs=8"], "unexpected argument 'num_envs=8'", 2),
         (["--resume"], "--resume needs the run's folder", 1),
+        (["--resume", "."], ". is not a run folder", 1),
+        (["--resume", "here", "--run-dir", "there"], "goes on in here, so --run-dir there means nothing", 1),
         (["--resume", "nowhere"], "nowhere is not a run folder", 1),
     ],
 )

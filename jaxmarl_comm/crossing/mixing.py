@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.envs.base import Env, groups_by_prefix
+from jaxmarl_comm.nets.growth import SHAPE
 from jaxmarl_comm.nets.params import owner
 
 
@@ -39,14 +40,23 @@ def given_to_each(x: Any, shape: tuple[int, ...]) -> Any:
 def mixed(env: Env, first: np.ndarray, one: Any, other: Any) -> Any:
     """Of two teams with parameters for each agent, one whose `first` agents (`[N]` bool) are of the one.
 
-    Modules' names begin with a group's. The channel's numbers are of the one, too.
+    Modules' names begin with a group's. The channel's numbers are of the one, too; what networks that may grow have
+    come to is that of a group's first agent (see `split_groups`).
     """
     ours, theirs = one.params["params"], other.params["params"]
     modules = {}
     for name, module in ours.items():
         mask = first[list(env.groups[owner(env, name)])]
+        if name.endswith(SHAPE):  # of the whole group
+            modules[name] = module if mask[0] else theirs[name]
+            continue
         modules[name] = jax.tree.map(lambda a, b, mask=mask: choose(mask, a, b), module, theirs[name])
     return one._replace(params={"params": modules})
+
+
+def split_groups(env: Env, first: np.ndarray) -> list[str]:
+    """The groups of which some agents are of the one team and others of the other: their networks must be alike."""
+    return [name for name, where in env.groups.items() if len(set(first[list(where)])) == 2]
 
 
 def choose(mask: np.ndarray, ours: Any, theirs: Any) -> Any:

@@ -11,10 +11,11 @@ import jax
 from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.crossing.entries import Entry, Kind, Trained, act_differently, learned, seeds_of
 from jaxmarl_comm.crossing.familiarity import lost_with_strangers, with_partner, with_strangers
-from jaxmarl_comm.crossing.mixing import first_agents, mixed, per_agent
+from jaxmarl_comm.crossing.mixing import first_agents, mixed, per_agent, split_groups
 from jaxmarl_comm.crossing.payoffs import Cell, Payoffs, mean_returns, play_all, told
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.envs.batch import Batch
+from jaxmarl_comm.nets.growth import SHAPE
 from jaxmarl_comm.run_folder import RunError
 
 Array = jax.Array
@@ -28,6 +29,7 @@ def cross_strangers(batch: Batch, key: Array, runs: Sequence[Trained], tell: Cal
     check_meet(batch.env, runs)
     entries = apart(batch, runs)
     check_messages(entries)
+    check_shapes(batch.env, entries)
     payoffs = play_all(entries, entries, meeting(batch, key), tell)
     return told(batch.env, payoffs) | summary(batch.env, runs, entries, payoffs)
 
@@ -53,6 +55,18 @@ def check_messages(entries: Sequence[Entry]) -> None:
         if len(found) > 1:
             told = " and ".join(f"{x:g}" for x in sorted(found))
             raise RunError(f"strangers need messages of one kind, but these have come to comm.{name} {told}")
+
+
+def check_shapes(env: Env, entries: Sequence[Entry]) -> None:
+    """Raises RunError where agents of one group meet whose networks have grown to other layers or activations."""
+    for group in split_groups(env, first_agents(env)):
+        shapes = [entry.params.params["params"].get(group + SHAPE, {}) for entry in entries]
+        found = {(float(shape["layers"]), *map(float, shape["activation"])) for shape in shapes if shape}
+        if len(found) > 1:
+            raise RunError(
+                f"strangers of one group need networks alike, but those of {group} have come to other layers or "
+                "activations"
+            )
 
 
 def apart(batch: Batch, runs: Sequence[Trained]) -> list[Entry]:

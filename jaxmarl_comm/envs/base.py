@@ -234,7 +234,7 @@ class Env(ABC):
 
     @property
     def ladder(self) -> Ladder | None:
-        """Where silent and all-knowing teams stand; None unless it was computed for these very arguments."""
+        """Where silent and all-knowing teams stand; None where it was not computed for such arguments."""
         return None
 
     @property

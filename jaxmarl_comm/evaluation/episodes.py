@@ -140,14 +140,14 @@ def play(
     intervene = intervention(treatment, shuffle_key, batch.num_envs)
     start, first = starts(batch, key)
     num_steps = batch.env.max_cycles
-    noted_step = jax.random.randint(when_key, (batch.num_envs,), 0, num_steps)
+    noting = is_noted(when_key, num_steps, batch.num_envs)
     memory = actor.memory(batch.num_envs)
     says = jnp.zeros(batch.env.num_agents).at[jnp.array(tellers(batch.env), int)].set(1)
 
     def step(
         carry: Carry, now: tuple[Array, Array]
     ) -> tuple[Carry, tuple[Array, Stream | None, tuple[Array, Array] | None]]:
-        t, step_key = now
+        drawn, step_key = now
         act_key, env_key = jax.random.split(step_key)
         act = actor.act(act_key, carry.state, carry.obs, carry.memory, intervene)
         after, ts = batch.step(env_key, carry.state, act.actions)
@@ -160,21 +160,19 @@ def play(
             obs = batch.observe(after)
         if batch.env.ends_early:
             after = where_each(carry.going, after, carry.state)
+        note, follows = drawn & carry.going, carry.noted_before & carry.going
         noted = Noted(
-            where_each(noted_step == t, sent, carry.noted.messages),
-            where_each(noted_step == t, act.actions, carry.noted.actions),
-            where_each(noted_step == t - 1, act.actions, carry.noted.next_actions),
-            carry.noted.followed | ((noted_step == t - 1) & carry.going),
+            where_each(note, sent, carry.noted.messages),
+            where_each(note, act.actions, carry.noted.actions),
+            where_each(follows, act.actions, carry.noted.next_actions),
+            (carry.noted.followed | follows) & ~note,
             carry.noted.num_sent + num_sent * carry.going[:, None],
         )
         reward = batch.env.team_means(ts.reward) * carry.going[:, None]
         spoken = Stream(sent, (num_sent > 0) & carry.going[:, None]) if stream else None
         seen = (batch.places(after), carry.going) if sight else None
-        return Carry(after, obs, act.memory, noted, said, carry.going & ~(ts.terminated | ts.truncated)), (
-            reward,
-            spoken,
-            seen,
-        )
+        going = carry.going & ~(ts.terminated | ts.truncated)
+        return Carry(after, obs, act.memory, noted, note, said, going), (reward, spoken, seen)
 
     def first_note() -> Noted:
         act = actor.act(key, start, first.obs, memory, unchanged)
@@ -182,8 +180,9 @@ def play(
         return Noted(sent, act.actions, act.actions, jnp.ones(batch.num_envs, bool), act.sent.sum(axis=1))
 
     blank = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(first_note))
-    begin = Carry(start, first.obs, memory, blank, batch.words(start), jnp.ones(batch.num_envs, bool))
-    steps = (jnp.arange(num_steps), jax.random.split(play_key, num_steps))
+    none, everyone = jnp.zeros(batch.num_envs, bool), jnp.ones(batch.num_envs, bool)
+    begin = Carry(start, first.obs, memory, blank, none, batch.words(start), everyone)
+    steps = (noting, jax.random.split(play_key, num_steps))
     last, (rewards, spoken, seen) = jax.lax.scan(step, begin, steps)
     return Episodes(
         rewards.sum(axis=0),
@@ -194,6 +193,16 @@ def play(
         stream=jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), spoken),
         sight=seen and sight_of(batch, start, *seen),
     )
+
+
+def is_noted(key: Array, num_steps: int, num_envs: int) -> Array:
+    """`[T, E]` bool: at which steps what was noted before gives way to what happens now.
+
+    At the t-th step with probability 1 / t, so that each step is as likely to be the one that stays, however early an
+    episode ends (Vitter 1985, algorithm R). The key is consumed.
+    """
+    number = jnp.arange(1, num_steps + 1)[:, None]
+    return jax.random.uniform(key, (num_steps, num_envs)) * number < 1
 
 
 def sight_of(batch: Batch, start: Any, places: Array, going: Array) -> Sight:
@@ -213,7 +222,7 @@ class Noted(NamedTuple):
 
 
 class Carry(NamedTuple):
-    """Where episodes stand. going: `[E]`, whether they have not ended.
+    """Where episodes stand. going: `[E]`, whether they have not ended. noted_before: `[E]`, whether the last step was.
 
     said: `[E, N, dim_c]`, the words of the last step before anything was done to them, by which success is judged.
     """
@@ -222,6 +231,7 @@ class Carry(NamedTuple):
     obs: dict[str, Array]
     memory: Any
     noted: Noted
+    noted_before: Array
     said: Array
     going: Array
 

@@ -156,12 +156,12 @@ def message_tables(cfg: Config, env: Env, episodes: Episodes) -> dict[str, dict[
     the messages are not finite.
     """
     first: Episodes = jax.tree.map(lambda x: x[0], episodes)
-    tellers = [n for n in speakers_of(cfg, env) if (first.goals[:, n] >= 0).all()]
-    if not tellers or not is_finite(first.messages[:, tellers]):
+    knowing = [n for n in speakers_of(cfg, env) if (first.goals[:, n] >= 0).all()]
+    if not knowing or not is_finite(first.messages[:, knowing]):
         return {}
-    together = metrics.symbols(np.concatenate([first.messages[:, n] for n in tellers]))
-    spoken = dict(zip(tellers, np.split(together, len(tellers)), strict=True))
-    return {env.agents[n]: _table(first.messages[:, n], spoken[n], first.goals[:, n], env.num_goals) for n in tellers}
+    symbols = metrics.symbols(np.concatenate([first.messages[:, n] for n in knowing]))
+    spoken = dict(zip(knowing, np.split(symbols, len(knowing)), strict=True))
+    return {env.agents[n]: _table(first.messages[:, n], spoken[n], first.goals[:, n], env.num_goals) for n in knowing}
 
 
 def _table(messages: np.ndarray, spoken: np.ndarray, goals: np.ndarray, num_goals: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from jaxmarl_comm.page.reading import Seen
 from jaxmarl_comm.page.run import section
 from jaxmarl_comm.page.settings import differing, shown
 from jaxmarl_comm.page.verdict import listens, talks
+from jaxmarl_comm.repeat import arguments_of
 from jaxmarl_comm.report.found import Found
 
 COLUMNS: dict[str, Callable[[Seen], str]] = {
@@ -47,7 +48,7 @@ def _by_task(runs: Sequence[Seen]) -> dict[str, list[Seen]]:
     tasks: dict[str, list[Seen]] = {}
     for run in runs:
         against = f" against {', '.join(run.cfg.opponents.values())}" if run.cfg.opponents else ""
-        words = [f"{key}: {shown(value)}" for key, value in run.cfg.env.arguments.items()]
+        words = [f"{key}: {shown(value)}" for key, value in arguments_of(run.cfg).items()]
         name = run.cfg.env.name + (f" ({', '.join(words)})" if words else "") + against
         tasks.setdefault(name, []).append(run)
     return tasks

@@ -139,13 +139,16 @@ def silence(run: Seen) -> Answer:
     question = "What would silence make?"
     if run.found("messages_per_episode") is None:
         return Answer(question, "This", OPEN, ["It is silent.", *_best_silent(run)])
-    values = [run.found(name) for name in per_team("value_of_talk", run.env.team_names)]
-    known = [each for each in values if each is not None and each.mean is not None]
+    teams = run.env.team_names
+    values = zip(teams, map(run.found, per_team("value_of_talk", teams)), strict=True)
+    known = [(team, each) for team, each in values if each is not None and each.mean is not None]
     if not known or run.evaluated is None or run.evaluated.control is None:
         return _without_control(question, run)
-    control, worth = run.evaluated.control, known[0].mean or 0.0
-    sure = known[0].low is not None and known[0].low > 0
-    word = f"{number(abs(worth))} {'less' if worth > 0 else 'more'}"
+    team, first = known[0]
+    control, worth = run.evaluated.control, first.mean or 0.0
+    sure = first.low is not None and first.low > 0
+    whose = f" for {team}" if len(teams) > 1 else ""
+    word = f"{number(abs(worth))} {'less' if worth > 0 else 'more'}{whose}"
     sentences = [
         f"A silent team trained as long returns {_of_each_team(run, control.found, 'return')}: talk is worth "
         f"{_of_each_team(run, run.evaluated.found, 'value_of_talk')} (95 % interval over {control.interval_over})."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -14,7 +13,7 @@ from pydantic import Field, NonNegativeInt, model_validator
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env, per_team
 from jaxmarl_comm.files import RunError, read_bytes
-from jaxmarl_comm.repeat import command, trained_as
+from jaxmarl_comm.repeat import arguments_of, command, trained_as
 from jaxmarl_comm.report.found import Found, OfControl, Part, Rungs, is_evaluation
 from jaxmarl_comm.run_folder import RunFolder, numbers
 
@@ -96,7 +95,7 @@ def record_of(path: Path) -> Record:
     return {
         "name": STAMP.sub("", path.resolve().name),
         "task": cfg.env.name,
-        "arguments": arguments_of(cfg, env),
+        "arguments": {name: value for name, value in arguments_of(cfg).items() if name != "continuous_actions"},
         "continuous": env.continuous_actions,
         "teams": list(env.team_names),
         "algorithm": cfg.algorithm,
@@ -111,19 +110,8 @@ def record_of(path: Path) -> Record:
         "baselines": evaluation["baselines"],
         "ladder": evaluation["ladder"],
         "curve": curve(env, rows),
-        "crossplay": newest(folder.path, "crossplay", CROSSPLAY),
-        "exploit": newest(path, "exploit", EXPLOIT),
-    }
-
-
-def arguments_of(cfg: Config, env: Env) -> dict[str, Any]:
-    """The task's arguments that are not their defaults, by name; but for the kind of actions, which stands apart."""
-    defaults = {field.name: field.default for field in fields(env)}
-    given = sorted(cfg.env.arguments.items())
-    return {
-        name: value
-        for name, value in given
-        if name != "continuous_actions" and not (name in defaults and defaults[name] == value)
+        "crossplay": newest(folder.path, "crossplay", CROSSPLAY, rows[-1]["iteration"]),
+        "exploit": newest(path, "exploit", EXPLOIT, rows[-1]["iteration"]),
     }
 
 
@@ -168,10 +156,10 @@ def rounded(values: list[float | None]) -> list[float | None]:
     return [None if x is None else round(x, 3) for x in values]
 
 
-def newest(run: Path, kind: str, keys: tuple[str, ...]) -> dict[str, Any] | None:
+def newest(run: Path, kind: str, keys: tuple[str, ...], iteration: int) -> dict[str, Any] | None:
     """These keys of the latest of `KIND-1/KIND.json`, `KIND-2/KIND.json`, ... in a run's folder; None if none is there.
 
-    Raises RunError if it is damaged.
+    Raises RunError if it is damaged, or of another iteration of the run than this one.
     """
     for k in reversed(numbers(run, kind)):
         path = run / f"{kind}-{k}" / f"{kind}.json"
@@ -183,8 +171,20 @@ def newest(run: Path, kind: str, keys: tuple[str, ...]) -> dict[str, Any] | None
             content = None
         if not isinstance(content, dict) or not content.keys() >= {*keys}:
             raise RunError(f"{path} is damaged; delete its folder")
+        if (then := iteration_of(content)) not in (None, iteration):
+            raise RunError(
+                f"{path.parent} is of iteration {then}, but the run went on to {iteration}: {kind}.py {run} makes "
+                "another, or delete that folder"
+            )
         return {key: without_paths(content[key]) for key in keys}
     return None
+
+
+def iteration_of(content: Mapping[str, Any]) -> Any:
+    """Of the run in whose folder this cross-play or exploit is; None where it does not say."""
+    runs = content.get("runs")
+    first = runs[0] if isinstance(runs, list) and runs else content
+    return first.get("iteration") if isinstance(first, Mapping) else None
 
 
 def without_paths(x: Any) -> Any:

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxmarl_comm.envs import env_class
-from jaxmarl_comm.envs.foreign import PREFIX
 from jaxmarl_comm.files import RunError
+from jaxmarl_comm.repeat import arguments_of
 from jaxmarl_comm.results.record import STAMP, finished
 from jaxmarl_comm.run_folder import Row, RunFolder
 
@@ -66,15 +64,8 @@ def evaluated(path: Path) -> Evaluated:
         for name, found in evaluation.items()
         if isinstance(found, Mapping) and isinstance(found.get("of_each_seed"), list)
     }
-    task = "".join([cfg.env.name, *arguments(cfg.env.name, cfg.env.arguments)])
+    task = "_".join([cfg.env.name, *(f"{name}_{value}" for name, value in arguments_of(cfg).items())])
     return Evaluated(path, task, f"{cfg.algorithm}_{cfg.comm.preset}", cfg.num_seeds, short, measures)
-
-
-def arguments(task: str, given: Mapping[str, Any]) -> list[str]:
-    """What makes it another task, for its name: `_N_5`."""
-    known = () if task.startswith(PREFIX) else fields(env_class(task))
-    usual = {field.name: field.default for field in known}
-    return [f"_{name}_{value}" for name, value in sorted(given.items()) if name not in usual or value != usual[name]]
 
 
 def named(runs: list[Evaluated]) -> list[Evaluated]:
