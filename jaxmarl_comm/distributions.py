@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
 import distrax
@@ -126,11 +127,14 @@ class ActionDistribution(NamedTuple):
         """Factor name -> `[..., size]`, the probability of each action, where all are discrete."""
         return {name: factor.probs for name, factor in self.factors.items()}
 
-    def joint_probs(self) -> Array:
-        """`[..., A]`, the probability of each combination of the factors' actions, all discrete; 1 of no factors."""
-        joint = jnp.ones((*self.batch_shape, 1))
-        for probs in self.probs().values():
-            joint = (joint[..., None] * probs[..., None, :]).reshape(*self.batch_shape, -1)
+    def joint_probs(self, names: Iterable[str] | None = None) -> Array:
+        """`[..., A]`, the probability of each combination of these factors' actions, all discrete; 1 of no factors.
+
+        names: of the factors, all if None.
+        """
+        joint, probs = jnp.ones((*self.batch_shape, 1)), self.probs()
+        for name in probs if names is None else names:
+            joint = (joint[..., None] * probs[name][..., None, :]).reshape(*self.batch_shape, -1)
         return joint
 
 

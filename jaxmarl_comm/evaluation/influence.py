@@ -87,11 +87,9 @@ def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: 
         def under(case: tuple[Array, Array]) -> tuple[Any, dict[str, Array]]:
             """Distributions, and the probabilities of each deed, had this been heard: the same chance in all cases."""
             given = act(act_key, state, obs, memory, intervention(*case, batch.num_envs)).distributions
-            probs = {} if batch.env.continuous_actions else {g: d.probs() for g, d in given.items()}
+            discrete = {} if batch.env.continuous_actions else given
             return {g: d.factors for g, d in given.items()}, {
-                g: together([p[factor] for factor in chosen[g]])
-                for g, p in probs.items()
-                if chosen[g] and set(chosen[g]) <= set(p)
+                g: d.joint_probs(chosen[g]) for g, d in discrete.items() if chosen[g] and {*chosen[g]} <= {*d.factors}
             }
 
         treatments = jnp.array([CLEAR, MUTED] + [SHUFFLED] * NUM_MESSAGES)
@@ -113,14 +111,6 @@ def _influence(cfg: Config, batch: Batch, algorithm: Algorithm, team: Any, key: 
     begin = (start, first.obs, actor.memory(batch.num_envs), jnp.ones(batch.num_envs, bool))
     _, (measured, going) = jax.lax.scan(step, begin, jax.random.split(play_key, batch.env.max_cycles))
     return jax.tree.map(lambda x: jnp.sum(x * going) / jnp.sum(going), measured)
-
-
-def together(probs: list[Array]) -> Array:
-    """Probabilities `[..., k]` of each of some independent choices -> `[..., k1 * k2 * ...]` of all of them at once."""
-    joint = probs[0]
-    for each in probs[1:]:
-        joint = (joint[..., :, None] * each[..., None, :]).reshape(*each.shape[:-1], -1)
-    return joint
 
 
 def _muted_and_shuffled(env: Env, of_group: dict[str, Distance], listeners: Array) -> dict[str, Array]:

@@ -36,10 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(
         description="Compute what the best teams return in every cooperative task but collect_treasure, in mpe2's unit "
         "(25 steps, undiscounted, mean over agents), and fail where Env.ladder says otherwise by more than 3 standard "
-        f"errors + {TOLERANCE}. silent: of teams that do not communicate. oracle: of teams that learn all goals one step late; "
-        "without private goals, of plans made with hindsight. attainable: of plans made of single actions, after the "
-        "oracle's, in the environment itself; their success: in how many episodes they succeed, though made for the "
-        "return. silent and oracle are strict bounds in simple_v3, simple_reference_v3 and simple_speaker_listener_v4; "
+        f"errors + {TOLERANCE}. silent: of teams that do not communicate. oracle: of teams that learn all goals one "
+        "step late; without private goals, of plans made with hindsight. attainable: of plans made of single actions, "
+        "after the oracle's, in the environment itself; their success: in how many episodes they succeed, though made "
+        "for the return. silent and oracle are strict bounds in simple_v3, simple_reference_v3 and simple_speaker_listener_v4; "
         "elsewhere the oracle is the best that was found. Each is followed by its "
         f"standard error. {microgrid.TASK} has a table of its own: what a day costs."
     )
