@@ -39,9 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"errors + {TOLERANCE}. silent: of teams that do not communicate. oracle: of teams that learn all goals one "
         "step late; without private goals, of plans made with hindsight. attainable: of plans made of single actions, "
         "after the oracle's, in the environment itself; their success: in how many episodes they succeed, though made "
-        "for the return. silent and oracle are strict bounds in simple_v3, simple_reference_v3 and simple_speaker_listener_v4; "
-        "elsewhere the oracle is the best that was found. Each is followed by its "
-        f"standard error. {microgrid.TASK} has a table of its own: what a day costs."
+        "for the return. silent and oracle are strict bounds in simple_v3, simple_reference_v3 and "
+        "simple_speaker_listener_v4; elsewhere the oracle is the best that was found. Each is followed by its standard "
+        f"error. {microgrid.TASK} has a table of its own: what a day costs."
     )
     parser.add_argument("tasks", nargs="*", metavar="TASK", help=f"default: all of {', '.join(TASKS)}")
     parser.add_argument("--episodes", type=int, default=EPISODES, help="planned for each row (default: %(default)s)")
