@@ -247,10 +247,11 @@ def run_studying(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
     if given.resume is None:
         study = load_study(find_config(given.config, CONFIGS / "studies"), overrides)
         api.train_study(study, given.run_dir or RunFolder.default_path(Path(given.config).stem))
-    elif one_folder(given.run_dir, given.resume) and overrides:
+        return
+    one_folder(given.run_dir, given.resume)
+    if overrides:
         raise ConfigError("a study is resumed as it was: leave the settings away")
-    else:
-        api.train_study(given.resume)
+    api.train_study(given.resume)
 
 
 def check_main(arguments: Sequence[str] | None = None) -> int:
