@@ -449,6 +449,10 @@ def test_strangers_whose_networks_have_grown_can_meet(task, tmp_path):
     others = lively_run(tmp_path / "others", grown(3, 4), **room)
     if task == "simple_speaker_listener_v4":  # whose groups are of one agent each
         assert np.isfinite(crossplay(others, EPISODES, output=tmp_path / "out2")["strangers"]["mean"])
+        env, run = make_env(task), load_run(others, "others")
+        both = mixed(env, first_agents(env), *(entry.params for entry in apart(Batch(env, 2), [run])))
+        found = {name: float(of["layers"]) for name, of in both.params["params"].items() if name.endswith(SHAPE)}
+        assert found == {"speaker_shape": 3, "listener_shape": 4}
     else:
         with pytest.raises(RunError, match="those of agent have come to other layers or activations"):
             crossplay(others, EPISODES)
