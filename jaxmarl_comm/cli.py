@@ -86,22 +86,22 @@ def run_training(given: argparse.Namespace, changes: dict[str, Any]) -> None:
         name = Path(given.config).stem if given.config else cfg.env.name
         api.train_wrapper(cfg, given.run_dir or RunFolder.default_path(name), wandb=wandb)
     else:
-        path = one_folder(given.run_dir, None if given.resume is True else given.resume)
+        path = given.run_dir if given.resume is True else given.resume
         if path is None:
             raise RunError("--resume needs the run's folder: --resume DIR, or --run-dir DIR --resume")
+        check_one_folder(given.run_dir, path)
         if given.print_config:
             raise ConfigError(f"--print-config is of new runs; what {path} has is in its config.yaml")
         changes = {**quick_test(RunFolder.read(path)[1], changes), **changes} if given.test else changes
         api.resume(path, read_config(given.config, changes) if given.config else changes, wandb=wandb)
 
 
-def one_folder(run_dir: Path | None, resume: Path | None) -> Path | None:
-    """The folder to go on with. Raises RunError where two are named."""
+def check_one_folder(run_dir: Path | None, resume: Path) -> None:
+    """Raises RunError where two are named to go on in."""
     from jaxmarl_comm.files import RunError
 
-    if run_dir and resume and run_dir.resolve() != resume.resolve():
+    if run_dir and run_dir.resolve() != resume.resolve():
         raise RunError(f"--resume goes on in {resume}, so --run-dir {run_dir} means nothing: leave it away")
-    return resume or run_dir
 
 
 def quick_test(cfg: Config, changes: dict[str, Any]) -> dict[str, Any]:
@@ -248,7 +248,7 @@ def run_studying(given: argparse.Namespace, overrides: dict[str, Any]) -> None:
         study = load_study(find_config(given.config, CONFIGS / "studies"), overrides)
         api.train_study(study, given.run_dir or RunFolder.default_path(Path(given.config).stem))
         return
-    one_folder(given.run_dir, given.resume)
+    check_one_folder(given.run_dir, given.resume)
     if overrides:
         raise ConfigError("a study is resumed as it was: leave the settings away")
     api.train_study(given.resume)

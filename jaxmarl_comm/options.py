@@ -112,7 +112,7 @@ def field_overrides(
     Leaves with one line for each word that is none of a config. check: makes a config of the others, whose mistakes are
     told in the same go, but for clashes, which may come of what is missing.
     """
-    fields = {each.key: each.default for each in describe_fields()}
+    fields = usual_values()
     overrides: dict[str, Any] = {}
     mistakes: list[str] = []
     for word, value in pairs(words):
@@ -146,20 +146,17 @@ def is_value(word: str, following: str, placed: bool) -> bool:
     told apart by its place; if not, this one is it, behind a word that is no setting, or a task's argument, unless it
     reads as a number or the like.
     """
-    fields = {each.key: each.default for each in describe_fields()}
-    key, value = dotted_key(word.removeprefix("--")), read_value(following)
-    key = SPELLINGS.get(key, ALIASES.get(key, key))
+    fields, key, value = usual_values(), setting_meant(word), read_value(following)
     if following.startswith("--") or switched(key, fields):
         return False
-    if key not in fields and not key.startswith(NAMING):
+    if key not in [*fields, *ALIASES] and not key.startswith(NAMING):
         return placed or not isinstance(value, str)
     return not isinstance(fields.get(key), bool) or isinstance(value, bool)
 
 
 def read_override(word: str, value: str | None, fields: Mapping[str, Any], parser: Parser) -> tuple[str, Any]:
     """(dotted key, value) of a word and its value as typed. Raises ConfigError."""
-    key = dotted_key(word.removeprefix("--"))
-    key = SPELLINGS.get(key, key)
+    key = setting_meant(word)
     if not word.startswith("--"):
         raise ConfigError(parser.unknown(word))
     if made := switched(key, fields):
@@ -173,6 +170,17 @@ def read_override(word: str, value: str | None, fields: Mapping[str, Any], parse
     if key.startswith("env.") or isinstance(fields.get(key), bool):
         return key, True  # a switch needs no value
     raise ConfigError(f"'{word}' needs a value")
+
+
+def usual_values() -> dict[str, Any]:
+    """The default of every field, by its dotted key."""
+    return {each.key: each.default for each in describe_fields()}
+
+
+def setting_meant(word: str) -> str:
+    """The dotted key of `--NAME`."""
+    key = dotted_key(word.removeprefix("--"))
+    return SPELLINGS.get(key, key)
 
 
 def dotted_key(typed: str) -> str:

@@ -160,14 +160,8 @@ def play(
             obs = batch.observe(after)
         if batch.env.ends_early:
             after = where_each(carry.going, after, carry.state)
-        note, follows = drawn & carry.going, carry.noted_before & carry.going
-        noted = Noted(
-            where_each(note, sent, carry.noted.messages),
-            where_each(note, act.actions, carry.noted.actions),
-            where_each(follows, act.actions, carry.noted.next_actions),
-            (carry.noted.followed | follows) & ~note,
-            carry.noted.num_sent + num_sent * carry.going[:, None],
-        )
+        note = drawn & carry.going
+        noted = noted_after(carry, note, sent, act.actions, num_sent)
         reward = batch.env.team_means(ts.reward) * carry.going[:, None]
         spoken = Stream(sent, (num_sent > 0) & carry.going[:, None]) if stream else None
         seen = (batch.places(after), carry.going) if sight else None
@@ -234,6 +228,18 @@ class Carry(NamedTuple):
     noted_before: Array
     said: Array
     going: Array
+
+
+def noted_after(carry: Carry, note: Array, sent: Array, actions: dict[str, Array], num_sent: Array) -> Noted:
+    """What is kept after one more step, of the environments in which it is noted, `note` `[E]`, and of the others."""
+    kept, follows = carry.noted, carry.noted_before & carry.going
+    return Noted(
+        where_each(note, sent, kept.messages),
+        where_each(note, actions, kept.actions),
+        where_each(follows, actions, kept.next_actions),
+        (kept.followed | follows) & ~note,
+        kept.num_sent + num_sent * carry.going[:, None],
+    )
 
 
 def intervention(treatment: Array, key: Array, num_envs: int) -> Intervention:
