@@ -21,7 +21,7 @@ import yaml
 
 from jaxmarl_comm import default_cfg, evaluate
 from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints
-from jaxmarl_comm.cli import train_main
+from jaxmarl_comm.cli import crossplay_main, replay_main, train_main
 from jaxmarl_comm.console import Console
 from jaxmarl_comm.evaluation.verdict import _at_the_end
 from jaxmarl_comm.files import append_line, draft_of, write_new, write_whole
@@ -483,6 +483,25 @@ def test_a_device_without_memory_left_is_one_line_that_says_what_to_lower(code, 
     assert status == 1 and len(error.splitlines()) == 1
     assert "the evaluation alone takes 0.0 GB: lower num_seeds (1), eval_episodes (900) or env.max_cycles (25)" in error
     assert error.endswith(f"; go on with --resume {tmp_path / 'run'}\n")
+
+
+@pytest.mark.parametrize(
+    "main, words, program",
+    [
+        (crossplay_main, [], "jaxmarl_comm.crossing.run.cross"),
+        (replay_main, ["--run"], "jaxmarl_comm.film.of_run.shoot"),
+    ],
+)
+def test_commands_that_play_say_in_one_line_too_that_there_is_no_memory_left(
+    main, words, program, run, monkeypatch, capsys
+):
+    def play(*_):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 91.5GiB.")
+
+    monkeypatch.setattr(program, play)
+    status, error = call(main, [*words, run], capsys)
+    assert status == 1 and len(error.splitlines()) == 1
+    assert "the device has run out of its" in error and "lower num_seeds (1), eval_episodes (1000)" in error
 
 
 # All of it, at random moments

@@ -17,6 +17,7 @@ from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.evolution.fittest import histories
 from jaxmarl_comm.evolution.generations import Generations
+from jaxmarl_comm.memory import within_memory
 from jaxmarl_comm.runner import teams_of
 from jaxmarl_comm.study.config import Program, StudyConfig, programs
 from jaxmarl_comm.study.curve import Curves, mean_of_known
@@ -39,7 +40,8 @@ def run_study(study: StudyConfig, folder: StudyFolder, tell: Callable[[str], Non
             continue
         began = time.perf_counter()
         tell(f"{k}/{len(todo)} {name}: {program.cfg.env_steps * len(program.values) * program.cfg.num_runs:,} steps")
-        rows += run_program(program, study.level, tell)
+        with within_memory(program.cfg):
+            rows += run_program(program, study.level, tell)
         folder.write(rows, env)
         tell(f"  {time.perf_counter() - began:.0f} s")
     tell(folder.table.read_text(encoding="utf-8"))
