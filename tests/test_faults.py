@@ -489,7 +489,7 @@ def test_a_device_without_memory_left_is_one_line_that_says_what_to_lower(code, 
     "main, words, program",
     [
         (crossplay_main, [], "jaxmarl_comm.crossing.run.cross"),
-        (replay_main, ["--run"], "jaxmarl_comm.film.of_run.shoot"),
+        (replay_main, [], "jaxmarl_comm.film.of_run.shoot"),
     ],
 )
 def test_commands_that_play_say_in_one_line_too_that_there_is_no_memory_left(
@@ -501,7 +501,10 @@ def test_commands_that_play_say_in_one_line_too_that_there_is_no_memory_left(
     monkeypatch.setattr(program, play)
     status, error = call(main, [*words, run], capsys)
     assert status == 1
-    assert "error: the device has run out of its" in error.splitlines()[-1] and "lower num_seeds (1), eval_episodes (" in error
+    assert (
+        "error: the device has run out of its" in error.splitlines()[-1]
+        and "lower num_seeds (1), eval_episodes (" in error
+    )
 
 
 # All of it, at random moments
