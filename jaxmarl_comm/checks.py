@@ -34,6 +34,14 @@ def check_task(cfg: Config, env: Env) -> Iterator[str]:
         yield "comm.signalling_coef needs words, which continuous actions are not"
 
 
+def check_alike(task: Env, learned: Env) -> Iterator[str]:
+    """Whether those who learned in one variant of a task can act in the other."""
+    if task.agents != learned.agents:
+        yield f"train_env is of {len(learned.agents)} agents, but env of {len(task.agents)}"
+    elif (task.obs_dims, task.action_spaces) != (learned.obs_dims, learned.action_spaces):
+        yield "agents see or do something else in train_env than in env, where they must act, too"
+
+
 def check_schedules(cfg: Config) -> Iterator[str]:
     """Whether what a schedule ends at means something."""
     for name in cfg.scheduled:

@@ -93,6 +93,11 @@ class Config(Settings):
     """Whether earlier steps are kept to be learned from, which members of a population may share."""
 
     env: EnvConfig = Field(default_factory=EnvConfig, description="the task and its arguments")
+    train_env: dict[str, Any] = Field(
+        default_factory=dict,
+        description="arguments of the task that are others while teams learn, though not where they are judged: "
+        "{terminate_on_success: true}; agents must see and do the same",
+    )
     comm: CommConfig = Field(default_factory=CommConfig, description="how agents communicate")
     net: NetConfig = Field(default_factory=NetConfig, description="what networks are made of")
     evolution: EvolutionConfig = Field(default_factory=EvolutionConfig, description="how a population evolves")
@@ -184,8 +189,12 @@ class Config(Settings):
         return kept, [*twice, *no_sections.values(), *([strangers(others, algorithm)] if others else [])]
 
     def _clashes(self) -> list[str]:
+        from jaxmarl_comm.checks import check_alike
+
         try:
-            found = list(self.check(self.make_env()))
+            task = self.make_env()
+            learned = self.make_train_env(task)
+            found = [*check_alike(task, learned), *self.check(learned)]
             if self.control and not found:
                 silent_control(self)
         except ValueError as error:
@@ -217,11 +226,28 @@ class Config(Settings):
 
         sides: opponents that were loaded from runs, by team. Without them such a task can be looked at, not played.
         """
+        return self._task(self.env.arguments, sides)
+
+    def make_train_env(self, task: Env, sides: Mapping[str, Side] | None = None) -> Env:
+        """The task as teams learn it, with `train_env`'s arguments; `task`, which `make_env` made, if there are none.
+
+        Raises ConfigError for what cannot be.
+        """
+        if not self.train_env:
+            return task
+        try:
+            if "name" in self.train_env:
+                raise ValueError(f"'name' is that of env, {self.env.name}: only its arguments may be others")
+            return self._task({**self.env.arguments, **self.train_env}, sides)
+        except ValueError as error:
+            raise ConfigError(*mistakes_of(error)).within("train_env") from None
+
+    def _task(self, arguments: Mapping[str, Any], sides: Mapping[str, Side] | None) -> Env:
         from jaxmarl_comm.envs import make_env
         from jaxmarl_comm.envs.against import against
         from jaxmarl_comm.envs.grouping import regrouped
 
-        task = make_env(self.env.name, **self.env.arguments)
+        task = make_env(self.env.name, **arguments)
         return against(regrouped(task, self.agent_groups), self.opponents, sides)
 
     def nets(self, groups: Iterable[str]) -> dict[str, Net]:

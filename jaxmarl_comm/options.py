@@ -226,6 +226,7 @@ def fields_help() -> str:
     for each in describe_fields():
         by_heading.setdefault(each.heading, []).append(_row(f"{each.key} {each.default}", _told(each)))
     by_heading["the task"].append(_row("env.ARGUMENT VALUE", "argument of the task, e.g. --env.N 5"))
+    by_heading["the task"].append(_row("train_env.ARGUMENT VALUE", "the same, for train_env"))
     lines = ["fields of the config, with their defaults:"]
     for heading, rows in by_heading.items():
         lines += ["", f"{heading}:", *rows]

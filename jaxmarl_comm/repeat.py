@@ -42,7 +42,7 @@ def command(cfg: Config) -> str:
     usual = dict(flatten({**defaults(cfg), "comm": CommConfig(preset=cfg.comm.preset).model_dump()}))
     words = [f"--env.name {cfg.env.name}", f"--comm.preset {cfg.comm.preset}"]
     for key, value in flatten(cfg.model_dump(mode="json")):
-        if key not in TOLD_ELSEWHERE and usual.get(key) != value:
+        if key not in TOLD_ELSEWHERE and (key not in usual or usual[key] != value):
             words.append(f"{shlex.quote(f'--{key}')} {shell_word(value)}")
     return " ".join(["python scripts/train.py", *dict.fromkeys(words), *(["--control"] if cfg.control else [])])
 

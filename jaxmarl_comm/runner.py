@@ -130,8 +130,9 @@ class Runner:
 
     def __init__(self, cfg: Config, folder: RunFolder) -> None:
         self.cfg, self.folder = cfg, folder
-        self.env = cfg.make_env(sides_of(cfg, folder.opponents))
-        self.algorithm = make_algorithm(cfg, self.env)
+        sides = sides_of(cfg, folder.opponents)
+        self.env = cfg.make_env(sides)
+        self.algorithm = make_algorithm(cfg, cfg.make_train_env(self.env, sides))
         measures = self.env.measures if len(self.env.team_names) == 1 else {}
         self.console = Console(self.algorithm.shown, measures, self.env.max_cycles)
         self.seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}

@@ -46,7 +46,7 @@ def measure_variants(cfg: Config, variants: Sequence[Variant], turns: int) -> li
 
 def trainer(cfg: Config) -> tuple[Callable[[], float], float]:
     """(a function that trains on for a few iterations and returns the seconds that they took, seconds to compile)."""
-    algorithm = make_algorithm(cfg, cfg.make_env())
+    algorithm = make_algorithm(cfg, cfg.make_train_env(cfg.make_env()))
     init = jax.jit(jax.vmap(algorithm.init, out_axes=algorithm.state_axes))
     state: Any = init(jax.random.split(jax.random.key(cfg.seed), cfg.num_seeds))
     began = time.perf_counter()

@@ -52,7 +52,7 @@ def run_program(program: Program, level: float | None, tell: Callable[[str], Non
     """Train all values and seeds of a program side by side; a row of results for each value."""
     cfg = program.cfg
     env = cfg.make_env()
-    algorithm = make_algorithm(cfg, env)
+    algorithm = make_algorithm(cfg, cfg.make_train_env(env))
     trained = evolve_program(cfg, env, algorithm) if cfg.evolves else learn_program(program, algorithm)
     curves = trained.curves
     tell(f"  in training at the end: {_returns_at_the_end(env, curves)}; judging")
