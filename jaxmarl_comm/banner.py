@@ -61,7 +61,9 @@ def experiment(cfg: Config, env: Env) -> str:
     seeds = f"{cfg.num_seeds} seed{'s' * (cfg.num_seeds > 1)} of {cfg.env_steps:,} environment steps"
     against = "".join(f", against {who} as {team}" for team, who in cfg.opponents.items())
     members = f" for each of {cfg.evolution.population_size} members, evolving" if cfg.evolves else ""
-    return f"{cfg.algorithm} on {env.name}{against}, {seeds}{members}"
+    own = " and ".join(f"{name} is {value}" for name, value in cfg.train_env.items())
+    learned = f"; while teams learn, {own}" if own else ""
+    return f"{cfg.algorithm} on {env.name}{against}, {seeds}{members}{learned}"
 
 
 def policies(cfg: Config, env: Env) -> str:

@@ -64,6 +64,12 @@ def test_sides_that_differ_are_told_apart():
     )["experiment"]  # fmt: skip
 
 
+def test_what_is_other_while_learning_is_told():
+    changes = {"env.name": "simple_spread_v3", "train_env": {"max_cycles": 10, "terminate_on_success": True}}
+    told = header(num_iters=1, **changes)["experiment"]
+    assert told.endswith("environment steps; while teams learn, max_cycles is 10 and terminate_on_success is True")
+
+
 def test_each_protocol_is_told_in_other_words():
     told = {name: in_words(CommConfig(preset=name)) for name in PRESETS}
     assert all(words.startswith(f"{name}: ") for name, words in told.items())
