@@ -119,6 +119,7 @@ def evaluate(
     control: str | Path | None = None,
     output: str | Path | None = None,
     checkpoint: str | int = LATEST,
+    env: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Evaluate a checkpoint of a run; write and return what `evaluation.json` holds, with its seed and episodes.
 
@@ -128,12 +129,14 @@ def evaluate(
     unless that is unfinished, which is said.
     output: a JSON file; `evaluation-1.json` in the run's folder, or the first number that is free, if None.
     checkpoint: `latest`, `best` (by short greedy evaluations in training) or an iteration that is kept.
-    Raises ConfigError for numbers that cannot be, RunError if `run` is not a run folder, has no such checkpoint or the
-    output exists, CheckpointError if its checkpoint is damaged.
+    env: arguments of the task that are to be others than the run's, `{"max_cycles": 50}`.
+    Raises ConfigError for numbers or arguments that cannot be, RunError if `run` is not a run folder, has no such
+    checkpoint or the output exists, CheckpointError if its checkpoint is damaged.
     """
     folder, cfg = RunFolder.open(_path(run))
     asked = {"eval_episodes": episodes, "eval_episodes_reference": episodes_reference, "seed": seed}
     changed = cfg.replace({name: value for name, value in asked.items() if value is not None})
+    changed = changed.judged_with(env) if env else changed
     check_memory(changed)
     paths = [new_file(Path(output), ".json")] if output else folder.numbered("evaluation", ".json")
     runner = Runner(cfg, folder)

@@ -37,9 +37,9 @@ def check_task(cfg: Config, env: Env) -> Iterator[str]:
 def check_alike(task: Env, learned: Env) -> Iterator[str]:
     """Whether those who learned in one variant of a task can act in the other."""
     if task.agents != learned.agents:
-        yield f"train_env is of {len(learned.agents)} agents, but env of {len(task.agents)}"
+        yield f"{len(learned.agents)} agents learn {task.name} together, but {len(task.agents)} would be judged"
     elif (task.obs_dims, task.action_spaces) != (learned.obs_dims, learned.action_spaces):
-        yield "agents see or do something else in train_env than in env, where they must act, too"
+        yield f"agents that learn {task.name} see or do something else than those who would be judged"
 
 
 def check_schedules(cfg: Config) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os.path import exists
 from pathlib import Path
 from typing import Any
@@ -121,13 +121,14 @@ def quick_test(cfg: Config, changes: dict[str, Any]) -> dict[str, Any]:
 def evaluate_main(arguments: Sequence[str] | None = None) -> int:
     """`scripts/evaluate.py`; returns the exit status."""
     parser = evaluate_parser()
-    given = parser.parse_args(arguments)
+    given, rest = parser.parse_beside_settings(arguments)
 
     def run() -> None:
         from jaxmarl_comm.api import evaluate
 
         numbers = given.episodes, given.episodes_reference, given.seed
-        evaluate(given.run, *numbers, given.control, given.output, given.checkpoint)
+        env = task_arguments(field_overrides(rest, parser))
+        evaluate(given.run, *numbers, given.control, given.output, given.checkpoint, env)
 
     return guarded(run)
 
@@ -263,17 +264,22 @@ def check_main(arguments: Sequence[str] | None = None) -> int:
         from jaxmarl_comm.envs import make_env
         from jaxmarl_comm.envs.checking import check_env
 
-        changes = field_overrides(rest, parser)
-        if strangers := [key for key in changes if not key.startswith("env.")]:
-            raise ConfigError(f"{shown(strangers[0])} is no argument of a task: these begin with env.")
+        changes = task_arguments(field_overrides(rest, parser))
         try:
-            env = make_env(given.task, **{key.removeprefix("env."): value for key, value in changes.items()})
+            env = make_env(given.task, **changes)
         except ValueError as error:
             raise error if isinstance(error, ConfigError) else ConfigError(str(error)) from None
         check_env(env)
         print(f"{env.name} is in order: {', '.join(env.agents)}")
 
     return guarded(run)
+
+
+def task_arguments(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`env.N` and the like, without `env.`. Raises ConfigError for other settings."""
+    if strangers := [key for key in changes if not key.startswith("env.")]:
+        raise ConfigError(f"{shown(strangers[0])} is no argument of a task: these begin with env.")
+    return {key.removeprefix("env."): value for key, value in changes.items()}
 
 
 def guarded(run: Callable[[], None]) -> int:

@@ -250,6 +250,26 @@ class Config(Settings):
         task = make_env(self.env.name, **arguments)
         return against(regrouped(task, self.agent_groups), self.opponents, sides)
 
+    def judged_with(self, arguments: Mapping[str, Any]) -> Config:
+        """A copy whose task has other arguments, in which teams that learned this one can act. Raises ConfigError."""
+        from jaxmarl_comm.checks import check_alike
+
+        if "name" in arguments:
+            raise ConfigError(f"env.name stays {self.env.name}, which teams have learned: only arguments may be others")
+        task = EnvConfig.model_validate({"name": self.env.name, **self.env.arguments, **arguments})
+        changed = self.model_copy(update={"env": task})
+        try:
+            mistakes = [*check_alike(changed.make_env(), self.make_env())]
+        except ValueError as error:
+            raise ConfigError(*mistakes_of(error)) from None
+        if mistakes:
+            raise ConfigError(*mistakes)
+        return changed
+
+    def other_arguments(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of these arguments of the task that are others than in this config."""
+        return {name: value for name, value in arguments.items() if self.env.arguments.get(name) != value}
+
     def nets(self, groups: Iterable[str]) -> dict[str, Net]:
         """Group -> what its agents' networks are made of."""
         return {group: self.net.of_group(group, self.hidden_dim) for group in groups}

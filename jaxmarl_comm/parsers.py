@@ -34,7 +34,11 @@ def train_parser() -> Parser:
 
 
 def evaluate_parser() -> Parser:
-    parser = Parser(description="Evaluate a checkpoint of a run, beside its own evaluation.json.")
+    parser = Parser(
+        usage="%(prog)s --run DIR [--checkpoint WHICH] [--episodes N] [--env.ARGUMENT VALUE ...] ...",
+        description="Evaluate a checkpoint of a run, beside its own evaluation.json; with --env.ARGUMENT VALUE, in the "
+        "task with another argument.",
+    )
     parser.add_argument("--run", metavar="DIR", type=Path, required=True, help="run folder")
     add_checkpoint(parser)
     add_number(parser, "--episodes", "in our environment (the run's eval_episodes) [at least 2]")

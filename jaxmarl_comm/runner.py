@@ -310,7 +310,8 @@ class Runner:
 
     def yardsticks_for(self, cfg: Config) -> Yardsticks:
         """Of this run, in the episodes of an evaluation as that config asks."""
-        return Yardsticks(cfg, self.env, self.algorithm, self.untrained)
+        env = self.env if cfg.env == self.cfg.env else cfg.make_env(sides_of(cfg, self.folder.opponents))
+        return Yardsticks(cfg, env, self.algorithm, self.untrained)
 
     def as_control(self, state: Any) -> Control:
         """This run in that state, for others to be compared with."""
@@ -342,6 +343,8 @@ class Runner:
             self.folder.write_json(self.folder.evaluation, evaluation)
         if evaluation["message_table"]:
             plot_messages(evaluation["message_table"], picture_beside(path) if path else self.folder.messages)
+        for name, value in self.cfg.other_arguments(cfg.env.arguments).items():
+            self.console.say(f"judged in a task where {name} is {value}")
         self.console.say(evaluation_table(evaluation))
         self.console.say(
             f"seconds: compile {self.seconds['compile']:.1f}, train {self.seconds['train']:.1f}, "

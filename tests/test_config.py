@@ -110,8 +110,14 @@ def test_every_yaml_is_valid_and_short(path):
         ({"train_env": 3}, "'train_env' is 3"),
         ({"train_env.local_ration": 1}, "^train_env: unknown argument 'local_ration' of simple_reference_v3, did you"),
         ({"train_env.name": "simple_v3"}, "'name' is that of env, simple_reference_v3: only its arguments may be"),
-        ({"env.name": "simple_spread_v3", "train_env.N": 4}, "train_env is of 4 agents, but env of 3"),
-        ({"train_env.continuous_actions": True}, "agents see or do something else in train_env than in env"),
+        (
+            {"env.name": "simple_spread_v3", "train_env.N": 4},
+            "4 agents learn simple_spread_v3 together, but 3",
+        ),
+        (
+            {"train_env.continuous_actions": True},
+            "agents that learn simple_reference_v3 see or do something",
+        ),
         ({"comm.preset": "none", "comm.noise": 1}, "comm.noise acts on the channel, but 'none' has none"),
         ({"comm.preset": "none", "comm.bit_price": 1}, "comm.bit_price acts on the channel"),
         ({"comm.bit_flip": 0.1}, "comm.bit_flip needs messages made of bits"),

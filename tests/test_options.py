@@ -152,9 +152,8 @@ def test_several_mistakes_are_a_line_each(capsys, tmp_path, monkeypatch):
     ]
     status, errors = call(evaluate_main, ["--run", "x", "--episods", "5", "y"], capsys)
     assert status == 2 and errors.splitlines() == [
-        "error: unknown option '--episods', did you mean '--episodes'?",
-        "error: unexpected argument '5'",
-        "error: unexpected argument 'y' (see --help)",
+        "error: unexpected argument 'y'",
+        "error: unknown option '--episods', did you mean '--episodes'? (see --help)",
     ]
 
 

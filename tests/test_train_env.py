@@ -1,16 +1,20 @@
 """A task that is another while teams learn than where they are judged."""
 
+import json
+
 import numpy as np
 import pytest
 
 from jaxmarl_comm import default_cfg
+from jaxmarl_comm.cli import evaluate_main
 from jaxmarl_comm.evaluation.control import inequalities
+from jaxmarl_comm.page.reading import read_run
 from jaxmarl_comm.results.record import record_of
-from jaxmarl_comm.run_folder import RunFolder
+from jaxmarl_comm.run_folder import RunFolder, report_beside
 from jaxmarl_comm.runner import Runner, train
 from jaxmarl_comm.study.config import build_study, programs
 from jaxmarl_comm.study.run import run_program
-from runs import TINY
+from runs import TINY, call
 
 LAST_STEPS_ARE_MISSED = {"env.name": "simple_spread_v3", "comm.preset": "none", "train_env.max_cycles": 5}
 SHARE = 5 / 25
@@ -65,3 +69,33 @@ class Held:
 
     def __init__(self, cfg):
         self.cfg, self.source = cfg, "runs/silent"
+
+
+def test_a_run_is_evaluated_in_a_task_with_other_arguments(finished, capsys):
+    words = ["--run", finished.run_dir, "--episodes", 50, "--episodes-reference", 4, "--env.max_cycles", 50]
+    assert call(evaluate_main, words, capsys)[0] == 0
+    path = finished.run_dir / "evaluation-1.json"
+    found = json.loads(path.read_text())
+    assert found["arguments"] == {"max_cycles": 50} and found["episodes"] == 50
+    assert found["return"]["mean"] < 1.3 * finished.evaluation["return"]["mean"]
+    assert found["return_reference"]["mean"] == pytest.approx(found["return"]["mean"], rel=0.3)
+    assert read_run(finished.run_dir, path).env.max_cycles == 50
+    assert "max_cycles was 50." in report_beside(path).read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--env.N", 4], "3 agents learn simple_spread_v3 together, but 4 would be judged"),
+        (["--env.num_agent_neighbors", 1], "agents that learn simple_spread_v3 see or do something else"),
+        (["--env.local_ratio", 3], "local_ratio is 3, but must lie between 0 and 1"),
+        (["--env.max_cycle", 3], "unknown argument 'max_cycle' of simple_spread_v3, did you mean 'max_cycles'?"),
+        (["--env.name", "simple_v3"], "env.name stays simple_spread_v3, which teams have learned"),
+        (["--num_seeds", 3], "'num_seeds' is no argument of a task: these begin with env."),
+    ],
+)
+def test_what_cannot_be_judged_is_one_line(words, message, finished, capsys):
+    before = sorted(finished.run_dir.iterdir())
+    status, error = call(evaluate_main, ["--run", finished.run_dir, *words], capsys)
+    assert status == 1 and len(error.splitlines()) == 1 and message in error
+    assert sorted(finished.run_dir.iterdir()) == before

@@ -121,6 +121,7 @@ def conditions(cfg: Config, env: Env, num_seeds: int) -> dict[str, Any]:
     """Under what conditions an evaluation was made."""
     return {
         "teams": list(env.team_names),
+        "arguments": cfg.env.arguments,
         "interval_over": "seeds" if num_seeds > 1 else "episodes",
         "episodes": cfg.eval_episodes,
         "episodes_reference": cfg.eval_episodes_reference,

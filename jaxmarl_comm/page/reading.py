@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxmarl_comm.checkpoint_record import newest_record
-from jaxmarl_comm.config import Config
+from jaxmarl_comm.config import Config, ConfigError
 from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.repeat import trained_as
 from jaxmarl_comm.report.found import Evaluated, Found
@@ -47,6 +47,11 @@ class Seen(NamedTuple):
         return self.evaluated.seconds.get("train", 0.0) / self.evaluated.env_steps or None
 
     @property
+    def other_arguments(self) -> dict[str, Any]:
+        """Arguments of the task in its evaluation that are others than in the run."""
+        return self.cfg.other_arguments((self.evaluated.arguments if self.evaluated else None) or {})
+
+    @property
     def done(self) -> int:
         """Iterations of which there are metrics."""
         return self.rows[-1]["iteration"] if self.rows else 0
@@ -63,6 +68,8 @@ def read_run(path: Path, evaluation: Path | None = None) -> Seen:
     evaluated = read_evaluated(file, env) if file.exists() else None
     if evaluation is None and evaluated and rows and evaluated.iteration not in (None, rows[-1]["iteration"]):
         evaluated = None  # it went on since, and its answers may be others now
+    if evaluated and evaluated.arguments is not None:
+        env = judged_in(cfg, evaluated.arguments, file)
     return Seen(
         name=path.resolve().name,
         cfg=cfg,
@@ -73,6 +80,14 @@ def read_run(path: Path, evaluation: Path | None = None) -> Seen:
         evaluated=evaluated,
         versions=record.versions if record else {},
     )
+
+
+def judged_in(cfg: Config, arguments: dict[str, Any], file: Path) -> Env:
+    """The task with the arguments that an evaluation of a run had. Raises RunError if they cannot be."""
+    try:
+        return cfg.judged_with(arguments).make_env()
+    except ConfigError:
+        raise damaged(file) from None
 
 
 def read_evaluated(path: Path, env: Env) -> Evaluated:

@@ -15,6 +15,7 @@ from jaxmarl_comm.page.settings import settings
 from jaxmarl_comm.page.verdict import Answer, verdict
 from jaxmarl_comm.report.found import Found
 from jaxmarl_comm.report.table import labels
+from jaxmarl_comm.suggest import shown
 
 SHARES = ("success", "listening_changed", "share_of")  # beginnings of measures told in percent
 SIGNS = {"yes": "\N{CHECK MARK}", "no": "\N{MULTIPLICATION X}", "open": "\N{BULLET}"}
@@ -145,6 +146,7 @@ def _numbers(run: Seen) -> list[Markup]:
     head = tag("tr", *(tag("th", word) for word in ("measure", "mean", over, "untrained", "of each seed")))
     episodes = f"{run.evaluated.episodes:,} episodes here"
     episodes += f", {run.evaluated.episodes_reference:,} in {run.env.reference}." if run.env.reference else "."
+    episodes += "".join(f" {name} was {shown(value)}." for name, value in run.other_arguments.items())
     table = tag("table", tag("thead", head), tag("tbody", *rows), class_="measures")
     return [section("All measures", tag("div", table, class_="wide"), note=episodes)]
 

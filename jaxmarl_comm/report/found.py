@@ -120,6 +120,7 @@ class Evaluated(Measured):
     episodes_reference: NonNegativeInt
     iteration: NonNegativeInt | None = None  # older evaluations do not say
     env_steps: NonNegativeInt | None = None
+    arguments: dict[str, Any] | None = None
     seconds: dict[str, float]
 
     @classmethod
