@@ -38,8 +38,10 @@ def check_alike(task: Env, learned: Env) -> Iterator[str]:
     """Whether those who learned in one variant of a task can act in the other."""
     if task.agents != learned.agents:
         yield f"{len(learned.agents)} agents learn {task.name} together, but {len(task.agents)} would be judged"
-    elif (task.obs_dims, task.action_spaces) != (learned.obs_dims, learned.action_spaces):
+    elif any(getattr(task, what) != getattr(learned, what) for what in ("obs_dims", "action_spaces")):
         yield f"agents that learn {task.name} see or do something else than those who would be judged"
+    elif any(getattr(task, what) != getattr(learned, what) for what in ("groups", "teams", "team_names")):
+        yield f"agents that learn {task.name} are in other groups or teams than those who would be judged"
 
 
 def check_schedules(cfg: Config) -> Iterator[str]:

@@ -279,7 +279,7 @@ def task_arguments(changes: Mapping[str, Any]) -> dict[str, Any]:
     """`env.N` and the like, without `env.`. Raises ConfigError for other settings."""
     if strangers := [key for key in changes if not key.startswith("env.")]:
         raise ConfigError(f"{shown(strangers[0])} is no argument of a task: these begin with env.")
-    return {key.removeprefix("env."): value for key, value in changes.items()}
+    return merge({}, {key.removeprefix("env."): value for key, value in changes.items()})
 
 
 def guarded(run: Callable[[], None]) -> int:

@@ -40,7 +40,6 @@ from jaxmarl_comm.team_config import AgentGroups, RewardSharing, TeamConfig
 if TYPE_CHECKING:
     from jaxmarl_comm.comm.channel import Channel
     from jaxmarl_comm.distributions import Kind
-    from jaxmarl_comm.envs.against import Side
     from jaxmarl_comm.envs.base import Env
 
 Schedule = Literal["constant", "linear", "cosine"]
@@ -96,7 +95,7 @@ class Config(Settings):
     train_env: dict[str, Any] = Field(
         default_factory=dict,
         description="arguments of the task that are others while teams learn, though not where they are judged: "
-        "{terminate_on_success: true}; agents must see and do the same",
+        "{terminate_on_success: true}; agents must see and do things of the same kind",
     )
     comm: CommConfig = Field(default_factory=CommConfig, description="how agents communicate")
     net: NetConfig = Field(default_factory=NetConfig, description="what networks are made of")
@@ -221,14 +220,14 @@ class Config(Settings):
         """What -> (float32 numbers that updates of one seed hold at the very least, the settings that decide it)."""
         return {}
 
-    def make_env(self, sides: Mapping[str, Side] | None = None) -> Env:
+    def make_env(self) -> Env:
         """The task, with its agents grouped and its opponents as asked. Raises ValueError for what cannot be.
 
-        sides: opponents that were loaded from runs, by team. Without them such a task can be looked at, not played.
+        Against the side of a run it can be looked at, not played: see `facing_copies`.
         """
-        return self._task(self.env.arguments, sides)
+        return self._task(self.env.arguments)
 
-    def make_train_env(self, task: Env, sides: Mapping[str, Side] | None = None) -> Env:
+    def make_train_env(self, task: Env) -> Env:
         """The task as teams learn it, with `train_env`'s arguments; `task`, which `make_env` made, if there are none.
 
         Raises ConfigError for what cannot be.
@@ -238,25 +237,29 @@ class Config(Settings):
         try:
             if "name" in self.train_env:
                 raise ValueError(f"'name' is that of env, {self.env.name}: only its arguments may be others")
-            return self._task({**self.env.arguments, **self.train_env}, sides)
+            return self._task({**self.env.arguments, **self.train_env})
         except ValueError as error:
             raise ConfigError(*mistakes_of(error)).within("train_env") from None
 
-    def _task(self, arguments: Mapping[str, Any], sides: Mapping[str, Side] | None) -> Env:
+    def _task(self, arguments: Mapping[str, Any]) -> Env:
         from jaxmarl_comm.envs import make_env
         from jaxmarl_comm.envs.against import against
         from jaxmarl_comm.envs.grouping import regrouped
 
         task = make_env(self.env.name, **arguments)
-        return against(regrouped(task, self.agent_groups), self.opponents, sides)
+        return against(regrouped(task, self.agent_groups), self.opponents)
 
     def judged_with(self, arguments: Mapping[str, Any]) -> Config:
         """A copy whose task has other arguments, in which teams that learned this one can act. Raises ConfigError."""
         from jaxmarl_comm.checks import check_alike
 
+        if not isinstance(arguments, Mapping) or not all(isinstance(name, str) for name in arguments):
+            raise ConfigError(
+                f"arguments of a task are a dictionary of names and values, but this is {shown(arguments)}"
+            )
         if "name" in arguments:
             raise ConfigError(f"env.name stays {self.env.name}, which teams have learned: only arguments may be others")
-        task = EnvConfig.model_validate({"name": self.env.name, **self.env.arguments, **arguments})
+        task = EnvConfig.model_validate({"name": self.env.name, **merge(self.env.arguments, arguments)})
         changed = self.model_copy(update={"env": task})
         try:
             mistakes = [*check_alike(changed.make_env(), self.make_env())]
@@ -268,7 +271,8 @@ class Config(Settings):
 
     def other_arguments(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Those of these arguments of the task that are others than in this config."""
-        return {name: value for name, value in arguments.items() if self.env.arguments.get(name) != value}
+        own = self.env.arguments
+        return {name: value for name, value in arguments.items() if name not in own or own[name] != value}
 
     def nets(self, groups: Iterable[str]) -> dict[str, Net]:
         """Group -> what its agents' networks are made of."""
@@ -406,4 +410,5 @@ def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> C
 def differing_keys(a: Config, b: Config) -> list[str]:
     """Dotted keys in which two configs differ."""
     left, right = dict(flatten(a.model_dump())), dict(flatten(b.model_dump()))
-    return [key for key in {**left, **right} if left.get(key) != right.get(key)]
+    missing = object()  # None is a value like others
+    return [key for key in {**left, **right} if left.get(key, missing) != right.get(key, missing)]

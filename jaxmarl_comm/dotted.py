@@ -13,6 +13,9 @@ from jaxmarl_comm.suggest import shown
 ALIASES = {"clip_param": "clip_eps", "entropy_coef": "ent_coef"}
 """Other names of fields, read and written alike; the right-hand one is stored."""
 
+TASK = ("env.", "train_env.")
+"""How arguments of the task begin."""
+
 SECTIONS = {"env": "name", "comm": "preset", "net": "hidden", "evolution": "population_size"}
 """What a section's own name is taken for most often."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from math import prod
@@ -25,19 +25,34 @@ def check_memory(cfg: Config, values: int = 1) -> None:
 
     values: how many of a study's sweep are trained side by side.
     """
-    there, swept = memory_of_machine(), {"values side by side": values} if values > 1 else {}
-    for what, (of_one, factors) in needed_bytes(cfg).items():
-        needed = of_one * values
+    there = memory_of_machine()
+    for what, (needed, factors) in needed_bytes(cfg, values).items():
         if needed > there:
-            blamed = ", ".join(f"{name} is {value:,}" for name, value in {**factors, **swept}.items())
+            blamed = ", ".join(f"{name} is {value:,}" for name, value in factors.items())
             raise ConfigError(
                 f"{what} needs at least {needed / 1e9:,.1f} GB of memory, but there are {there / 1e9:,.1f} GB: {blamed}"
             )
 
 
 @contextmanager
-def within_memory(cfg: Config, advice: str = "") -> Iterator[None]:
-    """What jax raises inside when the device has no memory left is a RunError of one line, ending in this advice."""
+def within_memory(cfg: Config, advice: str = "", values: int = 1) -> Iterator[None]:
+    """What jax raises inside when the device has no memory left is a RunError of one line, ending in this advice.
+
+    values: see `check_memory`.
+    """
+    with _exhausted_in_one_line(lambda: _blame(cfg, values) + advice):
+        yield
+
+
+@contextmanager
+def playing_within_memory(episodes: int) -> Iterator[None]:
+    """The same of what plays episodes alone."""
+    with _exhausted_in_one_line(lambda: f"play fewer --episodes ({episodes:,})"):
+        yield
+
+
+@contextmanager
+def _exhausted_in_one_line(mend: Callable[[], str]) -> Iterator[None]:
     try:
         yield
     except RunError:  # a full disk, too, is an exhausted resource
@@ -45,18 +60,26 @@ def within_memory(cfg: Config, advice: str = "") -> Iterator[None]:
     except RuntimeError as error:  # jax's own
         if not any(word in str(error) for word in EXHAUSTED):
             raise
-        what, (needed, factors) = max(needed_bytes(cfg).items(), key=lambda item: item[1][0])
-        lower = listed([f"{name} ({value:,})" for name, value in factors.items()], "or")
-        raise RunError(
-            f"the device has run out of its {memory_of_machine() / 1e9:,.1f} GB of memory, of which {what} alone takes "
-            f"{needed / 1e9:,.1f} GB: lower {lower}{advice}"
-        ) from None
+        there = f"{memory_of_machine() / 1e9:,.1f} GB"
+        raise RunError(f"the device has run out of its {there} of memory: {mend()}") from None
 
 
-def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
-    """What -> (bytes that it takes at the very least, the settings that decide it)."""
+def _blame(cfg: Config, values: int) -> str:
+    what, (needed, factors) = max(needed_bytes(cfg, values).items(), key=lambda item: item[1][0])
+    lower = listed([f"{name} ({value:,})" for name, value in factors.items()], "or")
+    return f"{what} alone takes {needed / 1e9:,.1f} GB of it; lower {lower}"
+
+
+def needed_bytes(cfg: Config, values: int = 1) -> dict[str, tuple[int, dict[str, int]]]:
+    """What -> (bytes that it takes at the very least, the settings that decide it). values: see `check_memory`."""
+    swept = {"values side by side": values} if values > 1 else {}
+    return {what: (values * needed, {**factors, **swept}) for what, (needed, factors) in _needed_by_one(cfg).items()}
+
+
+def _needed_by_one(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
     env = cfg.make_env()
-    state, shown = map(_bytes, jax.eval_shape(env.reset, jax.random.key(0)))
+    learned = cfg.make_train_env(env)
+    state, shown = map(_bytes, jax.eval_shape(learned.reset, jax.random.key(0)))
     waiting = FLOAT * env.num_agents * cfg.comm.width * cfg.comm.rounds * (cfg.comm.delay + 1)
     nets = cfg.nets(env.groups)
     weights = sum(a * b for net in nets.values() for a, b in pairwise(net.hidden))
@@ -85,7 +108,7 @@ def needed_bytes(cfg: Config) -> dict[str, tuple[int, dict[str, int]]]:
         ),
         **{
             what: (FLOAT * cfg.num_runs * numbers, {**side_by_side, **factors})
-            for what, (numbers, factors) in cfg.numbers_held(env).items()
+            for what, (numbers, factors) in cfg.numbers_held(learned).items()
         },
         "the evaluation": (
             cfg.num_seeds * cfg.eval_episodes * episode,

@@ -186,8 +186,8 @@ class OffPolicyConfig(CriticConfig):
         """Whether rollouts are episodes, where those are what is kept."""
         if not env.ends_early and self.rollout_len != env.max_cycles:
             yield (
-                f"{self.algorithm} keeps whole episodes: rollout_len ({self.rollout_len}) must be env.max_cycles "
-                f"({env.max_cycles})"
+                f"{self.algorithm} keeps whole episodes: rollout_len ({self.rollout_len}) must be "
+                f"{'train_env' if 'max_cycles' in self.train_env else 'env'}.max_cycles ({env.max_cycles})"
             )
         if env.ends_early and self.remembers:
             yield (

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from jaxmarl_comm.dotted import ALIASES
+from jaxmarl_comm.dotted import ALIASES, TASK
 from jaxmarl_comm.fields import Description, describe_fields
 from jaxmarl_comm.settings import ClashError, ConfigError, read_yaml
 from jaxmarl_comm.suggest import closest, one_line
@@ -167,7 +167,7 @@ def read_override(word: str, value: str | None, fields: Mapping[str, Any], parse
         raise ConfigError(parser.unknown(word, [*fields, *ALIASES]))
     if value is not None:
         return key, read_value(value)
-    if key.startswith("env.") or isinstance(fields.get(key), bool):
+    if key.startswith(TASK) or isinstance(fields.get(key), bool):
         return key, True  # a switch needs no value
     raise ConfigError(f"'{word}' needs a value")
 
@@ -207,7 +207,7 @@ def mistakes_in(check: Callable[[dict[str, Any]], object], overrides: dict[str, 
 def switched(key: str, fields: Mapping[str, Any]) -> tuple[str, Any] | None:
     """The setting that this word makes without a value, and what it becomes; None of a word that needs one."""
     of = key.removeprefix("no_")
-    if of != key and (of.startswith("env.") or isinstance(fields.get(of), bool)):
+    if of != key and (of.startswith(TASK) or isinstance(fields.get(of), bool)):
         return of, False
     return SWITCHES.get(key)
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from jaxmarl_comm.comm.config import CommConfig
 from jaxmarl_comm.config import DEFAULT_ALGORITHM, Config
-from jaxmarl_comm.dotted import flatten
+from jaxmarl_comm.dotted import TASK, flatten
 from jaxmarl_comm.envs import env_class
 from jaxmarl_comm.envs.foreign import PREFIX
 from jaxmarl_comm.options import read_value
@@ -42,7 +42,8 @@ def command(cfg: Config) -> str:
     usual = dict(flatten({**defaults(cfg), "comm": CommConfig(preset=cfg.comm.preset).model_dump()}))
     words = [f"--env.name {cfg.env.name}", f"--comm.preset {cfg.comm.preset}"]
     for key, value in flatten(cfg.model_dump(mode="json")):
-        if key not in TOLD_ELSEWHERE and (key not in usual or usual[key] != value):
+        given = key.startswith(TASK) and key not in usual  # where None is a value like others
+        if key not in TOLD_ELSEWHERE and (given or usual.get(key) != value):
             words.append(f"{shlex.quote(f'--{key}')} {shell_word(value)}")
     return " ".join(["python scripts/train.py", *dict.fromkeys(words), *(["--control"] if cfg.control else [])])
 

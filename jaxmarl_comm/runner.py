@@ -28,7 +28,7 @@ from jaxmarl_comm.evaluation.control import Control, check_control
 from jaxmarl_comm.evaluation.yardsticks import Yardsticks
 from jaxmarl_comm.files import InterruptedRunError
 from jaxmarl_comm.memory import within_memory
-from jaxmarl_comm.opponents.copies import load_copies, save_copies, sides_of
+from jaxmarl_comm.opponents.copies import facing_copies, load_copies, save_copies
 from jaxmarl_comm.page.report import write_report
 from jaxmarl_comm.provenance import provenance
 from jaxmarl_comm.report.curves import plot_curves
@@ -67,7 +67,7 @@ def train(cfg: Config, folder: RunFolder, close: bool = True) -> TrainResult:
     go_on = f"; go on with --resume {folder.path}"
     with folder.locked(), interrupts.parting(f"stopped{go_on}"), told_in_one_line(go_on), within_memory(cfg, go_on):
         runner = Runner(cfg, folder)
-        runner.console.header(cfg, runner.env, folder.path)
+        runner.console.header(cfg, runner.learned, folder.path)
         # An accelerator's memory is for training, and so are the processes of an environment in Python.
         if jax.default_backend() == "cpu" and not runner.env.name.startswith(PREFIX):
             runner.yardsticks = runner.yardsticks_for(cfg)
@@ -78,7 +78,14 @@ def train(cfg: Config, folder: RunFolder, close: bool = True) -> TrainResult:
             title = f"{cfg.algorithm} on {cfg.env.name}, communication: {cfg.comm.preset}"
             seconds = folder.read_clock()
             draw = partial(
-                plot_curves, rows, folder.curves, title, env.ladder, seconds=seconds, team_names=env.team_names
+                plot_curves,
+                rows,
+                folder.curves,
+                title,
+                env.ladder,
+                seconds=seconds,
+                team_names=env.team_names,
+                of_task=not cfg.train_env,
             )
             draw()
             evaluation = runner.evaluate(runner.teams_of(state), cfg.num_iters, cfg, control=control)
@@ -130,11 +137,11 @@ class Runner:
 
     def __init__(self, cfg: Config, folder: RunFolder) -> None:
         self.cfg, self.folder = cfg, folder
-        sides = sides_of(cfg, folder.opponents)
-        self.env = cfg.make_env(sides)
-        self.algorithm = make_algorithm(cfg, cfg.make_train_env(self.env, sides))
-        measures = self.env.measures if len(self.env.team_names) == 1 else {}
-        self.console = Console(self.algorithm.shown, measures, self.env.max_cycles)
+        self.env = facing_copies(cfg.make_env(), cfg, folder.opponents)
+        self.learned = facing_copies(cfg.make_train_env(self.env), cfg, folder.opponents)
+        self.algorithm = make_algorithm(cfg, self.learned)
+        measures = self.learned.measures if len(self.env.team_names) == 1 else {}
+        self.console = Console(self.algorithm.shown, measures, self.learned.max_cycles)
         self.seconds = {"compile": 0.0, "train": 0.0, "evaluate": 0.0}
         self.began = 0.0  # when training would have begun, had it never stopped
         self.init = self.starter()
@@ -310,7 +317,8 @@ class Runner:
 
     def yardsticks_for(self, cfg: Config) -> Yardsticks:
         """Of this run, in the episodes of an evaluation as that config asks."""
-        env = self.env if cfg.env == self.cfg.env else cfg.make_env(sides_of(cfg, self.folder.opponents))
+        same = cfg.env == self.cfg.env
+        env = self.env if same else facing_copies(cfg.make_env(), self.cfg, self.folder.opponents)
         return Yardsticks(cfg, env, self.algorithm, self.untrained)
 
     def as_control(self, state: Any) -> Control:

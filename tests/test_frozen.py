@@ -16,7 +16,7 @@ from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.against import Side, against, opponent_of
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.episodes import team_actor
-from jaxmarl_comm.opponents.copies import load_copies, sides_of
+from jaxmarl_comm.opponents.copies import facing_copies, load_copies
 from jaxmarl_comm.opponents.taking import create_run, split_place, take
 from jaxmarl_comm.run_folder import RunFolder
 from jaxmarl_comm.runner import Runner, create_control, load_control
@@ -55,7 +55,7 @@ def config(place, **changes):
 def env(runs, tmp_path_factory):
     """What an adversary learns in, against the second seed's good agents."""
     folder = create_run(tmp_path_factory.mktemp("new") / "run", cfg := config(f"{runs['talkers']}:1"))
-    return cfg.make_env(sides_of(cfg, folder.opponents))
+    return facing_copies(cfg.make_env(), cfg, folder.opponents)
 
 
 def test_a_frozen_side_plays_what_its_run_plays(runs, env):

@@ -1,16 +1,20 @@
 """A task that is another while teams learn than where they are judged."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
-from jaxmarl_comm import default_cfg
+from jaxmarl_comm import default_cfg, evaluate
 from jaxmarl_comm.cli import evaluate_main
+from jaxmarl_comm.config import ConfigError, differing_keys
 from jaxmarl_comm.evaluation.control import inequalities
+from jaxmarl_comm.opponents.taking import create_run
 from jaxmarl_comm.page.reading import read_run
+from jaxmarl_comm.repeat import command
 from jaxmarl_comm.results.record import record_of
-from jaxmarl_comm.run_folder import RunFolder, report_beside
+from jaxmarl_comm.run_folder import RunError, RunFolder, report_beside
 from jaxmarl_comm.runner import Runner, train
 from jaxmarl_comm.study.config import build_study, programs
 from jaxmarl_comm.study.run import run_program
@@ -46,7 +50,7 @@ def test_off_policy_rollouts_are_episodes_of_the_one_that_is_learned(tmp_path):
     cfg = default_cfg().replace({**LAST_STEPS_ARE_MISSED, "algorithm": "maddpg", "rollout_len": 5, "hidden_dim": 8})
     runner = Runner(cfg, RunFolder.create(tmp_path / "run", cfg))
     assert runner.env.max_cycles == 25
-    with pytest.raises(ValueError, match=r"rollout_len \(25\) must be env.max_cycles \(5\)"):
+    with pytest.raises(ValueError, match=r"rollout_len \(25\) must be train_env.max_cycles \(5\)"):
         cfg.replace(rollout_len=25)
 
 
@@ -79,8 +83,9 @@ def test_a_run_is_evaluated_in_a_task_with_other_arguments(finished, capsys):
     assert found["arguments"] == {"max_cycles": 50} and found["episodes"] == 50
     assert found["return"]["mean"] < 1.3 * finished.evaluation["return"]["mean"]
     assert found["return_reference"]["mean"] == pytest.approx(found["return"]["mean"], rel=0.3)
-    assert read_run(finished.run_dir, path).env.max_cycles == 50
-    assert "max_cycles was 50." in report_beside(path).read_text()
+    seen = read_run(finished.run_dir, path)
+    assert (seen.env.max_cycles, seen.judged.max_cycles) == (25, 50)
+    assert "judged where max_cycles is 50" in report_beside(path).read_text()
 
 
 @pytest.mark.parametrize(
@@ -99,3 +104,60 @@ def test_what_cannot_be_judged_is_one_line(words, message, finished, capsys):
     status, error = call(evaluate_main, ["--run", finished.run_dir, *words], capsys)
     assert status == 1 and len(error.splitlines()) == 1 and message in error
     assert sorted(finished.run_dir.iterdir()) == before
+
+
+def test_a_frozen_opponent_plays_each_variant_of_the_task(tmp_path):
+    tag = {**TINY, "env.name": "simple_tag_v3", "comm.preset": "none"}
+    teacher = default_cfg().replace({**tag, "num_iters": 2, "agent_groups": "agent"})
+    Runner(teacher, RunFolder.create(tmp_path / "teacher", teacher)).run()
+    cfg = default_cfg().replace(
+        {
+            **tag,
+            "env.terminate_on_success": True,
+            "train_env.terminate_on_success": False,
+            "opponents.adversary": f"{tmp_path / 'teacher'}:0",
+            "num_iters": 2,
+        }
+    )
+    with pytest.raises(RunError, match="terminate_on_success"):  # which the teacher did not learn
+        create_run(tmp_path / "other", cfg)
+    cfg = cfg.replace({"env.terminate_on_success": False, "train_env.terminate_on_success": True})
+    folder = create_run(tmp_path / "run", cfg)
+    train(cfg, folder)
+    longer = evaluate(folder.path, episodes=20, env={"max_cycles": 50})
+    assert longer["arguments"] == {"terminate_on_success": False, "max_cycles": 50}
+
+
+def test_null_is_a_value_of_an_argument_like_others():
+    near = {"env.name": "simple_spread_v3", "env.num_agent_neighbors": 2}
+    cfg = default_cfg().replace(near)
+    other = cfg.replace({"train_env.num_agent_neighbors": None})
+    assert differing_keys(cfg, other) == ["train_env.num_agent_neighbors"]
+    assert command(other).endswith("--train_env.num_agent_neighbors null")
+    assert cfg.other_arguments({"num_agent_neighbors": None}) == {"num_agent_neighbors": None}
+    assert "null" not in command(default_cfg().replace({"teams": {"good": {"lr": 1e-3}}}))
+
+
+@pytest.mark.parametrize("arguments", [{"name": "simple_v3"}, {"N": "x"}, {"N": 4}, []])
+def test_hostile_arguments_of_an_evaluation_are_one_line(arguments, finished, tmp_path):
+    path = tmp_path / "evaluation-9.json"
+    content = json.loads((finished.run_dir / "evaluation.json").read_text())
+    path.write_text(json.dumps({**content, "arguments": arguments}))
+    with pytest.raises(RunError, match="is damaged"):
+        read_run(finished.run_dir, path)
+
+
+def test_an_evaluation_in_another_task_is_no_record_of_a_run(finished, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished.run_dir, copy)
+    content = json.loads((copy / "evaluation.json").read_text())
+    (copy / "evaluation.json").write_text(json.dumps({**content, "arguments": {"max_cycles": 50}}))
+    with pytest.raises(RunError, match="is of a task with other arguments than"):
+        record_of(copy)
+
+
+def test_a_study_does_not_compare_steps_to_returns_of_several_tasks():
+    study = {"run": LAST_STEPS_ARE_MISSED, "variants": {"whole": {"train_env.max_cycles": 25}}}
+    build_study(study)
+    with pytest.raises(ConfigError, match="'whole' changes train_env.max_cycles, so that its returns in training"):
+        build_study({**study, "level": -20})

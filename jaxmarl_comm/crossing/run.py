@@ -15,7 +15,7 @@ from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.batch import Batch
 from jaxmarl_comm.evaluation.plays import evaluation_key
 from jaxmarl_comm.files import create_folder
-from jaxmarl_comm.memory import check_memory, within_memory
+from jaxmarl_comm.memory import check_memory, playing_within_memory
 from jaxmarl_comm.report.crossplay import crossplay_table
 from jaxmarl_comm.report.heat_map import plot_crossplay
 from jaxmarl_comm.run_folder import RunFolder, check_free, next_free, without_nan
@@ -35,7 +35,7 @@ def run_crossplay(
     cfg = cfg.replace({"eval_episodes": episodes} | ({} if seed is None else {"seed": seed}))
     check_memory(cfg)
     check_free(output or next_free(first.path, "crossplay"))
-    with within_memory(cfg):
+    with playing_within_memory(episodes):
         found = without_nan(cross(cfg, paths, tell))
     tell(crossplay_table(found))
     folder = output or next_free(first.path, "crossplay")

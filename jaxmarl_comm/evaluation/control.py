@@ -53,7 +53,7 @@ def inequalities(cfg: Config, control: Control | None) -> list[str]:
             f"control {control.source} was trained for {its.env_steps:,} steps against {cfg.env_steps:,}: talk may "
             "seem worth more than it is"
         )
-    if its.train_env != cfg.train_env:
+    if its.train_env != cfg.train_env and its.make_train_env(its.make_env()) != cfg.make_train_env(cfg.make_env()):
         found.append(f"control {control.source} learned in another variant of the task: train_env differs")
     if its.num_seeds != cfg.num_seeds:
         found.append(f"control {control.source} has {its.num_seeds} seed(s) against {cfg.num_seeds}")

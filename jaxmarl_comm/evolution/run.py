@@ -44,7 +44,7 @@ def evolve_run(cfg: Config, folder: RunFolder) -> Evolved:
     go_on = f"; go on with --resume {folder.path}"
     with folder.locked(), interrupts.parting(f"stopped{go_on}"), told_in_one_line(go_on), within_memory(cfg, go_on):
         runner = PopulationRunner(cfg, folder)
-        runner.console.header(cfg, runner.env, folder.path)
+        runner.console.header(cfg, runner.learned, folder.path)
         state, done = runner.run_to_the_end()
         rows = folder.read_metrics(cfg.num_runs)
         plot_generations(cfg, rows, folder.generations)

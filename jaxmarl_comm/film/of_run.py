@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.film.shoot import Film, shoot
-from jaxmarl_comm.memory import check_memory, within_memory
+from jaxmarl_comm.memory import check_memory, playing_within_memory
 from jaxmarl_comm.run_folder import RunFolder
 from jaxmarl_comm.runner import Runner
 from jaxmarl_comm.saved import LATEST
@@ -25,5 +25,5 @@ def film_of(
     runner = Runner(cfg, folder)
     teams, record = runner.load_teams(checkpoint)
     runner.console.say(f"playing {episodes:,} episodes of {folder.path}")
-    with within_memory(cfg):
+    with playing_within_memory(episodes):
         return shoot(cfg, runner.env, runner.algorithm, unstack(teams)[seed], episodes), record.iteration

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -10,7 +11,8 @@ import jax
 from jaxmarl_comm.algorithms import make_algorithm
 from jaxmarl_comm.checkpoint import CheckpointError, Checkpoints
 from jaxmarl_comm.config import Config, ConfigError, build_config
-from jaxmarl_comm.envs.against import FOLDER_MARK, Against, Side
+from jaxmarl_comm.envs.against import FOLDER_MARK, Against
+from jaxmarl_comm.envs.base import Env
 from jaxmarl_comm.files import RunError, check_folder
 from jaxmarl_comm.opponents.frozen import Frozen, frozen_side
 from jaxmarl_comm.run_folder import task_differences
@@ -34,12 +36,14 @@ def load_copies(cfg: Config, folder: Path) -> dict[str, Frozen]:
     return {team: _load_copy(cfg, folder / team) for team in frozen_opponents(cfg)}
 
 
-def sides_of(cfg: Config, folder: Path) -> dict[str, Side]:
-    """The same, as sides of the task that learns."""
-    copies, env = load_copies(cfg, folder), cfg.make_env()
-    if not isinstance(env, Against):
-        return {}
-    return {team: frozen_side(cfg.opponents[team], env.task, 1 - env.team, of) for team, of in copies.items()}
+def facing_copies(task: Env, cfg: Config, folder: Path) -> Env:
+    """A variant of the task of a run of `cfg`, whose frozen opponent is the copy in this folder; itself without one."""
+    copies = load_copies(cfg, folder)
+    if not copies or not isinstance(task, Against):
+        return task
+    number = 1 - task.team
+    team = task.task.team_names[number]
+    return replace(task, side=frozen_side(cfg.opponents[team], task.task, number, copies[team]))
 
 
 def _load_copy(cfg: Config, folder: Path) -> Frozen:

@@ -54,7 +54,8 @@ def _measures(columns: set[str], teams: Sequence[str]) -> list[str]:
 
 def _chart(run: Seen, measure: str, title: str, columns: Mapping[str, str], points: int) -> Chart:
     lines = [line(run, column, team, points) for team, column in columns.items()]
-    levels = yardsticks(run, measure.removeprefix("eval_"))
+    of_task = not run.cfg.train_env or measure.startswith("eval_")
+    levels = yardsticks(run, measure.removeprefix("eval_")) if of_task else {}
     return {"title": title, "x": STEPS, "share": measure == "eval_success", "levels": levels, "lines": lines}
 
 

@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 class Seen(NamedTuple):
-    """A run. trained: see `trained_as`. rows: of metrics.jsonl. clock: iteration -> seconds of training until then.
+    """A run. trained: see `trained_as`. judged: the task in which it was evaluated, `env` but for arguments. rows: of metrics.jsonl. clock: iteration -> seconds of training until then.
 
     evaluated: None before it was, and since it went on. versions: of what trained it, as far as known.
     """
@@ -26,6 +26,7 @@ class Seen(NamedTuple):
     cfg: Config
     trained: Config
     env: Env
+    judged: Env
     rows: list[Row]
     clock: dict[int, float]
     evaluated: Evaluated | None
@@ -68,13 +69,12 @@ def read_run(path: Path, evaluation: Path | None = None) -> Seen:
     evaluated = read_evaluated(file, env) if file.exists() else None
     if evaluation is None and evaluated and rows and evaluated.iteration not in (None, rows[-1]["iteration"]):
         evaluated = None  # it went on since, and its answers may be others now
-    if evaluated and evaluated.arguments is not None:
-        env = judged_in(cfg, evaluated.arguments, file)
     return Seen(
         name=path.resolve().name,
         cfg=cfg,
         trained=trained_as(folder.path),
         env=env,
+        judged=judged_in(cfg, evaluated.arguments, file) if evaluated and evaluated.arguments else env,
         rows=rows,
         clock=folder.read_clock(),
         evaluated=evaluated,

@@ -64,7 +64,7 @@ def _rungs(run: Seen, base: str) -> Iterator[Dot]:
     control = run.evaluated.control
     if control and base in control.found:
         yield Dot("silent team, trained as long", control.found[base])
-    if len(run.env.team_names) == 1 and run.env.ladder:
+    if len(run.env.team_names) == 1 and run.judged.ladder:
         for name, label in RUNGS.items():
-            if (x := getattr(run.env.ladder, name)) is not None:
+            if (x := getattr(run.judged.ladder, name)) is not None:
                 yield Dot(label, level(x))

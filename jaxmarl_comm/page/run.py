@@ -43,7 +43,8 @@ def about(run: Seen) -> str:
     cfg = run.cfg
     actions = "continuous" if run.env.continuous_actions else "discrete"
     length = f"{counted(cfg.num_seeds, 'seed')} of {million(cfg.env_steps)} steps"
-    return f"{cfg.algorithm} on {cfg.env.name}, {actions} actions, channel {cfg.comm.preset}, {length}"
+    judged = "".join(f", judged where {name} is {shown(value)}" for name, value in run.other_arguments.items())
+    return f"{cfg.algorithm} on {cfg.env.name}, {actions} actions, channel {cfg.comm.preset}, {length}{judged}"
 
 
 def section(title: str, *content: Markup | str | None, note: str = "") -> Markup:
@@ -146,7 +147,6 @@ def _numbers(run: Seen) -> list[Markup]:
     head = tag("tr", *(tag("th", word) for word in ("measure", "mean", over, "untrained", "of each seed")))
     episodes = f"{run.evaluated.episodes:,} episodes here"
     episodes += f", {run.evaluated.episodes_reference:,} in {run.env.reference}." if run.env.reference else "."
-    episodes += "".join(f" {name} was {shown(value)}." for name, value in run.other_arguments.items())
     table = tag("table", tag("thead", head), tag("tbody", *rows), class_="measures")
     return [section("All measures", tag("div", table, class_="wide"), note=episodes)]
 

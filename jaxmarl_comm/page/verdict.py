@@ -161,7 +161,7 @@ def _without_control(question: str, run: Seen) -> Answer:
         "No silent team was trained beside it (control: true trains one). What is lost by muting does not tell: this "
         "team never learned to do without messages."
     )
-    ladder, found = run.env.ladder, run.found("return")
+    ladder, found = run.judged.ladder, run.found("return")
     if not ladder or ladder.silent is None or not found or found.mean is None:
         return Answer(question, "Not known", OPEN, [unknown])
     gain = found.mean - ladder.silent
@@ -170,7 +170,7 @@ def _without_control(question: str, run: Seen) -> Answer:
 
 
 def _best_silent(run: Seen) -> list[str]:
-    ladder, found = run.env.ladder, run.found("return")
+    ladder, found = run.judged.ladder, run.found("return")
     if not ladder or ladder.silent is None:
         return []
     return [f"The best silent team that there can be returns {number(ladder.silent)}; this one {estimate(found)}."]

@@ -54,12 +54,14 @@ def plot_curves(
     control: Mapping[str, Any] | None = None,
     team_names: Sequence[str] = ("good",),
     seconds: Mapping[int, float] = MappingProxyType({}),
+    of_task: bool = True,
 ) -> None:
     """Draw what rows of metrics.jsonl hold of PANELS: the mean over seeds, each seed, and a line per team.
 
     ladder: silent optimum and oracle, drawn where returns are. control: estimates of the trained silent control by
-    measure, as in evaluation.json. seconds: of training until an iteration, against which returns are drawn, too. The
-    picture is a PNG at `path`, with an SVG beside it. Raises RunError.
+    measure, as in evaluation.json. seconds: of training until an iteration, against which returns are drawn, too.
+    of_task: whether returns in training are of the task, and not of `train_env`, which the ladder knows nothing of.
+    The picture is a PNG at `path`, with an SVG beside it. Raises RunError.
     """
     timed = [row for row in rows if row.get("iteration") in seconds]
     places = {
@@ -74,7 +76,8 @@ def plot_curves(
     for axis, panel in zip(axes, panels, strict=False):
         axis.sharex(of_kind.setdefault(panel.against, axis))
         _draw_panel(axis, panel, places[panel.against])
-        _draw_yardsticks(axis, panel.name.removeprefix("eval_"), ladder, control or {}, team_names)
+        if of_task or panel.name.startswith("eval_"):
+            _draw_yardsticks(axis, panel.name.removeprefix("eval_"), ladder, control or {}, team_names)
     for k, panel in enumerate(panels):
         if k + WIDTH >= len(panels) or panels[k + WIDTH].against != panel.against:
             axes[k].set_xlabel(LABELS[panel.against], fontsize=9)

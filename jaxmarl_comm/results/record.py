@@ -85,6 +85,8 @@ def finished(path: Path) -> Finished:
         raise RunError(f"{path} is not finished: go on with --resume {path}")
     if evaluation.get("iteration") != rows[-1]["iteration"]:
         raise RunError(f"{path} was not evaluated since it went on: --resume {path}")
+    if evaluation.get("arguments", cfg.env.arguments) != cfg.env.arguments:
+        raise RunError(f"{folder.evaluation} is of a task with other arguments than {path} has learned")
     return Finished(folder, cfg, env, evaluation, rows)
 
 

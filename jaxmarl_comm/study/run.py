@@ -40,7 +40,7 @@ def run_study(study: StudyConfig, folder: StudyFolder, tell: Callable[[str], Non
             continue
         began = time.perf_counter()
         tell(f"{k}/{len(todo)} {name}: {program.cfg.env_steps * len(program.values) * program.cfg.num_runs:,} steps")
-        with within_memory(program.cfg):
+        with within_memory(program.cfg, values=len(program.values)):
             rows += run_program(program, study.level, tell)
         folder.write(rows, env)
         tell(f"  {time.perf_counter() - began:.0f} s")
