@@ -17,9 +17,10 @@ Row = dict[str, Any]
 
 
 class Seen(NamedTuple):
-    """A run. trained: see `trained_as`. judged: the task in which it was evaluated, `env` but for arguments. rows: of metrics.jsonl. clock: iteration -> seconds of training until then.
+    """A run. trained: see `trained_as`. judged: the task in which it was evaluated, `env` but for arguments.
 
-    evaluated: None before it was, and since it went on. versions: of what trained it, as far as known.
+    rows: of metrics.jsonl. clock: iteration -> seconds of training until then. evaluated: None before it was, and since
+    it went on. versions: of what trained it, as far as known.
     """
 
     name: str

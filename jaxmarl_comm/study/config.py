@@ -135,8 +135,8 @@ def config_of(study: StudyConfig, protocol: str, field: str | None, value: Any) 
             raise ConfigError(f"'{protocol}' changes {key}, but a study is of one task; set it in 'run'")
         if key.partition(".")[0] == "train_env" and study.level is not None:
             raise ConfigError(
-                f"'{protocol}' changes {key}, so that its returns in training are of another task, and steps to a level "
-                "of them cannot be compared: leave level away"
+                f"'{protocol}' changes {key}, so that its returns in training are of another task, and steps to a "
+                "level of them cannot be compared: leave level away"
             )
     cfg = build_config(changed(study.run, changes))
     if frozen_opponents(cfg):
