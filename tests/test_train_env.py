@@ -159,5 +159,5 @@ def test_an_evaluation_in_another_task_is_no_record_of_a_run(finished, tmp_path)
 def test_a_study_does_not_compare_steps_to_returns_of_several_tasks():
     study = {"run": LAST_STEPS_ARE_MISSED, "variants": {"whole": {"train_env.max_cycles": 25}}}
     build_study(study)
-    with pytest.raises(ConfigError, match="'whole' changes train_env.max_cycles, so that its returns in training"):
+    with pytest.raises(ConfigError, match=r"'whole' changes train_env\.max_cycles, so that its returns in training"):
         build_study({**study, "level": -20})
