@@ -10,8 +10,12 @@ from jaxmarl_comm import default_cfg, evaluate
 from jaxmarl_comm.cli import evaluate_main
 from jaxmarl_comm.config import ConfigError, differing_keys
 from jaxmarl_comm.evaluation.control import inequalities
+from jaxmarl_comm.memory import needed_bytes
 from jaxmarl_comm.opponents.taking import create_run
+from jaxmarl_comm.options import field_overrides
+from jaxmarl_comm.page.curves import _chart
 from jaxmarl_comm.page.reading import read_run
+from jaxmarl_comm.parsers import evaluate_parser
 from jaxmarl_comm.repeat import command
 from jaxmarl_comm.results.record import record_of
 from jaxmarl_comm.run_folder import RunError, RunFolder, report_beside
@@ -52,6 +56,28 @@ def test_off_policy_rollouts_are_episodes_of_the_one_that_is_learned(tmp_path):
     assert runner.env.max_cycles == 25
     with pytest.raises(ValueError, match=r"rollout_len \(25\) must be train_env.max_cycles \(5\)"):
         cfg.replace(rollout_len=25)
+
+
+def test_what_a_run_holds_and_counts_is_of_the_one_that_is_learned(tmp_path):
+    cfg = default_cfg().replace({**LAST_STEPS_ARE_MISSED, "algorithm": "maddpg", "rollout_len": 5, "hidden_dim": 8})
+    ending = {"train_env.terminate_on_success": True}
+    assert needed_bytes(cfg.replace(ending))["the replay"][0] > needed_bytes(cfg)["the replay"][0]
+    assert Runner(cfg, RunFolder.create(tmp_path / "run", cfg)).console.cycles == 5
+
+
+def test_the_ladder_stands_beside_returns_of_the_task_alone(finished):
+    run = read_run(finished.run_dir)
+    charts = [_chart(run, name, "", {"good": name}, 10) for name in ("return", "eval_return")]
+    assert [bool(chart["levels"]) for chart in charts] == [False, True]
+
+
+def test_switches_of_both_variants_need_no_value():
+    words = ["--train_env.terminate_on_success", "--no-train_env.curriculum", "--env.curriculum"]
+    assert field_overrides(words, evaluate_parser()) == {
+        "train_env.terminate_on_success": True,
+        "train_env.curriculum": False,
+        "env.curriculum": True,
+    }
 
 
 def test_studies_learn_in_it_too():
