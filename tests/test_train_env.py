@@ -10,6 +10,7 @@ from jaxmarl_comm import default_cfg, evaluate
 from jaxmarl_comm.cli import evaluate_main
 from jaxmarl_comm.config import ConfigError, differing_keys
 from jaxmarl_comm.evaluation.control import inequalities
+from jaxmarl_comm.exploiting.plan import Target, responder
 from jaxmarl_comm.memory import needed_bytes
 from jaxmarl_comm.opponents.taking import create_run
 from jaxmarl_comm.options import field_overrides
@@ -187,3 +188,8 @@ def test_a_study_does_not_compare_steps_to_returns_of_several_tasks():
     build_study(study)
     with pytest.raises(ConfigError, match=r"'whole' changes train_env\.max_cycles, so that its returns in training"):
         build_study({**study, "level": -20})
+
+
+def test_who_responds_meets_a_side_in_the_task_that_it_learned():
+    with pytest.raises(ConfigError, match=r"train_env\.max_cycles cannot be changed"):
+        responder(default_cfg(), Target(side="good", seed=0), "runs/x", 1, {"train_env.max_cycles": 5})
