@@ -64,6 +64,14 @@ def test_curves_show_silent_optimum_oracle_and_trained_control(drawn):
     assert curves.PANELS["eval_message_information"] in found and curves.PANELS["approx_kl"] not in found
 
 
+def test_a_ladder_of_another_task_is_not_drawn_beside_returns_in_training(drawn):
+    rows = rows_of(BIMODAL, eval_return=[-7.0, -16.0])
+    curves.plot_curves(rows, None, "a run", Ladder(-16.7, -7.24), of_task=False)
+    found = panels(drawn[0])
+    drawn_there = {name: heights(found[curves.PANELS[name]], "oracle") for name in ("return", "eval_return")}
+    assert drawn_there == {"return": [], "eval_return": [-7.24]}
+
+
 def test_returns_are_drawn_against_seconds_where_these_are_known(drawn):
     """An iteration whose time is unknown is left out there, and nowhere else."""
     rows = [row | {"iteration": 10 * (k + 1)} for k, row in enumerate(rows_of(BIMODAL, eval_return=[-7.0, -16.0]))]

@@ -16,6 +16,7 @@ from jaxmarl_comm.opponents.taking import create_run
 from jaxmarl_comm.options import field_overrides
 from jaxmarl_comm.page.curves import _chart
 from jaxmarl_comm.page.reading import read_run
+from jaxmarl_comm.page.returns import ladder
 from jaxmarl_comm.parsers import evaluate_parser
 from jaxmarl_comm.repeat import command
 from jaxmarl_comm.results.record import record_of
@@ -113,6 +114,7 @@ def test_a_run_is_evaluated_in_a_task_with_other_arguments(finished, capsys):
     seen = read_run(finished.run_dir, path)
     assert (seen.env.max_cycles, seen.judged.max_cycles) == (25, 50)
     assert "judged where max_cycles is 50" in report_beside(path).read_text()
+    assert "oracle" in ladder(read_run(finished.run_dir)) and "oracle" not in ladder(seen)
 
 
 @pytest.mark.parametrize(
