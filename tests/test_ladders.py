@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cache, partial
 
 import jax
@@ -149,6 +150,15 @@ def test_moves_come_near_the_plan_and_keep_the_blind_step_blind():
     assert (before <= after + 1e-4).all() and (after <= found.bound + 1e-4).all()
     assert (found.bound - after).mean() < 0.3
     assert (np.asarray(better[0]).reshape(2, 3, EPISODES) == np.asarray(better[0])[:, None, :EPISODES]).all()
+
+
+def test_few_moves_are_bettered_to_the_best_that_there_are():
+    env, plans = make_env("simple_v3", max_cycles=4), list(itertools.product(range(5), repeat=3))
+    start = draw(env, jax.random.key(0), EPISODES)
+    every = jnp.array([[[[move]] * EPISODES] for plan in plans for move in (*plan, 0)]).reshape(-1, 4, 1, EPISODES)
+    best = jnp.max(jax.vmap(lambda moves: performed(env, start, moves).returns)(every), axis=0)
+    better = bettered(env, start, jnp.zeros((4, 1, EPISODES), int))
+    np.testing.assert_allclose(performed(env, start, better).returns, best, atol=1e-5)
 
 
 def test_places_that_are_too_near_are_pushed_apart_and_others_stay():

@@ -17,7 +17,8 @@ Array = jax.Array
 
 PUSHES = np.array([[0, 0], [-1, 0], [1, 0], [0, -1], [0, 1]])  # of the five moves
 DEPTH = 3  # moves to look ahead
-SWEEPS = 2  # through a whole plan, to better each move
+SWEEPS = 2  # through a whole plan, to better its moves
+NEAR = 4  # steps from one of two moves that are bettered together to the other
 
 
 class Performed(NamedTuple):
@@ -89,21 +90,31 @@ def tracked(env: MPETask, start: WorldState, pushed: Array) -> Array:
 
 
 def bettered(env: MPETask, start: WorldState, moves: Array, num_blind: int = 0, num_goals: int = 1) -> Array:
-    """Moves `[T, A, K * E]` of which none could be replaced with gain, after some sweeps.
+    """Moves `[T, A, K * E]` of which hardly any two of an agent's, near each other, could be replaced with gain.
 
-    The first `num_blind` are the same for all goals, and stay so: they are judged by the mean over goals.
+    Two at a time, because one alone, to be worth its while, often needs another that takes the push back. The first
+    `num_blind` are the same for all goals, and stay so: they are judged by the mean over goals.
     """
-    starts = jax.tree.map(lambda x: jnp.tile(x, (*(1,) * (x.ndim - 1), NUM_MOVES)), start)
-    num_envs = moves.shape[-1]
+    pairs = list(itertools.product(range(NUM_MOVES), repeat=2))
+    starts = jax.tree.map(lambda x: jnp.tile(x, (*(1,) * (x.ndim - 1), len(pairs))), start)
+    shape = (NUM_MOVES, NUM_MOVES, num_goals, -1)
 
     def better(moves: Array, where: Array) -> tuple[Array, None]:
-        t, agent = where
-        options = jnp.stack([moves.at[t, agent].set(option) for option in range(NUM_MOVES)], axis=2)
-        values = returns(env, starts, as_pushes(options.reshape(*moves.shape[:2], -1))).reshape(NUM_MOVES, num_envs)
-        of_goals = values.reshape(NUM_MOVES, num_goals, -1)
-        shared = jnp.broadcast_to(jnp.mean(of_goals, axis=1, keepdims=True), of_goals.shape).reshape(values.shape)
-        best = jnp.argmax(jnp.where(t < num_blind, shared, values), axis=0)
-        return moves.at[t, agent].set(best), None
+        one, other, agent = where
+        options = jnp.stack([moves.at[one, agent].set(a).at[other, agent].set(b) for a, b in pairs], axis=2)
+        values = returns(env, starts, as_pushes(options.reshape(*moves.shape[:2], -1))).reshape(shape)
+        values = _judged(values, other < num_blind)
+        others = jnp.argmax(values, axis=1)
+        first = jnp.argmax(_judged(jnp.max(values, axis=1), one < num_blind), axis=0)
+        second = jnp.take_along_axis(others, first[None], axis=0)[0]
+        return moves.at[one, agent].set(first.ravel()).at[other, agent].set(second.ravel()), None
 
-    order = jnp.array(list(itertools.product(range(len(moves) - 1), movers(env))) * SWEEPS)
+    last = len(moves) - 1  # the last move is felt after the end
+    near = [(t, t + apart) for t in range(last) for apart in range(1, NEAR + 1) if t + apart < last]
+    order = jnp.array([(*pair, agent) for pair in near for agent in movers(env)] * SWEEPS)
     return jax.lax.scan(better, moves, order)[0]
+
+
+def _judged(values: Array, blindly: Array) -> Array:
+    """`[..., K, E]`: for each goal, what a move is worth to those who choose it; blindly, the mean over goals."""
+    return jnp.where(blindly, jnp.mean(values, axis=-2, keepdims=True), values)

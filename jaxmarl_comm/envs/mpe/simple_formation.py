@@ -34,7 +34,7 @@ class SimpleFormation(TakePlaces):
             return None
         if self.continuous_actions:
             return Ladder(silent=None, oracle=-2.68, attainable=-2.68, attainable_success=1.0)
-        return Ladder(silent=None, oracle=-3.25, attainable=-3.66, attainable_success=0.99)
+        return Ladder(silent=None, oracle=-3.25, attainable=-3.59, attainable_success=1.0)
 
     def posts(self, state: WorldState) -> Array:
         """`[N, 2]`: evenly spaced on the circle, from the smallest angle (in [0, 2π)) at which an agent stands."""

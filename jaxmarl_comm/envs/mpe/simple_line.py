@@ -49,7 +49,7 @@ class SimpleLine(TakePlaces):
             return None
         if self.continuous_actions:
             return Ladder(silent=None, oracle=-3.89, attainable=-3.89, attainable_success=1.0)
-        return Ladder(silent=None, oracle=-4.63, attainable=-4.99, attainable_success=1.0)
+        return Ladder(silent=None, oracle=-4.63, attainable=-4.97, attainable_success=1.0)
 
     def posts(self, state: WorldState) -> Array:
         """`[N, 2]`: evenly spaced from one landmark to the other."""

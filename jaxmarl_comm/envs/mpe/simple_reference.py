@@ -62,7 +62,7 @@ class SimpleReference(MPETask):
             return None
         if self.continuous_actions:
             return Ladder(silent=-16.07, oracle=-5.60, attainable=-5.66, attainable_success=1.0)
-        return Ladder(silent=-16.65, oracle=-7.13, attainable=-7.54, attainable_success=1.0)
+        return Ladder(silent=-16.65, oracle=-7.13, attainable=-7.51, attainable_success=1.0)
 
     def targets(self, state: WorldState) -> Array:
         """`[A, 2]`: where each agent must go."""

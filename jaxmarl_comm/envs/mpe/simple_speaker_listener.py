@@ -57,7 +57,7 @@ class SimpleSpeakerListener(MPETask):
             return None
         if self.continuous_actions:
             return Ladder(silent=-14.45, oracle=-5.85, attainable=-5.85, attainable_success=1.0)
-        return Ladder(silent=-15.39, oracle=-7.44, attainable=-7.46, attainable_success=1.0)
+        return Ladder(silent=-15.39, oracle=-7.44, attainable=-7.45, attainable_success=1.0)
 
     def targets(self, state: WorldState) -> Array:
         """`[A, 2]`: where each agent must go; the speaker stays where it is."""
