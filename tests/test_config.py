@@ -139,11 +139,6 @@ def test_every_yaml_is_valid_and_short(path):
         ({"comm.gate_k": 2}, "comm.gate_k means nothing unless comm.gate is top_k"),
         ({"comm.key_dim": 4}, "comm.key_dim means nothing unless comm.aggregate is attention or hard_attention"),
         ({"comm.preset": "schednet", "comm.gate": "always", "comm.gate_k": 2}, "comm.gate_k means nothing unless"),
-        ({"comm.loss_burst": 4}, "comm.loss_burst means nothing while comm.loss is 0"),
-        (
-            {"comm.preset": "gumbel", "comm.signalling_entropy": 0.1},
-            "signalling_entropy means nothing while comm.signalling_coef is 0",
-        ),
         (
             {"net.hidden": [32], "hidden_dim": 32},
             "hidden_dim means nothing beside net.hidden, which says how wide each layer is: leave it at 64",

@@ -41,7 +41,6 @@ IDLE_UNLESS: dict[str, tuple[str, tuple[str, ...]]] = {
     "key_dim": ("aggregate", ("attention", "hard_attention")),
 }
 """Setting -> the setting that it is a detail of, and what that must be for it to mean anything."""
-IDLE_AT_0 = {"loss_burst": "loss", "signalling_entropy": "signalling_coef"}
 
 MAX_ROUNDS = 16  # each is compiled for itself
 
@@ -163,9 +162,6 @@ class CommConfig(Settings):
         for name, (what, values) in IDLE_UNLESS.items():
             if getattr(self, name) != unset[name] and getattr(self, what) not in values:
                 yield f"comm.{name} means nothing unless comm.{what} is {' or '.join(values)}"
-        for name, what in IDLE_AT_0.items():
-            if getattr(self, name) != unset[name] and getattr(self, what) == 0:
-                yield f"comm.{name} means nothing while comm.{what} is 0"
 
     @property
     def attends(self) -> bool:
