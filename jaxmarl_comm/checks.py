@@ -60,9 +60,6 @@ def check_nets(cfg: Config, env: Env) -> Iterator[str]:
                 f"net.groups has '{group}', but the groups of {env.name} are {', '.join(env.groups)}"
                 f"{did_you_mean(group, env.groups)}"
             )
-    if cfg.net.hidden and not cfg.is_default("hidden_dim"):
-        usual = type(cfg).model_fields["hidden_dim"].default
-        yield f"hidden_dim means nothing beside net.hidden, which says how wide each layer is: leave it at {usual}"
     if cfg.actor_id != "none" and not cfg.share_params:
         yield "actor_id tells agents apart that share a policy, but share_params is false"
     if cfg.net.grows:
@@ -89,10 +86,6 @@ def check_room(cfg: Config, env: Env) -> Iterator[str]:
 
 def check_teams(cfg: Config, env: Env) -> Iterator[str]:
     """Whether there are the teams that are to learn otherwise."""
-    if not cfg.is_default("reward_mix") and not any(
-        cfg.of_team(team, "reward_sharing") == "mixed" for team in env.team_names
-    ):
-        yield "reward_mix means nothing unless reward_sharing is mixed"
     for team in cfg.teams:
         if team not in env.team_names:
             learn = "team that learns" if len(env.team_names) == 1 else "teams that learn"

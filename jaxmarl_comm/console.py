@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxmarl_comm import banner, live
+from jaxmarl_comm import banner, idle, live
 from jaxmarl_comm.config import Config
 from jaxmarl_comm.envs.base import Env
 
@@ -49,6 +49,7 @@ class Console:
                 *banner.header(cfg, env, folder),
                 *cfg.told(env),
                 *env.told(cfg.num_envs * cfg.num_runs, cfg.eval_episodes),
+                *idle.hints(cfg, env),
             ]
         )
         if cfg.comm.rounds and not cfg.channel(env).reaches_anyone:

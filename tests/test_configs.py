@@ -17,7 +17,7 @@ CONFIGS = pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml
 
 def learner_of(path):
     cfg = load_config(path)
-    cfg = cfg.replace({**quick_test(cfg, {}), **({} if cfg.net.hidden else {"hidden_dim": 8})})
+    cfg = cfg.replace({**quick_test(cfg, {}), "hidden_dim": 8})
     return LEARNERS[cfg.algorithm](cfg, cfg.make_env())
 
 

@@ -152,13 +152,26 @@ def test_moves_come_near_the_plan_and_keep_the_blind_step_blind():
     assert (np.asarray(better[0]).reshape(2, 3, EPISODES) == np.asarray(better[0])[:, None, :EPISODES]).all()
 
 
-def test_few_moves_are_bettered_to_the_best_that_there_are():
-    env, plans = make_env("simple_v3", max_cycles=4), list(itertools.product(range(5), repeat=3))
-    start = draw(env, jax.random.key(0), EPISODES)
-    every = jnp.array([[[[move]] * EPISODES] for plan in plans for move in (*plan, 0)]).reshape(-1, 4, 1, EPISODES)
+@pytest.mark.parametrize(("name", "max_cycles"), [("simple_v3", 2), ("simple_v3", 4), ("simple_reference_v3", 3)])
+def test_few_moves_are_bettered_to_the_best_that_there_are(name, max_cycles):
+    """Of all agents: what one does is nothing to what another should."""
+    env = make_env(name, max_cycles=max_cycles)
+    start, shape = draw(env, jax.random.key(0), EPISODES), (max_cycles - 1, env.num_agents)  # of all that is felt
+    plans = np.array(list(itertools.product(range(5), repeat=int(np.prod(shape))))).reshape(-1, *shape)
+    every = jnp.pad(plans, ((0, 0), (0, 1), (0, 0)))[..., None].repeat(EPISODES, axis=-1)
     best = jnp.max(jax.vmap(lambda moves: performed(env, start, moves).returns)(every), axis=0)
-    better = bettered(env, start, jnp.zeros((4, 1, EPISODES), int))
+    better = bettered(env, start, jnp.zeros(every.shape[1:], int))
     np.testing.assert_allclose(performed(env, start, better).returns, best, atol=1e-5)
+
+
+def test_a_blind_move_is_the_best_on_average_and_the_next_the_best_for_each_goal():
+    env, num = make_env("simple_speaker_listener_v4", max_cycles=3), 50
+    starts, still = with_every_goal(env, draw(env, jax.random.key(0), num)), jnp.zeros((3, 2, 3 * num), int)
+    play = jax.jit(lambda moves: performed(env, starts, moves).returns)
+    of_pairs = np.array([[play(still.at[0].set(a).at[1].set(b)).reshape(3, num) for b in range(5)] for a in range(5)])
+    best = of_pairs.max(axis=1).mean(axis=1).max(axis=0)
+    found = play(bettered(env, starts, still, num_blind=1, num_goals=3)).reshape(3, num).mean(axis=0)
+    np.testing.assert_allclose(found, best, atol=1e-5)
 
 
 def test_places_that_are_too_near_are_pushed_apart_and_others_stay():

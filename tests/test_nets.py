@@ -14,7 +14,7 @@ from jaxmarl_comm.nets.growth import activated
 from jaxmarl_comm.nets.layers import gain, normalised
 from learners import assert_taught, lively
 
-SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "net.hidden": [8, 8], "rollout_len": 26}
+SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 26}
 
 
 def learner_of(task, **changes):
@@ -42,7 +42,7 @@ def test_a_group_may_have_other_networks():
 
 
 def test_hidden_dim_is_the_short_way():
-    short, long = (learner_of("simple_spread_v3", **x) for x in ({"net.hidden": None, "hidden_dim": 8}, {}))
+    short, long = (learner_of("simple_spread_v3", **x) for x in ({}, {"hidden_dim": 3, "net.hidden": [8, 8]}))
     shapes = [jax.tree.map(jnp.shape, jax.eval_shape(x.init, jax.random.key(0)).params) for x in (short, long)]
     assert shapes[0] == shapes[1]
 

@@ -377,8 +377,8 @@ def test_settings_are_told_where_they_are_not_the_usual_ones(talking, tmp_path):
     assert [(key, here, usual) for key, here, usual, _ in changed(cfg)] == [
         ("num_seeds", "2", "1"), ("num_iters", "6", "620"), ("lr", "0.001", "0.005"),
     ]  # fmt: skip
-    preset = cfg.replace({"comm.preset": "g2anet", "comm.heads": 2})  # what the preset brings is told by its name
-    assert [row[:3] for row in changed(preset)][:2] == [("comm.preset", "g2anet", "commnet"), ("comm.heads", "2", "1")]
+    preset = cfg.replace({"comm.preset": "gumbel", "comm.heads": 2})  # what the preset brings is told by its name
+    assert [row[:3] for row in changed(preset)][:2] == [("comm.preset", "gumbel", "commnet"), ("comm.heads", "2", "1")]
     other = read_run(run_of(tmp_path / "other", algorithm="matd3", learning_delay=400, lr=1e-3))
     assert ("algorithm", ["mappo", "matd3"]) in differing([read_run(talking), other])
     assert ("buffer_size", [NOTHING, "500000"]) in differing([read_run(talking), other])

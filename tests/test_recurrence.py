@@ -14,7 +14,7 @@ from jaxmarl_comm.nets.cell import GATES, STATES, AgentCell
 from jaxmarl_comm.trees import environments_first
 from learners import assert_learns, assert_taught, lively, recorded
 
-SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "net.hidden": [8, 8], "rollout_len": 33}
+SMALL = {"num_envs": 4, "num_minibatches": 2, "ppo_epochs": 1, "hidden_dim": 8, "rollout_len": 33}
 # 33 steps: one episode of 25, and a part of the next
 TALKS = [
     ("simple_reference_v3", {"net.memory": "gru", "net.critic_memory": "gru", "comm.preset": "none"}),

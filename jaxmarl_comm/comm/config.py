@@ -27,20 +27,6 @@ NEEDS_A_CHANNEL = (
     "max_message_dim",
 )
 
-IDLE_UNLESS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "bits": ("discretise", ("quantise",)),
-    "temperature": ("discretise", ("gumbel",)),
-    "temperature_end": ("discretise", ("gumbel",)),
-    "dru_noise": ("discretise", ("dru",)),
-    "gate_k": ("gate", ("top_k",)),
-    "gate_every": ("gate", ("every_n",)),
-    "gate_hold": ("gate", ("every_n",)),
-    "route_k": ("route", ("nearest",)),
-    "route_radius": ("route", ("radius",)),
-    "heads": ("aggregate", ("attention", "hard_attention")),
-    "key_dim": ("aggregate", ("attention", "hard_attention")),
-}
-"""Setting -> the setting that it is a detail of, and what that must be for it to mean anything."""
 
 MAX_ROUNDS = 16  # each is compiled for itself
 
@@ -136,7 +122,8 @@ class CommConfig(Settings):
             )
         if self.rounds and self.bit_flip and self.discretise == "none":
             yield "comm.bit_flip needs messages made of bits: set comm.discretise"
-        yield from self._idle()
+        if self.gate_hold and self.gate != "every_n":
+            yield "comm.gate_hold needs comm.gate: every_n"
         if self.loss_burst > 1 and self.loss == 1:
             yield "comm.loss is 1: nothing ever arrives, so comm.loss_burst means nothing"
         if self.max_message_dim is not None and self.max_message_dim < self.message_dim:
@@ -155,13 +142,6 @@ class CommConfig(Settings):
             yield "comm.route: matrix and comm.route_matrix go together"
         if self.signalling_coef and self.discretise != "gumbel" and self.speech == "none":
             yield "comm.signalling_coef needs words: comm.discretise gumbel, or comm.speech"
-
-    def _idle(self) -> Iterator[str]:
-        """What was set, though it does nothing as the rest is: what a preset brings along was not."""
-        unset = {name: field.default for name, field in type(self).model_fields.items()} | PRESETS[self.preset]
-        for name, (what, values) in IDLE_UNLESS.items():
-            if getattr(self, name) != unset[name] and getattr(self, what) not in values:
-                yield f"comm.{name} means nothing unless comm.{what} is {' or '.join(values)}"
 
     @property
     def attends(self) -> bool:

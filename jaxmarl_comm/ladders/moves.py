@@ -18,7 +18,7 @@ Array = jax.Array
 PUSHES = np.array([[0, 0], [-1, 0], [1, 0], [0, -1], [0, 1]])  # of the five moves
 DEPTH = 3  # moves to look ahead
 SWEEPS = 2  # through a whole plan, to better its moves
-NEAR = 4  # steps from one of two moves that are bettered together to the other
+NEAR = 4  # steps, at most, from one of two moves that are bettered together to the other
 
 
 class Performed(NamedTuple):
@@ -109,10 +109,10 @@ def bettered(env: MPETask, start: WorldState, moves: Array, num_blind: int = 0, 
         second = jnp.take_along_axis(others, first[None], axis=0)[0]
         return moves.at[one, agent].set(first.ravel()).at[other, agent].set(second.ravel()), None
 
-    last = len(moves) - 1  # the last move is felt after the end
-    near = [(t, t + apart) for t in range(last) for apart in range(1, NEAR + 1) if t + apart < last]
-    order = jnp.array([(*pair, agent) for pair in near for agent in movers(env)] * SWEEPS)
-    return jax.lax.scan(better, moves, order)[0]
+    felt, end = len(moves) - 1, len(moves)  # the last move shows after the end
+    near = [(t, t + apart) for t in range(felt) for apart in range(1, NEAR + 1) if t + apart < end]
+    order = [(*pair, agent) for pair in near for agent in movers(env)] * SWEEPS
+    return jax.lax.scan(better, moves, jnp.array(order, int).reshape(-1, 3))[0]
 
 
 def _judged(values: Array, blindly: Array) -> Array:
