@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jaxmarl_comm.comm.presets import PRESETS
+from jaxmarl_comm.net_config import GroupNetConfig
 from jaxmarl_comm.team_config import TeamConfig
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def hints(cfg: Config, env: Env) -> Iterator[str]:
     """One line for each: what does nothing, and why."""
     if cfg.comm.rounds:
         yield from of_channel(cfg)
-    in_groups = [cfg.net.groups[group].hidden for group in env.groups if group in cfg.net.groups]
-    if not cfg.is_default("hidden_dim") and (cfg.net.hidden or (len(in_groups) == len(env.groups) and all(in_groups))):
+    own = [cfg.net.groups.get(group, GroupNetConfig()).hidden or cfg.net.hidden for group in env.groups]
+    if not cfg.is_default("hidden_dim") and all(own):
         yield "hint: hidden_dim does nothing: net.hidden says how wide each layer is"
     if not cfg.is_default("reward_mix") and not any(mixes(cfg, team) for team in env.team_names):
         yield "hint: reward_mix does nothing: no team whose reward_sharing is mixed goes by it"
