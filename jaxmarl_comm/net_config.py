@@ -57,6 +57,11 @@ class NetConfig(Settings):
         description="gru or lstm: a recurrent cell in the place of the last layer before talking, to remember by",
     )
     critic_memory: Memory = Field("none", description="gru or lstm: the same in the place of the critics' last layer")
+    last_step: bool = Field(
+        False,
+        description="whether policies also see how what they see has changed since the step before, and what they did "
+        "then: how fast things move, where a task does not show it",
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="what layers multiply in; parameters, messages and losses are float32"
     )

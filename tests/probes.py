@@ -167,6 +167,15 @@ class Recall(Probe):
         return moves * state.bits * (state.t == 2)
 
 
+class Just(Recall):
+    """The bit is seen at the first step and called for at the second: enough to look back one step."""
+
+    max_cycles: int = 2
+
+    def rewards(self, state, moves):
+        return moves * state.bits * (state.t == 1)
+
+
 class Rivals(Probe):
     """A side is paid for its own obedience less its rival's: both obey, so that it is worth nothing to either."""
 

@@ -250,6 +250,7 @@ KINDS = [
     {"env.continuous_actions": True, "env.name": "simple_adversary_v3", "comm.preset": "none", "exploration": "ou"},
     {"comm.preset": "dial", "net.memory": "gru", "relaxation": "soft", "share_params": False},
     {"comm.preset": "none", "comm.speech": "differentiable", "env.name": "simple_speaker_listener_v4"},
+    {"comm.preset": "commnet", "net.last_step": True},
 ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.config import default_cfg
 from learners import lively
-from probes import Constant, Later, Obey, Once, OneOf, Recall, Rivals, Tell
+from probes import Constant, Just, Later, Obey, Once, OneOf, Recall, Rivals, Tell
 
 GAMMA = 0.8
 SETTINGS = {
@@ -122,6 +122,14 @@ def test_agents_tell_what_others_must_know(preset, low, high):
 @pytest.mark.parametrize(("memory", "low", "high"), [("gru", 0.9, 1.0), pytest.param("none", -0.3, 0.3, marks=SLOW)])
 def test_agents_with_memory_remember(memory, low, high):
     _, _, metrics = trained(Recall(), **{"net.memory": memory, "num_iters": 60})
+    assert low < metrics["return"] <= high
+
+
+@pytest.mark.parametrize(
+    ("last_step", "low", "high"), [(True, 0.9, 1.0), pytest.param(False, -0.3, 0.3, marks=SLOW)]
+)
+def test_agents_who_look_back_know_what_they_just_saw(last_step, low, high):
+    _, _, metrics = trained(Just(), **{"net.last_step": last_step})
     assert low < metrics["return"] <= high
 
 

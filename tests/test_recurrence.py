@@ -10,6 +10,7 @@ from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.algorithms.team import Team
 from jaxmarl_comm.config import default_cfg
 from jaxmarl_comm.envs import make_env
+from jaxmarl_comm.envs.mpe.world import DT
 from jaxmarl_comm.nets.cell import GATES, STATES, AgentCell
 from jaxmarl_comm.trees import environments_first
 from learners import assert_learns, assert_taught, lively, recorded
@@ -53,6 +54,17 @@ TALKS = [
     (
         "simple_spread_v3",
         {"net.memory": "gru", "env.terminate_on_success": True, "net.critic_memory": "gru", "share_critics": "team"},
+    ),
+    ("simple_speaker_listener_v4", {"net.last_step": True, "comm.preset": "speech", "net.layer_norm": True}),
+    (
+        "simple_spread_v3",
+        {
+            "net.last_step": True,
+            "net.memory": "gru",
+            "env.continuous_actions": True,
+            "env.terminate_on_success": True,
+            "critic_input": "joint_actions",
+        },
     ),
 ]
 
@@ -107,13 +119,41 @@ def test_the_update_replays_what_agents_and_critics_remembered(task, changes):
     np.testing.assert_allclose(log_probs, data.log_probs, atol=2e-4)
     np.testing.assert_allclose(values, data.old_values, atol=2e-4)
     memory = middle.memory
-    carried = [*(x.state for x in memory.team.recalled.values()), *memory.critics.values()]
+    cells = [*(x.state for x in memory.team.recalled.values()), *memory.critics.values()]
+    carried = cells + [before[..., 1:] for before in memory.team.before.values()]
     assert carried and all(np.abs(x).max() > 1e-3 for x in carried)
 
 
 @pytest.mark.parametrize(("kind", "does"), [("gru", assert_learns), ("lstm", assert_taught)])
 def test_every_part_of_a_memory_learns(kind, does):
     does(learner_of(**{"net.memory": kind, "net.critic_memory": kind}))
+
+
+@pytest.mark.parametrize("continuous", [False, True])
+def test_who_looks_back_sees_how_it_moved_and_what_it_did(continuous):
+    """Where a landmark is, less where it was, is what the agent has moved: its velocity then, by the length of a step.
+
+    At the first step of an episode, also of the one after, there is nothing to look back to.
+    """
+    changes = {"net.last_step": True, "comm.preset": "none", "env.continuous_actions": continuous}
+    learner = learner_of("simple_adversary_v3", **changes)
+    state = lively(learner)
+    traj, worlds = jax.device_get(jax.jit(learner.play)(state, jax.random.key(0))[1]), []
+    batch, env_state = learner.batch, state.rollout.env
+    step = jax.jit(batch.step)
+    for t in range(25):
+        worlds.append(env_state)
+        env_state, _ = step(jax.random.key(t), env_state, {g: x[t] for g, x in traj.actions.items()})
+    vel = np.stack([jax.vmap(lambda s: s.vel, in_axes=(learner.env.state_axes,))(world) for world in worlds])
+    seen = jax.device_get(learner.actor.seen(traj.obs, traj.circumstances))
+    of_good, obs, actions = seen["agent"], traj.obs["agent"], traj.actions["agent"]
+    size = obs.shape[-1]
+    now, change, was_one, did = np.split(of_good, [size, 2 * size, 2 * size + 1], axis=-1)
+    np.testing.assert_array_equal(now, obs)
+    assert not of_good[[0, 25], ..., size:].any() and (was_one[1:25] == 1).all() and (was_one[26:] == 1).all()
+    np.testing.assert_allclose(change[1:25, ..., :2], -DT * vel[:24, :, 1:], atol=1e-6)
+    np.testing.assert_array_equal(did[1:25], actions[:24] if continuous else np.eye(5)[actions[:24]])
+    assert np.abs(change[1:25, ..., :2]).max() > 1e-2
 
 
 @pytest.fixture(scope="module")

@@ -144,7 +144,7 @@ class Maddpg(Learner["OffPolicyConfig"]):
                 explore_key, decision, now.memory.noise, hparams.expl_noise, hparams.relaxation_temperature, blindly
             )
             actions = self.actor.to_actions(tried.chosen, decision)
-            after = Carried(self.actor.after(view.memory, circumstances, decision.talk), tried.noise)
+            after = Carried(self.actor.after(view, circumstances, decision, actions), tried.noise)
             deeds = self.explorer.vectors(tried.vectors, decision) if tried.vectors else actions
             return Moved(actions, None, after, (circumstances, deeds))
 

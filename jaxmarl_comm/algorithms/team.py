@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.algorithms import Act, View
+from jaxmarl_comm.algorithms.critics import action_vectors
 from jaxmarl_comm.algorithms.rollout import Moved
 from jaxmarl_comm.comm.channel import Circumstances, Deliver, Intervention, Numbers, unchanged
 from jaxmarl_comm.comm.discretise import gumbel
@@ -35,10 +36,15 @@ class Team(NamedTuple):
 
 
 class TeamMemory(NamedTuple):
-    """What a team carries from step to step. recalled: group -> what its agents remember; empty without memory."""
+    """What a team carries from step to step.
+
+    recalled: group -> what its agents remember; empty without memory. before: group -> `[E, n, B]`, what they saw and
+    did at the step before, as `TeamActor.noted` puts it; empty unless they go by that.
+    """
 
     channel: Underway
     recalled: dict[str, Recalled]
+    before: dict[str, Array]
 
 
 class Decision(NamedTuple):
@@ -75,6 +81,7 @@ class TeamActor:
         }
         self.relaxed = any(self.vocabulary.values())  # who could speak may be silent
         self.remembers = cfg.net.memory != "none"
+        self.looks_back = cfg.net.last_step
         self.net = TeamPolicy(
             env=env,
             num_outputs={
@@ -95,7 +102,8 @@ class TeamActor:
         numbers, start = Numbers(*[jnp.ones(())] * len(Numbers._fields)), self.channel.start(num_envs)
         somewhere = jnp.zeros((num_envs, self.env.num_agents, 2))
         circumstances = self.channel.circumstances(key, numbers, start, somewhere, training=True)
-        return self.net.init(key, obs, numbers, circumstances, self.channel.post(start, unchanged))
+        seen = self.seen(obs, circumstances | {"before": self.nothing_before(num_envs)})
+        return self.net.init(key, seen, numbers, circumstances, self.channel.post(start, unchanged))
 
     def present(self, numbers: Numbers, progress: Array) -> Numbers:
         """The channel's numbers, with the temperature that its words have come to at this progress, from 0 to 1."""
@@ -104,7 +112,36 @@ class TeamActor:
 
     def memory(self, num_envs: int) -> TeamMemory:
         """At the start of an episode."""
-        return TeamMemory(self.channel.start(num_envs), self.net.nothing(num_envs))
+        return TeamMemory(self.channel.start(num_envs), self.net.nothing(num_envs), self.nothing_before(num_envs))
+
+    def nothing_before(self, num_envs: int) -> dict[str, Array]:
+        """What agents note at the start of an episode, before which there was no step."""
+        if not self.looks_back:
+            return {}
+        sizes = {g: 1 + self.env.obs_dims[g] + space.dim for g, space in self.env.action_spaces.items()}
+        return {g: jnp.zeros((num_envs, len(where), sizes[g])) for g, where in self.env.groups.items()}
+
+    def noted(self, obs: dict[str, Array], actions: dict[str, Array]) -> dict[str, Array]:
+        """What agents note of a step for the next one: that there was one, what they saw, and what they did."""
+        if not self.looks_back:
+            return {}
+        did = {g: action_vectors(self.env, g, actions[g]) for g in self.env.groups}
+        return {g: jnp.concatenate([jnp.ones_like(did[g][..., :1]), obs[g], did[g]], axis=-1) for g in self.env.groups}
+
+    def seen(self, obs: dict[str, Array], circumstances: Circumstances) -> dict[str, Array]:
+        """group -> `[..., n, S]`: what policies see: obs, and how it has changed since the step before, and what was
+        done then.
+
+        A change says how things move where a task does not, better than two views that hardly differ.
+        """
+        if not self.looks_back:
+            return obs
+        seen = {}
+        for group, before in circumstances["before"].items():
+            now, was_one = obs[group], before[..., :1]
+            then, did = jnp.split(before[..., 1:], [now.shape[-1]], axis=-1)
+            seen[group] = jnp.concatenate([now, was_one * (now - then), was_one, did], axis=-1)
+        return seen
 
     def view(self, batch: Batch, state: State, obs: dict[str, Array], memory: TeamMemory) -> View:
         """What the team sees of a batch of environments."""
@@ -114,6 +151,8 @@ class TeamActor:
         """What chance and place decide at this step. The key is consumed."""
         under_way = view.memory.channel
         met = self.channel.circumstances(key, team.numbers, under_way, view.positions, training)
+        if self.looks_back:
+            met["before"] = view.memory.before
         return met | {"clock": under_way.clock} if self.remembers else met
 
     def chance(self, team: Team, key: Array, word_key: Array, view: View, state: State, batch: Batch) -> Circumstances:
@@ -132,7 +171,8 @@ class TeamActor:
         group_keys = dict(zip(self.env.groups, keys, strict=True))
         chosen = {g: decision.distributions[g].sample(group_keys[g]) for g in self.env.groups}
         log_probs = {g: decision.distributions[g].log_prob(chosen[g]) for g in self.env.groups}
-        actions, memory = self.to_actions(chosen, decision), self.after(view.memory, circumstances, decision.talk)
+        actions = self.to_actions(chosen, decision)
+        memory = self.after(view, circumstances, decision, actions)
         return Moved(actions, self.env.join(log_probs), memory, circumstances), decision
 
     def act(self, team: Team, key: Array, view: View, greedy: Array, intervene: Intervention) -> Act:
@@ -144,12 +184,12 @@ class TeamActor:
         for group, group_key in zip(self.env.groups, keys, strict=True):
             distribution = decision.distributions[group]
             chosen[group] = jax.lax.cond(greedy, lambda _, d=distribution: d.mode(), distribution.sample, group_key)
-        packets, under_way = decision.talk.packets, view.memory.channel
+        packets, under_way, actions = decision.talk.packets, view.memory.channel, self.to_actions(chosen, decision)
         return Act(
-            actions=self.to_actions(chosen, decision),
+            actions=actions,
             messages=_side_by_side(self.channel.on_air(packets, under_way.held, under_way.clock).message),
             sent=packets.sent,
-            memory=self.after(view.memory, circumstances, decision.talk),
+            memory=self.after(view, circumstances, decision, actions),
             distributions=decision.distributions,
         )
 
@@ -162,9 +202,17 @@ class TeamActor:
         deliver = self.channel.post(view.memory.channel, intervene)
         return self.decide(team, view.obs, circumstances, deliver, view.memory.recalled)
 
-    def after(self, memory: TeamMemory, circumstances: Circumstances, talk: Exchanged) -> TeamMemory:
-        """The memory after a step in which agents talked so."""
-        return TeamMemory(self.channel.advance(memory.channel, circumstances, talk.packets), talk.recalled)
+    def after(
+        self, view: View, circumstances: Circumstances, decision: Decision, actions: dict[str, Array]
+    ) -> TeamMemory:
+        """The memory after a step at which the team went by this view and did this."""
+        later = self._talked(view.memory, circumstances, decision.talk)
+        return later._replace(before=self.noted(view.obs, actions))
+
+    def _talked(self, memory: TeamMemory, circumstances: Circumstances, talk: Exchanged) -> TeamMemory:
+        """The memory after agents talked so; what they saw and did before is as it was."""
+        under_way = self.channel.advance(memory.channel, circumstances, talk.packets)
+        return memory._replace(channel=under_way, recalled=talk.recalled)
 
     def replay(
         self, team: Team, obs: dict[str, Array], circumstances: Circumstances, start: TeamMemory, mute: bool = False
@@ -198,9 +246,9 @@ class TeamActor:
             memory = where_each(met["clock"] == 0, fresh, memory)
             deliver = self.channel.post(memory.channel, intervene)
             talk = self.net.exchange(team.params, sensed, memory.recalled, team.numbers, met, deliver)
-            return self.after(memory, met, talk), talk._replace(recalled={})
+            return self._talked(memory, met, talk), talk._replace(recalled={})
 
-        steps = steps_first((self.net.sense(team.params, obs), circumstances))
+        steps = steps_first((self.net.sense(team.params, self.seen(obs, circumstances)), circumstances))
         talk = environments_first(jax.lax.scan(step, start, steps)[1])
         return self._decision(team, circumstances, talk)
 
@@ -232,7 +280,7 @@ class TeamActor:
         recalled: dict[str, Recalled],
     ) -> Decision:
         """Distributions over actions, and what is said: at one step, or at many of agents who remember nothing."""
-        sensed = self.net.sense(team.params, obs)
+        sensed = self.net.sense(team.params, self.seen(obs, circumstances))
         talk = self.net.exchange(team.params, sensed, recalled, team.numbers, circumstances, deliver)
         return self._decision(team, circumstances, talk)
 

@@ -30,8 +30,8 @@ Array = jax.Array
 
 Intervention = Callable[[Any], Any]
 """Replaces what a batch of environments is about to hear, a pytree of `[E, ...]` (packets, or words), by another."""
-Circumstances = dict[str, Array]
-"""What chance and place decide at a step, `[E, ...]` each; only what this channel needs."""
+Circumstances = dict[str, Any]
+"""What chance and place decide at a step, pytrees of `[E, ...]`; only what this channel needs."""
 Deliver = Callable[[int, Packet], Packet]
 """(round, packets sent now) -> packets heard now, of the same shape."""
 
