@@ -125,9 +125,7 @@ def test_agents_with_memory_remember(memory, low, high):
     assert low < metrics["return"] <= high
 
 
-@pytest.mark.parametrize(
-    ("last_step", "low", "high"), [(True, 0.9, 1.0), pytest.param(False, -0.3, 0.3, marks=SLOW)]
-)
+@pytest.mark.parametrize(("last_step", "low", "high"), [(True, 0.9, 1.0), pytest.param(False, -0.3, 0.3, marks=SLOW)])
 def test_agents_who_look_back_know_what_they_just_saw(last_step, low, high):
     _, _, metrics = trained(Just(), **{"net.last_step": last_step})
     assert low < metrics["return"] <= high

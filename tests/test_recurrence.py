@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxmarl_comm.algorithms.critics import Moment
+from jaxmarl_comm.algorithms.looking_back import looking_back
 from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.algorithms.team import Team
 from jaxmarl_comm.config import default_cfg
@@ -145,7 +146,7 @@ def test_who_looks_back_sees_how_it_moved_and_what_it_did(continuous):
         worlds.append(env_state)
         env_state, _ = step(jax.random.key(t), env_state, {g: x[t] for g, x in traj.actions.items()})
     vel = np.stack([jax.vmap(lambda s: s.vel, in_axes=(learner.env.state_axes,))(world) for world in worlds])
-    seen = jax.device_get(learner.actor.seen(traj.obs, traj.circumstances))
+    seen = jax.device_get(looking_back(traj.obs, traj.circumstances["before"]))
     of_good, obs, actions = seen["agent"], traj.obs["agent"], traj.actions["agent"]
     size = obs.shape[-1]
     now, change, was_one, did = np.split(of_good, [size, 2 * size, 2 * size + 1], axis=-1)

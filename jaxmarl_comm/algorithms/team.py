@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmarl_comm.algorithms import Act, View
-from jaxmarl_comm.algorithms.critics import action_vectors
+from jaxmarl_comm.algorithms.looking_back import looking_back, noted, nothing_before
 from jaxmarl_comm.algorithms.rollout import Moved
 from jaxmarl_comm.comm.channel import Circumstances, Deliver, Intervention, Numbers, unchanged
 from jaxmarl_comm.comm.discretise import gumbel
@@ -39,7 +39,7 @@ class TeamMemory(NamedTuple):
     """What a team carries from step to step.
 
     recalled: group -> what its agents remember; empty without memory. before: group -> `[E, n, B]`, what they saw and
-    did at the step before, as `TeamActor.noted` puts it; empty unless they go by that.
+    did at the step before, as `noted` puts it; empty unless they go by that.
     """
 
     channel: Underway
@@ -102,7 +102,7 @@ class TeamActor:
         numbers, start = Numbers(*[jnp.ones(())] * len(Numbers._fields)), self.channel.start(num_envs)
         somewhere = jnp.zeros((num_envs, self.env.num_agents, 2))
         circumstances = self.channel.circumstances(key, numbers, start, somewhere, training=True)
-        seen = self.seen(obs, circumstances | {"before": self.nothing_before(num_envs)})
+        seen = looking_back(obs, self.nothing_before(num_envs))
         return self.net.init(key, seen, numbers, circumstances, self.channel.post(start, unchanged))
 
     def present(self, numbers: Numbers, progress: Array) -> Numbers:
@@ -115,33 +115,8 @@ class TeamActor:
         return TeamMemory(self.channel.start(num_envs), self.net.nothing(num_envs), self.nothing_before(num_envs))
 
     def nothing_before(self, num_envs: int) -> dict[str, Array]:
-        """What agents note at the start of an episode, before which there was no step."""
-        if not self.looks_back:
-            return {}
-        sizes = {g: 1 + self.env.obs_dims[g] + space.dim for g, space in self.env.action_spaces.items()}
-        return {g: jnp.zeros((num_envs, len(where), sizes[g])) for g, where in self.env.groups.items()}
-
-    def noted(self, obs: dict[str, Array], actions: dict[str, Array]) -> dict[str, Array]:
-        """What agents note of a step for the next one: that there was one, what they saw, and what they did."""
-        if not self.looks_back:
-            return {}
-        did = {g: action_vectors(self.env, g, actions[g]) for g in self.env.groups}
-        return {g: jnp.concatenate([jnp.ones_like(did[g][..., :1]), obs[g], did[g]], axis=-1) for g in self.env.groups}
-
-    def seen(self, obs: dict[str, Array], circumstances: Circumstances) -> dict[str, Array]:
-        """group -> `[..., n, S]`: what policies see: obs, and how it has changed since the step before, and what was
-        done then.
-
-        A change says how things move where a task does not, better than two views that hardly differ.
-        """
-        if not self.looks_back:
-            return obs
-        seen = {}
-        for group, before in circumstances["before"].items():
-            now, was_one = obs[group], before[..., :1]
-            then, did = jnp.split(before[..., 1:], [now.shape[-1]], axis=-1)
-            seen[group] = jnp.concatenate([now, was_one * (now - then), was_one, did], axis=-1)
-        return seen
+        """What agents have noted at the start of an episode: nothing, if they never look back."""
+        return nothing_before(self.env, num_envs) if self.looks_back else {}
 
     def view(self, batch: Batch, state: State, obs: dict[str, Array], memory: TeamMemory) -> View:
         """What the team sees of a batch of environments."""
@@ -207,7 +182,7 @@ class TeamActor:
     ) -> TeamMemory:
         """The memory after a step at which the team went by this view and did this."""
         later = self._talked(view.memory, circumstances, decision.talk)
-        return later._replace(before=self.noted(view.obs, actions))
+        return later._replace(before=noted(self.env, view.obs, actions)) if self.looks_back else later
 
     def _talked(self, memory: TeamMemory, circumstances: Circumstances, talk: Exchanged) -> TeamMemory:
         """The memory after agents talked so; what they saw and did before is as it was."""
@@ -248,7 +223,7 @@ class TeamActor:
             talk = self.net.exchange(team.params, sensed, memory.recalled, team.numbers, met, deliver)
             return self._talked(memory, met, talk), talk._replace(recalled={})
 
-        steps = steps_first((self.net.sense(team.params, self.seen(obs, circumstances)), circumstances))
+        steps = steps_first((self._sense(team, obs, circumstances), circumstances))
         talk = environments_first(jax.lax.scan(step, start, steps)[1])
         return self._decision(team, circumstances, talk)
 
@@ -280,9 +255,12 @@ class TeamActor:
         recalled: dict[str, Recalled],
     ) -> Decision:
         """Distributions over actions, and what is said: at one step, or at many of agents who remember nothing."""
-        sensed = self.net.sense(team.params, self.seen(obs, circumstances))
+        sensed = self._sense(team, obs, circumstances)
         talk = self.net.exchange(team.params, sensed, recalled, team.numbers, circumstances, deliver)
         return self._decision(team, circumstances, talk)
+
+    def _sense(self, team: Team, obs: dict[str, Array], circumstances: Circumstances) -> dict[str, Array]:
+        return self.net.sense(team.params, looking_back(obs, circumstances.get("before", {})))
 
     def _decision(self, team: Team, circumstances: Circumstances, talk: Exchanged) -> Decision:
         outputs = self.net.choose(team.params, talk)
