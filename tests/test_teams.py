@@ -235,9 +235,9 @@ def test_a_team_without_a_channel_neither_sends_nor_hears(preset):
         team, view = learner.team(state), learner.view(state.rollout)
         for _ in range(2):
             circumstances = learner.actor.meet(team, jax.random.key(1), view, training=True)
-            talk = learner.actor.step(team, view, circumstances, unchanged).talk
-            view = view._replace(memory=learner.actor.after(view.memory, circumstances, talk))
-        return talk
+            decision = learner.actor.step(team, view, circumstances, unchanged)
+            view = view._replace(memory=learner.actor.after(view, circumstances, decision, {}))
+        return decision.talk
 
     spoken, silent = jax.jit(lambda: (second_step(free), second_step(bound)))()
     for x in (*silent.packets, silent.heard):
