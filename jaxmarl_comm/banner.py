@@ -73,7 +73,8 @@ def policies(cfg: Config, env: Env) -> str:
     agents = ", ".join(f"{len(where)} {group}" for group, where in env.groups.items())
     nets = dict.fromkeys(map(network, cfg.nets(env.groups).values()))
     memory = "no memory" if cfg.net.memory == "none" else f"memory {cfg.net.memory}"
-    return f"{whose} ({agents}), {' or '.join(nets)}, {memory}"
+    back = ", looking back one step" if cfg.net.last_step else ""
+    return f"{whose} ({agents}), {' or '.join(nets)}, {memory}{back}"
 
 
 def network(net: Net) -> str:

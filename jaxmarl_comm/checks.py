@@ -62,6 +62,8 @@ def check_nets(cfg: Config, env: Env) -> Iterator[str]:
             )
     if cfg.actor_id != "none" and not cfg.share_params:
         yield "actor_id tells agents apart that share a policy, but share_params is false"
+    if cfg.net.last_step and cfg.comm.speech == "differentiable":
+        yield "net.last_step must be false where comm.speech is differentiable: words of before do not change anew"
     if cfg.net.grows:
         yield from check_room(cfg, env)
 

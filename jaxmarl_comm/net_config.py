@@ -59,8 +59,8 @@ class NetConfig(Settings):
     critic_memory: Memory = Field("none", description="gru or lstm: the same in the place of the critics' last layer")
     last_step: bool = Field(
         False,
-        description="whether policies also see how what they see has changed since the step before, and what they did "
-        "then: how fast things move, where a task does not show it",
+        description="whether policies (not critics) also go by the step before: by how their view has changed since, "
+        "and by what they did then, which tells how fast things move where a task does not show it",
     )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="what layers multiply in; parameters, messages and losses are float32"

@@ -196,6 +196,8 @@ class OffPolicyConfig(CriticConfig):
             )
         if self.net.critic_memory != "none":
             yield f"net.critic_memory must be none: {self.algorithm}'s critics see everything"
+        if self.net.last_step:
+            yield f"net.last_step must be false: {self.algorithm}'s critics do not see the step before"
         if self.comm.rounds and self.comm.integrate_into != "policy":
             yield f"comm.integrate_into must be policy: {self.algorithm}'s critics see everything"
         if self.comm.listening_coef:

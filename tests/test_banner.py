@@ -35,6 +35,7 @@ def test_a_header_says_what_is_about_to_run(monkeypatch):
     ("changes", "expected"),
     [
         ({"share_params": False}, "one for each agent (2 agent), 64-64 relu, no memory"),
+        ({"net.last_step": True}, "shared within groups (2 agent), 64-64 relu, no memory, looking back one step"),
         (
             {"env.name": "simple_speaker_listener_v4"},
             "one for each agent (1 speaker, 1 listener), 64-64 relu, no memory",

@@ -146,6 +146,10 @@ def test_who_has_a_critic_in_common():
     ("changes", "message"),
     [
         ({"algorithm": "ippo", "critic_input": "joint"}, "critic_input is joint: that is mappo"),
+        (
+            {"net.last_step": True, "comm.preset": "speech", "comm.speech": "differentiable"},
+            "net.last_step must be false where comm.speech is differentiable",
+        ),
         ({"share_params": False, "actor_id": "one_hot"}, "actor_id tells agents apart that share a policy"),
         ({"share_critics": "agent", "critic_id": "one_hot"}, "critic_id tells agents apart that share a critic"),
         ({"critic_input": "own", "critic_embed_dim": 8}, "critic_embed_dim compresses what is not an agent's own"),

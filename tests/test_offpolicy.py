@@ -250,7 +250,6 @@ KINDS = [
     {"env.continuous_actions": True, "env.name": "simple_adversary_v3", "comm.preset": "none", "exploration": "ou"},
     {"comm.preset": "dial", "net.memory": "gru", "relaxation": "soft", "share_params": False},
     {"comm.preset": "none", "comm.speech": "differentiable", "env.name": "simple_speaker_listener_v4"},
-    {"comm.preset": "commnet", "net.last_step": True},
 ]
 
 
@@ -333,6 +332,7 @@ def test_sizes_are_known_before_a_frozen_opponent_is_loaded():
         ({"exploration": "ou", "ou_theta": 2.0, "env.continuous_actions": True}, "must be below 2, or the noise"),
         ({"log_agent_metrics": True}, "is a setting of mappo and ippo, not of matd3"),
         ({"net.critic_memory": "gru"}, "net.critic_memory must be none"),
+        ({"net.last_step": True}, "net.last_step must be false: matd3's critics do not see"),
         ({"comm.integrate_into": "both"}, "comm.integrate_into must be policy"),
         ({"clip_eps": 0.2}, "'clip_eps' is a setting of mappo and ippo, not of matd3"),
         ({"O_U_NOISE": True}, "unknown key 'O_U_NOISE': here it is exploration: ou, or gaussian"),

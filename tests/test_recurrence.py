@@ -9,6 +9,7 @@ from jaxmarl_comm.algorithms.critics import Moment
 from jaxmarl_comm.algorithms.looking_back import looking_back
 from jaxmarl_comm.algorithms.mappo import Mappo
 from jaxmarl_comm.algorithms.team import Team
+from jaxmarl_comm.comm.channel import unchanged
 from jaxmarl_comm.config import default_cfg
 from jaxmarl_comm.envs import make_env
 from jaxmarl_comm.envs.mpe.world import DT
@@ -236,3 +237,23 @@ def test_what_was_heard_is_remembered():
         lambda path, x: np.zeros_like(x) if "agent_heard" in str(path) else x, state.params.policy
     )
     assert felt(deaf) == 0
+
+
+def test_who_looks_back_notes_in_execution_what_it_saw_and_did():
+    """As in a rollout: else a team that is evaluated, or plays as an opponent, would not know what it learned by."""
+    learner = learner_of(**{"net.last_step": True, "comm.preset": "none"})
+    state = lively(learner)
+
+    @jax.jit
+    def acted():
+        view = learner.view(state.rollout)
+        return learner.actor.act(learner.team(state), jax.random.key(3), view, jnp.array(False), unchanged)
+
+    act, obs = jax.device_get((acted(), state.rollout.obs["agent"]))
+    was_one, then, did = np.split(act.memory.before["agent"], [1, 1 + obs.shape[-1]], axis=-1)
+    assert (was_one == 1).all() and len(np.unique(act.actions["agent"])) > 1
+    np.testing.assert_array_equal(then, obs)
+    factors = learner.env.action_spaces["agent"].factors
+    parts = learner.env.action_spaces["agent"].split(act.actions["agent"])
+    expected = np.concatenate([np.eye(size)[np.asarray(parts[name])] for name, size in factors], axis=-1)
+    np.testing.assert_array_equal(did, expected)
