@@ -102,7 +102,7 @@ class TeamActor:
         numbers, start = Numbers(*[jnp.ones(())] * len(Numbers._fields)), self.channel.start(num_envs)
         somewhere = jnp.zeros((num_envs, self.env.num_agents, 2))
         circumstances = self.channel.circumstances(key, numbers, start, somewhere, training=True)
-        seen = looking_back(obs, self.nothing_before(num_envs))
+        seen = looking_back(obs, self.memory(num_envs).before)
         return self.net.init(key, seen, numbers, circumstances, self.channel.post(start, unchanged))
 
     def present(self, numbers: Numbers, progress: Array) -> Numbers:
@@ -112,11 +112,8 @@ class TeamActor:
 
     def memory(self, num_envs: int) -> TeamMemory:
         """At the start of an episode."""
-        return TeamMemory(self.channel.start(num_envs), self.net.nothing(num_envs), self.nothing_before(num_envs))
-
-    def nothing_before(self, num_envs: int) -> dict[str, Array]:
-        """What agents have noted at the start of an episode: nothing, if they never look back."""
-        return nothing_before(self.env, num_envs) if self.looks_back else {}
+        before = nothing_before(self.env, num_envs) if self.looks_back else {}
+        return TeamMemory(self.channel.start(num_envs), self.net.nothing(num_envs), before)
 
     def view(self, batch: Batch, state: State, obs: dict[str, Array], memory: TeamMemory) -> View:
         """What the team sees of a batch of environments."""
